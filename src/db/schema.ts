@@ -1,0 +1,64 @@
+// The tables, as the migrations in drizzle/ make them.
+import { sql } from "drizzle-orm";
+import { bigint, check, index, integer, jsonb, pgTable, text, timestamp } from "drizzle-orm/pg-core";
+
+const timestamptz = (name: string) => timestamp(name, { withTimezone: true });
+
+/**
+ * One row a session. A session expires at `expires_at`; NULL means never.
+ *
+ * A Python server may keep this very table and write to it, so every column but the key stays nullable with
+ * a default, there are no CHECKs, and columns that are not listed here are not ours to touch.
+ */
+export const mcpSessions = pgTable(
+  "mcp_sessions",
+  {
+    sessionId: text("session_id").primaryKey(),
+    createdAt: timestamptz("created_at").defaultNow(),
+    lastActive: timestamptz("last_active").defaultNow(),
+    expiresAt: timestamptz("expires_at"),
+    capabilities: jsonb("capabilities").default({}),
+    clientInfo: jsonb("client_info").default({}),
+  },
+  (table) => [
+    // Cleanup: the next batch of expired sessions, oldest first. The name is the one an adopted table has.
+    index("idx_mcp_sessions_expires").on(table.expiresAt),
+  ],
+);
+
+/** One row a cleanup run: what it was asked, what it did, how it ended. */
+export const mcpCleanupRuns = pgTable(
+  "mcp_cleanup_runs",
+  {
+    runId: bigint("run_id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    tier: text("tier").notNull(),
+    trigger: text("trigger").notNull(),
+    /** When the run was due: the cron event's time, or the caller's for a manual run. */
+    scheduledAt: timestamptz("scheduled_at").notNull(),
+    /** The latest `expires_at` that the run may delete. */
+    cutoff: timestamptz("cutoff").notNull(),
+    startedAt: timestamptz("started_at").notNull(),
+    finishedAt: timestamptz("finished_at"),
+    outcome: text("outcome").notNull(),
+    deleted: bigint("deleted", { mode: "number" }).notNull().default(0),
+    batches: integer("batches").notNull().default(0),
+    /** SQLSTATE or `interrupted` of a failed run; `busy` or `duplicate` of a skipped one. */
+    errorCode: text("error_code"),
+  },
+  (table) => [
+    // Health: the last runs of a tier. Cleanup: has this scheduled run been done?
+    index("idx_mcp_cleanup_runs_tier").on(table.tier, table.runId),
+    check("mcp_cleanup_runs_tier", sql`${table.tier} IN ('regular', 'immediate')`),
+    check("mcp_cleanup_runs_trigger", sql`${table.trigger} IN ('cron', 'manual')`),
+    check(
+      "mcp_cleanup_runs_outcome",
+      sql`${table.outcome} IN ('running', 'completed', 'partial', 'skipped', 'failed')`,
+    ),
+    check("mcp_cleanup_runs_finished", sql`(${table.outcome} = 'running') = (${table.finishedAt} IS NULL)`),
+    check("mcp_cleanup_runs_counts", sql`${table.deleted} >= 0 AND ${table.batches} >= 0`),
+    check(
+      "mcp_cleanup_runs_error_code",
+      sql`(${table.outcome} IN ('skipped', 'failed')) = (${table.errorCode} IS NOT NULL)`,
+    ),
+  ],
+);
