@@ -1,0 +1,49 @@
+// What a client may be told: a code, a sentence and a request id. Nothing of what went wrong inside.
+const refusals = {
+  invalid_request: { status: 400, message: "The request is not valid" },
+  unauthenticated: { status: 401, message: "A valid bearer key is required" },
+  forbidden: { status: 403, message: "The key does not have the scope that this route needs" },
+  not_found: { status: 404, message: "There is no such route" },
+  method_not_allowed: { status: 405, message: "The route does not support this method" },
+  payload_too_large: { status: 413, message: "The request body is too large" },
+  configuration_invalid: {
+    status: 500,
+    message: "The Worker's configuration is wrong; its log names the variables",
+  },
+  internal: { status: 500, message: "The Worker failed; its log has the request id" },
+} as const satisfies Record<string, { status: number; message: string }>;
+
+export type ErrorCode = keyof typeof refusals;
+
+/** A refusal that a route throws; `app.ts` turns it into the response. */
+export class AppError extends Error {
+  override name = "AppError";
+  readonly code: ErrorCode;
+  readonly headers: Record<string, string>;
+
+  /** `message` reaches the client: it names what must change, never a value that was sent. */
+  constructor(
+    code: ErrorCode,
+    message: string = refusals[code].message,
+    headers: Record<string, string> = {},
+  ) {
+    super(message);
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/** `{"error":{"code","message","request_id"}}` with the status of its code. */
+export function errorResponse(error: AppError, requestId: string): Response {
+  const body = { error: { code: error.code, message: error.message, request_id: requestId } };
+  const headers = { "Cache-Control": "no-store", "X-Request-Id": requestId, ...error.headers };
+  return Response.json(body, { status: refusals[error.code].status, headers });
+}
+
+/**
+ * An error as far as a log may have it: its name. Messages stay out, because Drizzle puts every parameter into
+ * them and the Neon driver can put the password there.
+ */
+export function describeFault(error: unknown): { error: string } {
+  return { error: error instanceof Error ? error.name : typeof error };
+}
