@@ -1,0 +1,41 @@
+// The cron door: event → tier → clean → rethrow on failure.
+import { runTier } from "./cleanup/clean.ts";
+import type { CleanupStore } from "./cleanup/store.ts";
+import { type CleanupMode, runsIn, type Tier, tierForCron } from "./cleanup/tiers.ts";
+import { describeFault } from "./errors.ts";
+import { logOf } from "./log.ts";
+
+const log = logOf("cron");
+
+export interface CronSettings {
+  mode: CleanupMode;
+  crons: Record<Tier, string>;
+}
+
+/**
+ * Handles one cron event. The event's own time is the cutoff, so a late or repeated event cuts at the same place.
+ * @throws whatever the run failed with, and UnknownCron; Cloudflare then shows the event as failed.
+ */
+export async function handleCron(
+  { cron, scheduledTime }: ScheduledController,
+  { mode, crons }: CronSettings,
+  cleanups: CleanupStore,
+): Promise<void> {
+  let tier: Tier;
+  try {
+    tier = tierForCron(cron, crons);
+  } catch (error) {
+    log.error("session_cleanup_task_failed", { cron, kind: "unknown_cron", ...describeFault(error) });
+    throw error;
+  }
+  const scheduledAt = new Date(scheduledTime);
+  const isActive = runsIn(tier, mode);
+  log.info("MCP session cleanup scheduler started", {
+    mode,
+    tier,
+    cron,
+    scheduled_at: scheduledAt,
+    active: isActive,
+  });
+  if (isActive) await runTier[tier](cleanups, scheduledAt);
+}
