@@ -1,0 +1,22 @@
+// The only place that builds the database, the stores and the clock.
+import { createAuthenticate } from "./auth.ts";
+import { createCleanupStore } from "./cleanup/store.ts";
+import { parseCron, runsIn, tierNames } from "./cleanup/tiers.ts";
+import { connect } from "./db/client.ts";
+import type { Config } from "./env.ts";
+import { createHealthStore } from "./health/store.ts";
+
+export function createDeps({ database: address, apiKeys, cleanup, health }: Omit<Config, "log">) {
+  const database = connect(address);
+  return {
+    authenticate: createAuthenticate(apiKeys),
+    cleanups: createCleanupStore(database, { ...cleanup, trigger: "cron" }),
+    health: createHealthStore(database, health),
+    healthLimits: {
+      regularCron: parseCron(cleanup.crons.regular),
+      expiredRatioMax: health.expiredRatioMax,
+      activeTiers: tierNames.filter((tier) => runsIn(tier, cleanup.mode)),
+    },
+    now: () => new Date(),
+  };
+}

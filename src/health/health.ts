@@ -1,0 +1,69 @@
+// How healthy the session store is, from what the database says of itself. Pure.
+import type { Cron } from "croner";
+import { intervalSeconds, type Tier } from "../cleanup/tiers.ts";
+
+/** A run as the census has it; times are ISO 8601. */
+export interface LastRun {
+  outcome: "running" | "completed" | "partial" | "skipped" | "failed";
+  trigger: "cron" | "manual";
+  scheduled_at: string;
+  started_at: string;
+  finished_at: string | null;
+  deleted: number;
+  batches: number;
+  error_code: string | null;
+}
+
+export interface TierHistory {
+  lastRun: LastRun | null;
+  /** Runs that failed since the last one that did not; skipped runs do not count. */
+  failuresInARow: number;
+}
+
+export interface Census {
+  total: number;
+  expired: number;
+  /** Whether a session has been expired for longer than the regular cleanup can explain. */
+  isOverdue: boolean;
+  history: Record<Tier, TierHistory>;
+}
+
+export const degradations = ["cleanup_overdue", "cleanup_failing", "expired_ratio_high"] as const;
+export type Degradation = (typeof degradations)[number];
+
+export interface Limits {
+  /** The schedule of the regular cleanup. */
+  regularCron: Cron;
+  /** Expired sessions for each active one. */
+  expiredRatioMax: number;
+  /** The tiers whose crons do something; what another tier once did says nothing of today. */
+  activeTiers: readonly Tier[];
+}
+
+// Below this many a ratio says nothing: a quiet server has few active sessions after every night.
+const RATIO_COUNTS_ABOVE = 100;
+// One failure is a blip and the next run catches up.
+const FAILURES_IN_A_ROW = 3;
+
+// After two intervals a session has outlived an event that failed and one more.
+const OVERDUE_INTERVALS = 2;
+
+/** How long a session may have been expired, in seconds, before the regular cleanup is overdue. */
+export function overdueSeconds({ regularCron }: Limits, now: Date): number {
+  return OVERDUE_INTERVALS * intervalSeconds(regularCron, now);
+}
+
+/** What is wrong with a database that answers; nothing, when it is healthy. */
+export function grade(
+  { total, expired, isOverdue, history }: Census,
+  { expiredRatioMax, activeTiers }: Limits,
+) {
+  const isFailing = activeTiers.some((tier) => history[tier].failuresInARow >= FAILURES_IN_A_ROW);
+  const isRatioHigh = expired > RATIO_COUNTS_ABOVE && expired > expiredRatioMax * (total - expired);
+  const found: Record<Degradation, boolean> = {
+    cleanup_overdue: isOverdue,
+    cleanup_failing: isFailing,
+    expired_ratio_high: isRatioHigh,
+  };
+  return degradations.filter((reason) => found[reason]);
+}

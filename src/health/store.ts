@@ -1,0 +1,71 @@
+// The census: what there is and how the last runs went, in one statement.
+import { sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Database } from "../db/client.ts";
+import type { Census } from "./health.ts";
+
+export interface HealthStore {
+  /**
+   * Counts exactly, by the database's clock. Reads the whole index of expiry times.
+   * @param overdueSeconds how long a session may have been expired before cleanup is overdue.
+   * @throws DatabaseFault
+   */
+  takeCensus(overdueSeconds: number): Promise<Census>;
+}
+
+const histories = z
+  .object({
+    failures_in_a_row: z.number(),
+    last_run: z
+      .object({
+        outcome: z.enum(["running", "completed", "partial", "skipped", "failed"]),
+        trigger: z.enum(["cron", "manual"]),
+        scheduled_at: z.string(),
+        started_at: z.string(),
+        finished_at: z.string().nullable(),
+        deleted: z.number(),
+        batches: z.number(),
+        error_code: z.string().nullable(),
+      })
+      .nullable(),
+  })
+  .transform(({ failures_in_a_row: failuresInARow, last_run: lastRun }) => ({ failuresInARow, lastRun }));
+
+// Neon's HTTP gives bigint as text and booleans and JSON as themselves.
+const censuses = z.tuple([
+  z
+    .object({
+      total: z.coerce.number(),
+      expired: z.coerce.number(),
+      is_overdue: z.boolean(),
+      history: z.object({ regular: histories, immediate: histories }),
+    })
+    .transform(({ is_overdue: isOverdue, ...rest }) => ({ isOverdue, ...rest })),
+]);
+
+export function createHealthStore(database: Database, { timeoutMs }: { timeoutMs: number }): HealthStore {
+  return {
+    takeCensus: (overdueSeconds) =>
+      database.run("session census", timeoutMs, async (db) => {
+        const { rows } = await db.execute(sql`
+          SELECT sessions.*, runs.history
+            FROM (SELECT count(*) AS total,
+                         count(*) FILTER (WHERE expires_at <= now()) AS expired,
+                         count(*) FILTER (WHERE expires_at <= now() - make_interval(secs => ${overdueSeconds})) > 0
+                           AS is_overdue
+                    FROM mcp_sessions) AS sessions,
+                 (SELECT jsonb_object_agg(tier, jsonb_build_object(
+                           'last_run', (SELECT to_jsonb(r) - 'run_id' - 'tier' - 'cutoff'
+                                          FROM mcp_cleanup_runs r
+                                         WHERE r.tier = tiers.tier ORDER BY r.run_id DESC LIMIT 1),
+                           'failures_in_a_row', (SELECT count(*) FROM mcp_cleanup_runs r
+                                                  WHERE r.tier = tiers.tier AND r.outcome = 'failed'
+                                                    AND r.run_id > coalesce((
+                                                      SELECT max(ok.run_id) FROM mcp_cleanup_runs ok
+                                                       WHERE ok.tier = tiers.tier
+                                                         AND ok.outcome IN ('completed', 'partial')), 0)))) AS history
+                    FROM (VALUES ('regular'), ('immediate')) AS tiers (tier)) AS runs`);
+        return censuses.parse(rows)[0];
+      }),
+  };
+}
