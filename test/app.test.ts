@@ -1,0 +1,136 @@
+import { expect, test } from "vitest";
+import { keepSecret, logged } from "./support/captured-logs.ts";
+import { bearer, createDatabase, databaseRequests, environment, keys, send } from "./support/worker.ts";
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const refusal = (code: string) => ({
+  error: { code, message: expect.any(String), request_id: expect.stringMatching(UUID) },
+});
+
+test("liveness needs no key and no database", async () => {
+  const before = await databaseRequests();
+  const response = await send(environment(), "/healthz");
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ status: "ok" });
+  expect(await databaseRequests()).toBe(before);
+});
+
+test.each([
+  ["no key", {}],
+  ["an empty key", { Authorization: "Bearer " }],
+  ["another scheme", { Authorization: `Basic ${keys.health}` }],
+  ["no scheme", { Authorization: keys.health }],
+  ["a wrong key", { Authorization: `Bearer ${keepSecret("some-other-key-0123456789ab")}` }],
+  ["a key with its first character missing", { Authorization: `Bearer ${keys.health.slice(1)}` }],
+  ["two keys", { Authorization: `Bearer ${keys.health} ${keys.health}` }],
+] as [string, Record<string, string>][])(
+  "%s is refused with 401 and never reaches the database",
+  async (_, headers) => {
+    const database = await createDatabase();
+    const before = await databaseRequests();
+    const response = await send(database.env(), "/session-health", { headers });
+    expect(response.status).toBe(401);
+    expect(response.headers.get("WWW-Authenticate")).toMatch(/^Bearer realm="mcp-sessions"/);
+    expect(await response.json()).toEqual(refusal("unauthenticated"));
+    expect(await databaseRequests()).toBe(before);
+  },
+);
+
+test("a key without the scope is refused with 403 and never reaches the database", async () => {
+  const database = await createDatabase();
+  const before = await databaseRequests();
+  const response = await send(database.env(), "/session-health", bearer(keys.metrics));
+  expect(response.status).toBe(403);
+  expect(response.headers.get("WWW-Authenticate")).toContain('error="insufficient_scope", scope="health"');
+  expect(await response.json()).toEqual(refusal("forbidden"));
+  expect(await databaseRequests()).toBe(before);
+});
+
+test("a key may be given as its SHA-256, and a name may have two keys while it is rotated", async () => {
+  const [old, young] = [keepSecret("old-key-0123456789abcdefgh"), keepSecret("new-key-0123456789abcdefgh=")];
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(young)));
+  const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const database = await createDatabase();
+  const env = database.env({
+    API_KEYS: `monitor:health:${old}\n monitor:health+metrics:sha256=${hex.toUpperCase()}`,
+  });
+  for (const key of [old, young]) expect((await send(env, "/session-health", bearer(key))).status).toBe(200);
+  expect((await send(env, "/session-health", bearer(hex))).status).toBe(401);
+  expect(logged("request").map(({ principal }) => principal)).toEqual(["monitor", "monitor", undefined]);
+});
+
+test("an unknown route is 404, whatever its path holds, and the log does not repeat it", async () => {
+  const response = await send(environment(), `/nowhere/${keys.health}?key=${keys.health}`);
+  expect(response.status).toBe(404);
+  expect(await response.json()).toEqual(refusal("not_found"));
+  expect(logged("request")).toEqual([expect.objectContaining({ route: "unmatched", status: 404 })]);
+});
+
+test.each(["/healthz", "/session-health"])(
+  "%s answers any other method with 405 and what it allows",
+  async (path) => {
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"]) {
+      const response = await send(environment(), path, { method });
+      expect(response.status).toBe(405);
+      expect(response.headers.get("Allow")).toBe("GET, HEAD");
+      expect(await response.json()).toEqual(refusal("method_not_allowed"));
+    }
+  },
+);
+
+test("a body above 1 MiB is 413, also when its length is not announced", async () => {
+  const large = "x".repeat(1024 * 1024 + 1);
+  const stream = new Blob([large]).stream();
+  for (const body of [large, stream]) {
+    const response = await send(environment(), "/healthz", { method: "POST", body });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toEqual(refusal("payload_too_large"));
+  }
+  const response = await send(environment(), "/healthz", { method: "POST", body: large.slice(1) });
+  expect(response.status).toBe(405);
+});
+
+test("each request has one canonical line, and an id of its own that the response repeats", async () => {
+  const database = await createDatabase();
+  const response = await send(database.env(), "/session-health?verbose=1", {
+    headers: { Authorization: `bearer ${keys.health}`, "X-Request-Id": "chosen-by-the-client" },
+  });
+  const id = response.headers.get("X-Request-Id");
+  expect(id).toMatch(UUID);
+  expect(logged("request")).toEqual([
+    expect.objectContaining({
+      level: "INFO",
+      method: "GET",
+      route: "/session-health",
+      status: 200,
+      duration_ms: expect.any(Number),
+      principal: "monitor",
+      request_id: id,
+    }),
+  ]);
+});
+
+test("no response is to be stored", async () => {
+  for (const path of ["/healthz", "/nowhere", "/session-health"]) {
+    expect((await send(environment(), path)).headers.get("Cache-Control")).toBe("no-store");
+  }
+});
+
+test("a wrong configuration opens no route, names the variables in the log and nothing in the response", async () => {
+  const secret = keepSecret("mysql://root:hunter2-hunter2@db");
+  const env = environment({ DATABASE_URL: secret, HEALTH_TIMEOUT_MS: "soon" });
+  for (const path of ["/healthz", "/session-health"]) {
+    const response = await send(env, path, bearer(keys.health));
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual(refusal("configuration_invalid"));
+  }
+  const [line] = logged("The configuration is wrong");
+  expect(line).toMatchObject({
+    level: "ERROR",
+    variables: {
+      DATABASE_URL: "must be a Neon connection string: postgresql://role:password@host.neon.tech/database",
+      HEALTH_TIMEOUT_MS: "must be a whole number from 100 to 60000",
+    },
+  });
+});

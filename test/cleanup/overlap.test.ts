@@ -1,0 +1,161 @@
+// Runs that meet: another run, a dying connection, a caller that has gone.
+import { sql } from "drizzle-orm";
+import { expect, inject, test } from "vitest";
+import { CleanupFailed, runCleanupOnce, runImmediateCleanup } from "../../src/cleanup/clean.ts";
+import { connect } from "../../src/db/client.ts";
+import { logged } from "../support/captured-logs.ts";
+import { addExpired, at, HOUR, poll, runsOf, runUnderWay, slowDown, storeOf } from "../support/cleanup.ts";
+import { addSessions, createDatabase, remaining, setFaults, type TestDatabase } from "../support/worker.ts";
+
+const outcomesOf = async (database: TestDatabase) =>
+  (await runsOf(database)).map(({ tier, outcome, deleted, error_code: code }) => [
+    tier,
+    outcome,
+    Number(deleted),
+    code,
+  ]);
+
+const countSessions = async ({ query }: TestDatabase) =>
+  Number((await query("SELECT count(*) FROM mcp_sessions"))[0]?.["count"]);
+
+test.each([
+  ["regular", runCleanupOnce],
+  ["immediate", runImmediateCleanup],
+] as const)("a %s run during a regular one is skipped at once and deletes nothing", async (tier, run) => {
+  const database = await createDatabase();
+  await slowDown(database);
+  await addExpired(database, 40);
+  const first = runCleanupOnce(storeOf(database, { batchSize: 2 }));
+  await runUnderWay(database);
+  expect(await run(storeOf(database))).toBe(0);
+  expect(await first).toBe(40);
+  expect(await outcomesOf(database)).toEqual([
+    ["regular", "completed", 40, null],
+    [tier, "skipped", 0, "busy"],
+  ]);
+  expect(logged("MCP session cleanup: skipped")).toEqual([expect.objectContaining({ tier, reason: "busy" })]);
+});
+
+test("a regular run waits for an immediate one, so that a full hour never leaves it out", async () => {
+  const database = await createDatabase();
+  await slowDown(database);
+  await addExpired(database, 40);
+  await addSessions(database, { recent: at(new Date(), -1000) });
+  const immediate = runImmediateCleanup(storeOf(database, { batchSize: 2 }));
+  await runUnderWay(database);
+  expect(await runCleanupOnce(storeOf(database))).toBe(1);
+  expect(await immediate).toBe(40);
+  expect(await outcomesOf(database)).toEqual([
+    ["immediate", "completed", 40, null],
+    ["regular", "completed", 1, null],
+  ]);
+});
+
+test("a regular run that has waited its whole budget for an immediate one is skipped", async () => {
+  const database = await createDatabase();
+  await slowDown(database);
+  await addExpired(database, 40);
+  const immediate = runImmediateCleanup(storeOf(database, { batchSize: 2 }));
+  await runUnderWay(database);
+  expect(await runCleanupOnce(storeOf(database, { timeBudgetMs: 100 }))).toBe(0);
+  expect(await immediate).toBe(40);
+  expect((await outcomesOf(database)).at(-1)).toEqual(["regular", "skipped", 0, "busy"]);
+  // It has let go of what it held: the next one runs.
+  expect(await runCleanupOnce(storeOf(database))).toBe(0);
+  expect((await outcomesOf(database)).at(-1)).toEqual(["regular", "completed", 0, null]);
+});
+
+test("eight runs started at once delete each session exactly once", async () => {
+  const database = await createDatabase();
+  await addExpired(database, 3000);
+  await addSessions(database, { live: at(new Date(), HOUR) });
+  const runs = Array.from({ length: 8 }, (_, i) =>
+    (i % 2 === 0 ? runCleanupOnce : runImmediateCleanup)(storeOf(database, { batchSize: 10 })),
+  );
+  const deleted = await Promise.all(runs);
+  expect(deleted.reduce((sum, count) => sum + count)).toBe(3000);
+  expect(await remaining(database)).toEqual(["live"]);
+  const recorded = await database.query(
+    "SELECT sum(deleted) AS deleted, count(*) AS runs FROM mcp_cleanup_runs",
+  );
+  expect(recorded).toEqual([{ deleted: "3000", runs: "8" }]);
+});
+
+test("a run whose connection is killed keeps what it did; the next one recognises it and finishes", async () => {
+  const database = await createDatabase();
+  await slowDown(database);
+  await addExpired(database, 60);
+  const killed = runCleanupOnce(storeOf(database, { batchSize: 2 }));
+  killed.catch(() => {});
+  await runUnderWay(database);
+  await database.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL mcp_cleanup%'",
+  );
+  await expect(killed).rejects.toMatchObject({ name: "DatabaseFault" });
+  const [dead] = await runsOf(database);
+  const done = Number(dead?.["deleted"]);
+  expect(dead).toMatchObject({ outcome: "running", finished_at: null });
+  expect(done).toBeGreaterThan(0);
+  expect(await countSessions(database)).toBe(60 - done);
+
+  expect(await runCleanupOnce(storeOf(database))).toBe(60 - done);
+  expect(await outcomesOf(database)).toEqual([
+    ["regular", "failed", done, "interrupted"],
+    ["regular", "completed", 60 - done, null],
+  ]);
+  expect(logged("session_cleanup_task_failed")).toEqual([
+    expect.objectContaining({ level: "ERROR", tier: "regular", kind: "database_unreachable" }),
+  ]);
+});
+
+test("a run whose caller has gone is cancelled, recorded with its count, and lets the next one run", async () => {
+  const database = await createDatabase();
+  await slowDown(database);
+  await addExpired(database, 100);
+  const abandoned = connect({ url: database.url, endpointOverride: inject("neonEndpoint") }).run(
+    "an impatient cleanup",
+    500,
+    (db) => db.execute(sql`CALL mcp_cleanup_sessions('regular', 'manual', now(), 0, 2, 60000, 30)`),
+  );
+  await expect(abandoned).rejects.toMatchObject({ kind: "timeout" });
+  const failed = await poll(() => database.query("SELECT * FROM mcp_cleanup_runs WHERE outcome = 'failed'"));
+  const done = Number(failed["deleted"]);
+  expect(failed["error_code"]).toBe("57014");
+  expect(done).toBeGreaterThan(0);
+  expect(await runCleanupOnce(storeOf(database))).toBe(100 - done);
+});
+
+test("a run whose answer is lost has counted its deletions once, and the next one finds nothing", async () => {
+  const database = await createDatabase();
+  await addExpired(database, 5);
+  await setFaults({ fault: { kind: "lost-after-commit" }, times: 1, matching: "CALL" });
+  await expect(runCleanupOnce(storeOf(database))).rejects.toMatchObject({ kind: "database_unreachable" });
+  await setFaults();
+  expect(await runCleanupOnce(storeOf(database))).toBe(0);
+  expect(await outcomesOf(database)).toEqual([
+    ["regular", "completed", 5, null],
+    ["regular", "completed", 0, null],
+  ]);
+});
+
+test("a run that may not delete is recorded with its SQLSTATE, logged and thrown", async () => {
+  const database = await createDatabase();
+  await addExpired(database, 5);
+  await database.query("REVOKE DELETE ON mcp_sessions FROM mcp");
+  await expect(runCleanupOnce(storeOf(database))).rejects.toThrow(CleanupFailed);
+  expect(await outcomesOf(database)).toEqual([["regular", "failed", 0, "42501"]]);
+  expect(logged("session_cleanup_task_failed")).toEqual([
+    expect.objectContaining({ tier: "regular", kind: "run_failed", sqlstate: "42501" }),
+  ]);
+  await database.query("GRANT DELETE ON mcp_sessions TO mcp");
+  expect(await runCleanupOnce(storeOf(database))).toBe(5);
+});
+
+test("a run that cannot be recorded deletes nothing, and holds no lock afterwards", async () => {
+  const database = await createDatabase();
+  await addExpired(database, 5);
+  await database.query("REVOKE INSERT ON mcp_cleanup_runs FROM mcp");
+  await expect(runCleanupOnce(storeOf(database))).rejects.toMatchObject({ kind: "permission_denied" });
+  expect(await countSessions(database)).toBe(5);
+  expect(await database.query("SELECT * FROM pg_locks WHERE locktype = 'advisory'")).toEqual([]);
+});

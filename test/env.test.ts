@@ -1,0 +1,154 @@
+import { describe, expect, test } from "vitest";
+import { ConfigurationError, readConfig } from "../src/env.ts";
+
+const DIGEST = "ab".repeat(32);
+
+const required = {
+  DATABASE_URL: "postgresql://mcp:p%40ss@ep-cool-1-pooler.eu-central-1.aws.neon.tech/mcp?sslmode=require",
+  API_KEYS: `monitor:health:sha256=${DIGEST}`,
+};
+
+function problemsOf(overrides: object): Record<string, string> {
+  try {
+    readConfig({ ...required, ...overrides });
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems;
+    throw error;
+  }
+  return {};
+}
+
+test("what is not set has its documented default", () => {
+  expect(readConfig(required)).toEqual({
+    database: { url: required.DATABASE_URL, endpointOverride: "" },
+    apiKeys: [{ name: "monitor", scopes: ["health"], secret: { sha256: DIGEST } }],
+    cleanup: {
+      mode: "standard",
+      crons: { regular: "0 * * * *", immediate: "*/10 * * * *" },
+      minAgeSeconds: { regular: 0, immediate: 3600 },
+      batchSize: 1000,
+      timeBudgetMs: 20_000,
+      runRetentionDays: 30,
+    },
+    health: { timeoutMs: 8000, expiredRatioMax: 1 },
+    log: { level: "info", format: "json" },
+  });
+});
+
+test("what is missing is named, all of it at once", () => {
+  expect(() => readConfig({})).toThrow(/DATABASE_URL must be set; API_KEYS must be set/);
+});
+
+test.each(["true", "TRUE", "True", "1", true, 1])("%o turns aggressive cleanup on", (value) => {
+  expect(readConfig({ ...required, MCP_AGGRESSIVE_CLEANUP: value }).cleanup.mode).toBe("aggressive");
+});
+
+test.each(["false", "False", "0", false, 0])("%o leaves it off", (value) => {
+  expect(readConfig({ ...required, MCP_AGGRESSIVE_CLEANUP: value }).cleanup.mode).toBe("standard");
+});
+
+test.each([
+  ["MCP_AGGRESSIVE_CLEANUP", ["yes", "on", "", "2", " yes", "null"]],
+  ["MCP_IMMEDIATE_CLEANUP_AGE_SECONDS", ["-1", "1.5", "", "1h", "315360001", "1e3", " 5"]],
+  ["MCP_CLEANUP_BATCH_SIZE", ["0", "100001", "many"]],
+  ["MCP_CLEANUP_TIME_BUDGET_MS", ["99", "600001"]],
+  ["MCP_CLEANUP_RUN_RETENTION_DAYS", ["0", "3651"]],
+  ["HEALTH_TIMEOUT_MS", ["0", "99", "60001", "8s"]],
+  ["HEALTH_EXPIRED_RATIO_MAX", ["0", "-1", "NaN", "Infinity", "half", ""]],
+  ["LOG_LEVEL", ["INFO", "loud", ""]],
+  ["LOG_FORMAT", ["pretty", ""]],
+  ["MCP_REGULAR_CLEANUP_CRON", ["", "hourly", "0 * * *", "0 0 * * * *", "61 * * * *", "0 0 30 2 *"]],
+  ["MCP_IMMEDIATE_CLEANUP_CRON", ["0 * * * *", "every 10 minutes"]],
+  [
+    "DATABASE_URL",
+    [
+      "",
+      "not a url",
+      "mysql://u:p@ep-1.neon.tech/db",
+      "postgresql://u@ep-1.neon.tech/db",
+      "postgresql://u:p@ep-1.neon.tech",
+      "postgresql://u:p@ep-1.neon.tech/",
+      "postgresql://u:p@database/db",
+    ],
+  ],
+  [
+    "NEON_ENDPOINT_OVERRIDE",
+    [
+      "https://api.neon.tech/sql",
+      "http://evil.example/sql",
+      "http://127.0.0.1.evil.example/sql",
+      "http://localhost@evil.example/sql",
+      "file:///sql",
+      "127.0.0.1:80",
+    ],
+  ],
+])("%s refuses any of %o, and never repeats it", (name, values) => {
+  for (const value of values) {
+    const problems = problemsOf({ [name]: value });
+    expect(Object.keys(problems), `${name}=${value}`).toEqual([name]);
+    // A value of a letter or two stands in any sentence.
+    expect(problems[name]?.includes(value) && value.length > 3).toBe(false);
+  }
+});
+
+test.each(["http://127.0.0.1:5488/sql", "http://localhost:5488/sql", "http://[::1]:5488/sql", ""])(
+  "an endpoint override on this machine is taken: %s",
+  (value) => {
+    expect(readConfig({ ...required, NEON_ENDPOINT_OVERRIDE: value }).database.endpointOverride).toBe(value);
+  },
+);
+
+describe("API_KEYS", () => {
+  const KEY = "abcdefghijklmnopqrstuvwx";
+
+  test("entries are separated by commas and white space, scopes by plus signs", () => {
+    const { apiKeys } = readConfig({
+      ...required,
+      API_KEYS: `a:health:${KEY},b.2_c-d:mcp+admin:${KEY}==\n\tb.2_c-d:metrics:sha256=${DIGEST} ,`,
+    });
+    expect(apiKeys).toEqual([
+      { name: "a", scopes: ["health"], secret: { key: KEY } },
+      { name: "b.2_c-d", scopes: ["mcp", "admin"], secret: { key: `${KEY}==` } },
+      { name: "b.2_c-d", scopes: ["metrics"], secret: { sha256: DIGEST } },
+    ]);
+  });
+
+  test.each([
+    ["", "must have an entry name:scopes:key"],
+    [" , ,", "must have an entry name:scopes:key"],
+    [KEY, "entry 1: must be name:scopes:key"],
+    [`a:${KEY}`, "entry 1: must be name:scopes:key"],
+    [`a:health:${KEY}:more`, "entry 1: must be name:scopes:key"],
+    [
+      `a:health:${KEY.slice(1)}`,
+      "entry 1: the key must be 24 to 256 token68 characters, or sha256= and 64 hex digits",
+    ],
+    [
+      `a:health:${KEY}é`,
+      "entry 1: the key must be 24 to 256 token68 characters, or sha256= and 64 hex digits",
+    ],
+    [
+      `a:health:sha256=${DIGEST}0`,
+      "entry 1: the key must be 24 to 256 token68 characters, or sha256= and 64 hex digits",
+    ],
+    [
+      `a:health+root:${KEY}`,
+      "entry 1: the scopes must be of health, metrics, mcp, admin, each once, joined with +",
+    ],
+    [
+      `a:health+health:${KEY}`,
+      "entry 1: the scopes must be of health, metrics, mcp, admin, each once, joined with +",
+    ],
+    [`a::${KEY}`, "entry 1: the scopes must be of health, metrics, mcp, admin, each once, joined with +"],
+    [
+      `a:health:${KEY},:health:${KEY}`,
+      "entry 2: the name must be 1 to 64 letters, digits, dots, dashes or underscores",
+    ],
+    [
+      `x!:health:${KEY},b`,
+      "entry 1: the name must be 1 to 64 letters, digits, dots, dashes or underscores, entry 2: must be name:scopes:key",
+    ],
+  ])("%o is refused by the position of the entry", (value, problem) => {
+    expect(problemsOf({ API_KEYS: value })).toEqual({ API_KEYS: problem });
+  });
+});

@@ -1,0 +1,139 @@
+// Each reason of a 503, from its real cause.
+import { afterEach, describe, expect, test } from "vitest";
+import { keepSecret, logged } from "../support/captured-logs.ts";
+import { lockSessions, poll } from "../support/cleanup.ts";
+import {
+  bearer,
+  createDatabase,
+  keys,
+  send,
+  setFaults,
+  startPostgres,
+  stopPostgres,
+  type TestDatabase,
+} from "../support/worker.ts";
+
+afterEach(() => setFaults());
+
+async function expectUnhealthy(env: Env, database: "connected" | "disconnected", reason: string) {
+  const response = await send(env, "/session-health", bearer(keys.health));
+  const text = await response.text();
+  expect(response.status, text).toBe(503);
+  expect(response.headers.get("Retry-After")).toBe("30");
+  expect(response.headers.get("Cache-Control")).toBe("no-store");
+  const { timestamp } = JSON.parse(text);
+  expect(timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  expect(text).toBe(
+    `{"status":"unhealthy","database":"${database}","total_sessions":null,"active_sessions":null,"expired_sessions":null,"reason":"${reason}","timestamp":"${timestamp}"}`,
+  );
+  expect(logged("Session health check failed")).toEqual([
+    expect.objectContaining({ level: "ERROR", reason }),
+  ]);
+}
+
+const withPassword = ({ url }: TestDatabase, password: string) => url.replace(/:[^:@]+@/, `:${password}@`);
+
+test("PostgreSQL stopped: database_unreachable, and healthy once it is back", async () => {
+  const database = await createDatabase();
+  await stopPostgres();
+  try {
+    await expectUnhealthy(database.env(), "disconnected", "database_unreachable");
+  } finally {
+    await startPostgres();
+  }
+  expect((await send(database.env(), "/session-health", bearer(keys.health))).status).toBe(200);
+});
+
+test("nothing listens at the endpoint: database_unreachable", async () => {
+  const database = await createDatabase();
+  // Port 9, discard: nobody has it.
+  const env = database.env({ NEON_ENDPOINT_OVERRIDE: "http://127.0.0.1:9/sql" });
+  await expectUnhealthy(env, "disconnected", "database_unreachable");
+});
+
+test("the database hangs: timeout, within the configured deadline", async () => {
+  const database = await createDatabase();
+  await setFaults({ fault: { kind: "hang" } });
+  const startedAt = Date.now();
+  await expectUnhealthy(database.env({ HEALTH_TIMEOUT_MS: "300" }), "disconnected", "timeout");
+  // Far below the default of 8 s, so that it can only be the configured one.
+  expect(Date.now() - startedAt).toBeLessThan(4000);
+});
+
+test("a lock on the table: timeout, and the abandoned query is cancelled", async () => {
+  const database = await createDatabase();
+  const unlocked = await lockSessions(database, 1.5);
+  await expectUnhealthy(database.env({ HEALTH_TIMEOUT_MS: "300" }), "disconnected", "timeout");
+  await poll(() =>
+    database.query("SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'relation')"),
+  );
+  await unlocked();
+});
+
+test("a statement_timeout of the role: timeout, from a database that answers", async () => {
+  const database = await createDatabase();
+  await database.query("CREATE VIEW slow AS SELECT NULL::timestamptz AS expires_at FROM pg_sleep(5)");
+  await database.query("ALTER TABLE mcp_sessions RENAME TO sessions");
+  await database.query("ALTER VIEW slow RENAME TO mcp_sessions");
+  const name = new URL(database.url).pathname.slice(1);
+  await database.query(`ALTER ROLE mcp IN DATABASE ${name} SET statement_timeout = '200ms'`);
+  // A setting of the role holds from its next connection on.
+  await database.query("SELECT pg_terminate_backend(pg_backend_pid())").catch(() => {});
+  await expectUnhealthy(database.env(), "connected", "timeout");
+});
+
+test("REVOKE: permission_denied", async () => {
+  const database = await createDatabase();
+  await database.query("REVOKE SELECT ON mcp_sessions FROM mcp");
+  await expectUnhealthy(database.env(), "connected", "permission_denied");
+});
+
+test("a wrong password: permission_denied", async () => {
+  const url = withPassword(await createDatabase(), keepSecret("not-the-password"));
+  const database = await createDatabase();
+  await expectUnhealthy(database.env({ DATABASE_URL: url }), "disconnected", "permission_denied");
+});
+
+test("no tables yet: schema_missing", async () => {
+  const database = await createDatabase({ empty: true });
+  await expectUnhealthy(database.env(), "connected", "schema_missing");
+});
+
+test("no such database: database_unreachable", async () => {
+  const database = await createDatabase();
+  const env = database.env({ DATABASE_URL: `${database.url}_gone` });
+  await expectUnhealthy(env, "disconnected", "database_unreachable");
+});
+
+test("a table of another shape: schema_missing", async () => {
+  const database = await createDatabase();
+  await database.query("ALTER TABLE mcp_sessions RENAME expires_at TO valid_until");
+  await expectUnhealthy(database.env(), "connected", "schema_missing");
+});
+
+test("an error of PostgreSQL's own: internal", async () => {
+  const database = await createDatabase();
+  await database.query(
+    "CREATE VIEW broken AS SELECT now() + (1 / (random() * 0)::int) * interval '1 s' AS expires_at",
+  );
+  await database.query("ALTER TABLE mcp_sessions RENAME TO sessions");
+  await database.query("ALTER VIEW broken RENAME TO mcp_sessions");
+  await expectUnhealthy(database.env(), "connected", "internal");
+});
+
+describe("what Neon answers when it cannot serve", () => {
+  test.each([
+    [{ kind: "quota" }, "quota_exceeded"],
+    [{ kind: "control-plane" }, "database_unreachable"],
+    [{ kind: "edge" }, "database_unreachable"],
+    [{ kind: "reset" }, "database_unreachable"],
+    [{ kind: "half-body" }, "database_unreachable"],
+    [{ kind: "lost-after-commit" }, "database_unreachable"],
+    [{ kind: "refused-by-postgres", sqlstate: "53300" }, "overloaded"],
+    [{ kind: "refused-by-postgres", sqlstate: "57P03" }, "database_unreachable"],
+  ] as const)("%o: %s", async (fault, reason) => {
+    const database = await createDatabase();
+    await setFaults({ fault });
+    await expectUnhealthy(database.env(), "disconnected", reason);
+  });
+});

@@ -1,0 +1,63 @@
+// Node's side of the tests in workerd: PostgreSQL, the local Neon, and a control server, because a test in workerd
+// can start no process and see no file.
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
+import type { TestProject } from "vitest/node";
+import { startLocalNeon } from "../../dev/neon/server.ts";
+import type { FaultRule } from "../../dev/neon/switchboard.ts";
+import { migrate } from "../../drizzle/migrate.ts";
+import { connected, startTestPostgres } from "./postgres.ts";
+
+const TEMPLATE = "template_mcp";
+
+export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
+  const postgres = await startTestPostgres();
+  const admin = {
+    host: postgres.host,
+    port: postgres.port,
+    user: postgres.user,
+    password: postgres.password,
+  };
+  const asAdmin = (statement: string) =>
+    connected({ ...admin, database: "postgres" }, (client) => client.query(statement));
+  const role = { user: "mcp", password: randomBytes(24).toString("base64url") };
+  await asAdmin(`CREATE ROLE mcp LOGIN PASSWORD '${role.password}'`);
+  await asAdmin(`CREATE DATABASE ${TEMPLATE} OWNER mcp`);
+  await migrate({ ...admin, ...role, database: TEMPLATE });
+  const neon = await startLocalNeon({ postgres });
+
+  let databases = 0;
+  const actions: Record<string, (body: never) => unknown> = {
+    async database({ empty }: { empty?: boolean }) {
+      const name = `test_${++databases}`;
+      await asAdmin(`CREATE DATABASE ${name} OWNER mcp${empty ? "" : ` TEMPLATE ${TEMPLATE}`}`);
+      return `postgresql://mcp:${role.password}@ep-test.localhost/${name}`;
+    },
+    faults: (rules: FaultRule[]) =>
+      rules.length === 0 ? neon.switchboard.clear() : neon.switchboard.set(...rules),
+    hits: () => neon.switchboard.hits(),
+    requests: () => neon.requests(),
+    stop: () => postgres.stop(),
+    start: () => postgres.start(),
+  };
+  const control = createServer((request, response) => {
+    const action = actions[request.url?.slice(1) ?? ""];
+    json(request)
+      .then((body) => action?.(body as never))
+      .then((answer) => response.end(JSON.stringify(answer ?? null)))
+      .catch((error: unknown) => response.writeHead(500).end(String(error)));
+  });
+  await new Promise<void>((resolve) => control.listen(0, "127.0.0.1", resolve));
+
+  provide("control", `http://127.0.0.1:${(control.address() as AddressInfo).port}`);
+  provide("neonEndpoint", neon.endpoint);
+  provide("databasePassword", role.password);
+  return async () => {
+    control.close();
+    control.closeAllConnections();
+    await neon.close();
+    await postgres.remove();
+  };
+}

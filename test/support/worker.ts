@@ -1,0 +1,103 @@
+// The Worker as its callers see it, over a database of the test's own.
+import { neon, neonConfig } from "@neondatabase/serverless";
+import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
+import { inject } from "vitest";
+import type { FaultRule } from "../../dev/neon/switchboard.ts";
+import worker from "../../src/index.ts";
+import { expectNoSecrets, keepSecret } from "./captured-logs.ts";
+
+export const REGULAR_CRON = "0 * * * *";
+export const IMMEDIATE_CRON = "*/10 * * * *";
+
+export const keys = {
+  health: keepSecret("health-key-0123456789abcdef"),
+  metrics: keepSecret("metrics-key-0123456789abcdef"),
+};
+keepSecret(inject("databasePassword"));
+
+/** Asks the control server of the test run. */
+async function control<T>(action: string, body: unknown = {}): Promise<T> {
+  const response = await fetch(`${inject("control")}/${action}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
+}
+
+export const setFaults = (...rules: FaultRule[]) => control<null>("faults", rules);
+export const databaseRequests = () => control<number>("requests");
+export const stopPostgres = () => control<null>("stop");
+export const startPostgres = () => control<null>("start");
+
+export interface TestDatabase {
+  url: string;
+  /** Runs one statement on it, beside the Worker. */
+  query: (statement: string, params?: unknown[]) => Promise<Record<string, unknown>[]>;
+  env: (overrides?: Record<string, string>) => Env;
+}
+
+/** A database of its own, migrated unless `empty`. */
+export async function createDatabase({ empty = false } = {}): Promise<TestDatabase> {
+  const url = await control<string>("database", { empty });
+  return {
+    url,
+    async query(statement, params = []) {
+      neonConfig.fetchEndpoint = inject("neonEndpoint");
+      return await neon(url).query(statement, params);
+    },
+    env: (overrides = {}) => environment({ DATABASE_URL: url, ...overrides }),
+  };
+}
+
+export function environment(overrides: Record<string, string> = {}): Env {
+  return {
+    DATABASE_URL: "postgresql://mcp:unused-password@ep-test.localhost/none",
+    API_KEYS: `monitor:health:${keys.health}, prometheus:metrics:${keys.metrics}`,
+    MCP_AGGRESSIVE_CLEANUP: "false",
+    MCP_REGULAR_CLEANUP_CRON: REGULAR_CRON,
+    MCP_IMMEDIATE_CLEANUP_CRON: IMMEDIATE_CRON,
+    LOG_LEVEL: "debug",
+    NEON_ENDPOINT_OVERRIDE: inject("neonEndpoint"),
+    ...overrides,
+  } as Env;
+}
+
+/** Sends a request through the door; what comes back is searched for secrets. */
+export async function send(env: Env, path: string, init: RequestInit = {}): Promise<Response> {
+  const context = createExecutionContext();
+  const request = new Request(`https://worker.test${path}`, init) as Request<
+    unknown,
+    IncomingRequestCfProperties
+  >;
+  const response = await worker.fetch(request, env, context);
+  await waitOnExecutionContext(context);
+  expectNoSecrets(`${JSON.stringify([...response.headers])}${await response.clone().text()}`);
+  return response;
+}
+
+export const bearer = (key: string) => ({ headers: { Authorization: `Bearer ${key}` } });
+
+/** Fires a cron event; resolves when it is handled, throws what Cron Events would show. */
+export async function fire(env: Env, cron: string, scheduledTime = new Date()): Promise<void> {
+  await worker.scheduled(createScheduledController({ cron, scheduledTime }), env);
+}
+
+/** Adds sessions that expire at the given times; `null` is never. Their ids are secrets of the test. */
+export async function addSessions(
+  { query }: TestDatabase,
+  sessions: Record<string, Date | string | null>,
+): Promise<void> {
+  for (const [id, expiresAt] of Object.entries(sessions)) {
+    await query("INSERT INTO mcp_sessions (session_id, expires_at) VALUES ($1, $2)", [
+      keepSecret(`session-${id}`),
+      expiresAt instanceof Date ? expiresAt.toISOString() : expiresAt,
+    ]);
+  }
+}
+
+/** The names given to `addSessions` of those that are still there, sorted. */
+export async function remaining({ query }: TestDatabase): Promise<string[]> {
+  const rows = await query("SELECT session_id FROM mcp_sessions ORDER BY 1");
+  return rows.map(({ session_id: id }) => String(id).replace("session-", ""));
+}

@@ -1,0 +1,30 @@
+// Two projects: what runs in workerd, against the embedded PostgreSQL, and what runs in Node.
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+// wrangler.toml requires them; each test makes its own `env` instead.
+process.env["DATABASE_URL"] ??= "";
+process.env["API_KEYS"] ??= "";
+
+const inNode = ["test/dev/**/*.test.ts", "test/drizzle/**/*.test.ts", "test/house.test.ts"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        test: {
+          name: "worker",
+          include: ["test/**/*.test.ts"],
+          exclude: inNode,
+          globalSetup: ["test/support/global-setup.ts"],
+          setupFiles: ["test/support/captured-logs.ts"],
+          // One database server and one switchboard for all files.
+          fileParallelism: false,
+          testTimeout: 20_000,
+        },
+      },
+      { test: { name: "node", include: inNode, testTimeout: 30_000, hookTimeout: 60_000 } },
+    ],
+  },
+});
