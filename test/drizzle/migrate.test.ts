@@ -6,9 +6,9 @@ import { promisify } from "node:util";
 import type { ClientConfig } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { directUrl, migrate } from "../../drizzle/migrate.ts";
-import { connected, startTestPostgres } from "../support/postgres.ts";
+import { connected, startTestPostgres, type TestPostgres } from "../support/postgres.ts";
 
-let postgres: Awaited<ReturnType<typeof startTestPostgres>>;
+let postgres: TestPostgres;
 beforeAll(async () => {
   postgres = await startTestPostgres();
 });

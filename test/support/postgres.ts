@@ -6,10 +6,12 @@ import { Client, type ClientConfig } from "pg";
 import { anyFreePort } from "../../dev/ports.ts";
 import { type EmbeddedPostgres, startPostgres } from "../../dev/postgres.ts";
 
+export type TestPostgres = EmbeddedPostgres & { remove: () => Promise<void> };
+
 /** Starts a server of its own in a folder of its own; `remove` stops it and takes the folder away. */
-export async function startTestPostgres(): Promise<EmbeddedPostgres & { remove: () => Promise<void> }> {
+export async function startTestPostgres(settings: Record<string, string> = {}): Promise<TestPostgres> {
   const dataDir = mkdtempSync(join(tmpdir(), "mcp-sessions-test-"));
-  const postgres = await startPostgres({ dataDir, port: await anyFreePort() });
+  const postgres = await startPostgres({ dataDir, port: await anyFreePort(), settings });
   // A run that is interrupted tears nothing down, but it does exit.
   process.once("exit", postgres.stopSync);
   const remove = async () => {

@@ -1,0 +1,177 @@
+// The local Neon: Neon's SQL over HTTP in front of any PostgreSQL, for the dev loop, the tests and the
+// benchmarks. It is faithful to the protocol; Neon's rate limits, retries and cold starts it does not have.
+import { once } from "node:events";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Answer } from "./answer.ts";
+import { errorAnswer, send, sendHalf } from "./answer.ts";
+import { NeonError } from "./errors.ts";
+import { execute } from "./execute.ts";
+import { Pool } from "./pool.ts";
+import type { Payload, TransactionModes } from "./request.ts";
+import { readBody, readCredentials, readModes, readPayload } from "./request.ts";
+import type { Fault } from "./switchboard.ts";
+import { cannedAnswer, Switchboard } from "./switchboard.ts";
+
+export interface LocalNeonOptions {
+  postgres: { host: string; port: number };
+  /** Any free one when left out. */
+  port?: number;
+  /** 10 MiB when left out. */
+  maxRequestBytes?: number;
+  /** 10 MiB when left out. */
+  maxResponseBytes?: number;
+}
+
+export interface LocalNeon {
+  /** For `neonConfig.fetchEndpoint`, e.g. http://127.0.0.1:51234/sql. */
+  endpoint: string;
+  port: number;
+  switchboard: Switchboard;
+  /** Number of POST /sql requests that reached the server since the start, or since the last reset. */
+  requests(): number;
+  resetRequests(): void;
+  /** Ends everything: what runs is cancelled, connections on both sides are closed. */
+  close(): Promise<void>;
+}
+
+// The proxy's default for requests and for responses (SqlOverHttpArgs); production allows 64 MB.
+const MAX_BYTES = 10 * 1024 * 1024;
+
+// Longer than any pause in a test run: no client sends on a connection that is just being closed.
+const KEEP_ALIVE_MS = 10 * 60 * 1000;
+
+const PREFLIGHT: Answer = {
+  status: 200,
+  headers: {
+    Allow: "OPTIONS, POST",
+    "Access-Control-Allow-Headers":
+      "Authorization, Neon-Connection-String, Neon-Raw-Text-Output, Neon-Array-Mode, Neon-Pool-Opt-In, " +
+      "Neon-Batch-Read-Only, Neon-Batch-Isolation-Level",
+    "Access-Control-Max-Age": "86400",
+  },
+  body: "",
+};
+
+const NOT_SUPPORTED: Answer = { status: 400, body: JSON.stringify("query is not supported") };
+
+/**
+ * Starts the local Neon on 127.0.0.1.
+ * @throws Error with `code: 'EADDRINUSE'` when the port is taken.
+ */
+export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNeon> {
+  const { postgres, maxRequestBytes = MAX_BYTES, maxResponseBytes = MAX_BYTES } = options;
+  const pool = new Pool(postgres);
+  const switchboard = new Switchboard();
+  const handling = new Set<Promise<void>>();
+  let requests = 0;
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const path = request.url?.split("?")[0];
+    if (path === "/sql" && request.method === "OPTIONS") return send(response, PREFLIGHT);
+    if (path !== "/sql" || request.method !== "POST") return send(response, NOT_SUPPORTED);
+    requests += 1;
+    const gone = new AbortController();
+    response.on("close", () => gone.abort());
+    const signal = gone.signal;
+    try {
+      const payload = readPayload(await readBody(request, maxRequestBytes));
+      const answer = async (): Promise<Answer> => {
+        const credentials = readCredentials(request.headers);
+        const modes = readModes(request.headers);
+        if (payload instanceof NeonError) throw payload;
+        const body = await execute(pool, { credentials, payload, modes, maxResponseBytes, signal });
+        return { status: 200, headers: payload.isBatch ? batchHeaders(modes) : {}, body };
+      };
+      const fault = switchboard.strike(payload instanceof NeonError ? "" : sqlOf(payload));
+      await serve(response, () => answer().catch(errorAnswer), fault, signal, switchboard.cleared);
+    } catch (error) {
+      // A client that left gets no answer.
+      if (!signal.aborted) send(response, errorAnswer(error));
+    }
+  };
+
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+    const handled = handle(request, response).finally(() => handling.delete(handled));
+    handling.add(handled);
+  });
+  const port = await listen(server, options.port ?? 0);
+  return {
+    endpoint: `http://127.0.0.1:${port}/sql`,
+    port,
+    switchboard,
+    requests: () => requests,
+    resetRequests() {
+      requests = 0;
+    },
+    async close() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await Promise.all([closed, ...handling]);
+      await pool.close();
+    },
+  };
+}
+
+/** Answers, or does what the fault says. */
+async function serve(
+  response: ServerResponse,
+  answer: () => Promise<Answer>,
+  fault: Fault | undefined,
+  gone: AbortSignal,
+  cleared: AbortSignal,
+): Promise<void> {
+  switch (fault?.kind) {
+    case "reset":
+      response.socket?.resetAndDestroy();
+      return;
+    case "hang":
+      if (!gone.aborted) await once(AbortSignal.any([gone, cleared]), "abort");
+      response.destroy();
+      return;
+    case "lost-after-commit":
+      await answer();
+      response.destroy();
+      return;
+    case "half-body":
+      return sendHalf(response, await answer());
+    case "latency":
+      await sleep(fault.ms, undefined, { signal: gone });
+      return send(response, await answer());
+    case "quota":
+    case "control-plane":
+    case "edge":
+    case "refused-by-postgres":
+      return send(response, cannedAnswer(fault));
+    case undefined:
+      return send(response, await answer());
+  }
+}
+
+/** A batch's answer repeats the batch headers that were set. */
+function batchHeaders({ isolationLevel, readOnly, deferrable }: TransactionModes): Record<string, string> {
+  return {
+    ...(readOnly && { "Neon-Batch-Read-Only": "true" }),
+    ...(deferrable && { "Neon-Batch-Deferrable": "true" }),
+    ...(isolationLevel !== undefined && { "Neon-Batch-Isolation-Level": isolationLevel }),
+  };
+}
+
+function sqlOf({ statements }: Payload): string {
+  return statements.map(({ query }) => query).join(";\n");
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  try {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE")) throw cause;
+    const { code } = cause;
+    throw Object.assign(new Error(`The local Neon needs port ${port}, which is in use`, { cause }), { code });
+  }
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}

@@ -1,0 +1,223 @@
+// The switchboard: every fault as the driver sees it, what PostgreSQL has done by then, and which requests it
+// hits.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Fault } from "../../dev/neon/switchboard.ts";
+import type { Bench } from "./support/neon.ts";
+import { eventually, failureOf, startBench } from "./support/neon.ts";
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+  await bench.ask("create table mark (); alter table mark owner to tester");
+});
+beforeEach(() => bench.ask("truncate mark"));
+afterEach(() => bench.neon.switchboard.clear());
+afterAll(() => bench.stop());
+
+const marks = async () => (await bench.ask("select from mark")).length;
+const insert = () => bench.sql`insert into mark default values`;
+
+describe("answers in place of an execution", () => {
+  const cases: [Fault, number, string, unknown][] = [
+    [
+      { kind: "quota" },
+      402,
+      "application/json",
+      '{"message":"Your account or project has exceeded the compute time quota. ' +
+        'Upgrade your plan to increase limits."}',
+    ],
+    [
+      { kind: "control-plane" },
+      500,
+      "application/json",
+      expect.stringMatching(/^\{"message":"Control plane request failed","code":"","detail":null,.*\}$/),
+    ],
+    [{ kind: "edge" }, 520, "text/plain", "error code: 520"],
+    [{ kind: "edge", status: 530 }, 530, "text/plain", "error code: 530"],
+    [
+      { kind: "refused-by-postgres", sqlstate: "53300" },
+      500,
+      "application/json",
+      expect.stringMatching(/^\{"message":"sorry, too many clients already","code":"53300",.*"FATAL"/),
+    ],
+    [
+      { kind: "refused-by-postgres", sqlstate: "57P03" },
+      500,
+      "application/json",
+      expect.stringMatching(/^\{"message":"the database system is starting up","code":"57P03",.*"FATAL"/),
+    ],
+  ];
+
+  test.each(cases)("%j", async (fault, status, type, body) => {
+    bench.neon.switchboard.set({ fault });
+    const wire = await bench.post({ query: "insert into mark default values" });
+    expect([wire.status, wire.headers.get("content-type"), wire.text]).toEqual([status, type, body]);
+    const prefix = `Server error (HTTP status ${status}): `;
+    expect(await failureOf(insert())).toMatchObject({
+      name: "NeonDbError",
+      message: prefix + wire.text,
+      code: undefined,
+    });
+    expect(await marks()).toBe(0);
+  });
+});
+
+describe("connections that break", () => {
+  test("reset: the driver cannot connect, and nothing ran", async () => {
+    bench.neon.switchboard.set({ fault: { kind: "reset" } });
+    expect(await failureOf(insert())).toMatchObject({
+      name: "NeonDbError",
+      message: "Error connecting to database: TypeError: fetch failed",
+      sourceError: { cause: { code: "ECONNRESET" } },
+    });
+    expect(await marks()).toBe(0);
+  });
+
+  test("lost-after-commit: the driver sees the same, and it did run", async () => {
+    bench.neon.switchboard.set({ fault: { kind: "lost-after-commit" } });
+    expect(await failureOf(insert())).toMatchObject({
+      name: "NeonDbError",
+      message: "Error connecting to database: TypeError: fetch failed",
+    });
+    expect(await marks()).toBe(1);
+  });
+
+  test("lost-after-commit: a batch is committed too", async () => {
+    bench.neon.switchboard.set({ fault: { kind: "lost-after-commit" } });
+    expect(await failureOf(bench.sql.transaction([insert(), insert()]))).toMatchObject({
+      name: "NeonDbError",
+    });
+    expect(await marks()).toBe(2);
+  });
+
+  test("half-body: the driver has a status of 200, then an error that is not its own, and it did run", async () => {
+    bench.neon.switchboard.set({ fault: { kind: "half-body" } });
+    expect(await failureOf(insert())).toMatchObject({ name: "TypeError", message: "terminated" });
+    expect(await marks()).toBe(1);
+  });
+
+  test("half-body: exactly the first half arrives", async () => {
+    const whole = await bench.post({ query: "select 1" });
+    bench.neon.switchboard.set({ fault: { kind: "half-body" } });
+    const response = await fetch(bench.neon.endpoint, {
+      method: "POST",
+      headers: {
+        "Neon-Connection-String": bench.url,
+        "Neon-Raw-Text-Output": "true",
+        "Neon-Array-Mode": "true",
+      },
+      body: '{"query":"select 1"}',
+    });
+    expect(response.status).toBe(200);
+    let text = "";
+    const read = async () => {
+      for await (const chunk of response.body ?? []) text += Buffer.from(chunk).toString();
+    };
+    await expect(read()).rejects.toThrow("terminated");
+    expect(text).toBe(whole.text.slice(0, Math.floor(whole.text.length / 2)));
+  });
+});
+
+describe("slowness", () => {
+  test("latency: answers as ever, no earlier than it says", async () => {
+    bench.neon.switchboard.set({ fault: { kind: "latency", ms: 60 } });
+    const start = performance.now();
+    expect(await insert()).toMatchObject({ rowCount: 1 });
+    // A timer may fire up to one millisecond early.
+    expect(performance.now() - start).toBeGreaterThanOrEqual(59);
+  });
+
+  test("latency: nothing runs for a client that leaves meanwhile", async () => {
+    const { switchboard } = bench.neon;
+    switchboard.set({ fault: { kind: "latency", ms: 200 }, times: 1 });
+    const signal = AbortSignal.timeout(20);
+    const statement = "insert into mark default values";
+    const failure = failureOf(bench.sql.query(statement, [], { fetchOptions: { signal } }));
+    expect(await failure).toMatchObject({ sourceError: { name: "TimeoutError" } });
+    // As late as the abandoned one would have run.
+    switchboard.set({ fault: { kind: "latency", ms: 200 } });
+    await bench.sql`select 1`;
+    expect(await marks()).toBe(0);
+  });
+
+  test("hang: lasts until the client leaves, and nothing ran", async () => {
+    bench.neon.switchboard.set({ fault: { kind: "hang" } });
+    const leave = new AbortController();
+    const statement = "insert into mark default values";
+    const failure = failureOf(bench.sql.query(statement, [], { fetchOptions: { signal: leave.signal } }));
+    await eventually(() => bench.neon.switchboard.hits()).toEqual([1]);
+    leave.abort();
+    expect(await failure).toMatchObject({ sourceError: { name: "AbortError" } });
+    expect(await marks()).toBe(0);
+  });
+
+  test("hang: clear() disconnects all that hang", async () => {
+    bench.neon.switchboard.set({ fault: { kind: "hang" } });
+    const failures = [failureOf(insert()), failureOf(insert()), failureOf(insert())];
+    await eventually(() => bench.neon.switchboard.hits()).toEqual([3]);
+    bench.neon.switchboard.clear();
+    for (const failure of await Promise.all(failures)) {
+      expect(failure).toMatchObject({ message: "Error connecting to database: TypeError: fetch failed" });
+    }
+    expect(await insert()).toMatchObject({ rowCount: 1 });
+  });
+});
+
+const statusOf = async (query: string) => (await bench.post({ query })).status;
+
+describe("rules", () => {
+  test("the first one that matches and has hits left wins, and hits() counts", async () => {
+    const { switchboard } = bench.neon;
+    switchboard.set(
+      { fault: { kind: "edge", status: 521 }, times: 2, matching: "mark" },
+      { fault: { kind: "edge", status: 522 }, times: 1 },
+      { fault: { kind: "edge", status: 523 }, matching: "mark" },
+    );
+    const statuses: number[] = [];
+    for (const query of [
+      "select 1 as mark",
+      "select 2",
+      "select from mark",
+      "select 3",
+      "select 4 as mark",
+    ]) {
+      statuses.push(await statusOf(query));
+    }
+    expect(statuses).toEqual([521, 522, 521, 200, 523]);
+    expect(switchboard.hits()).toEqual([2, 1, 1]);
+  });
+
+  test("a text is looked for in every statement of a batch, as SQL and not as JSON", async () => {
+    bench.neon.switchboard.set({ fault: { kind: "quota" }, matching: 'from "mark"' });
+    const queries = [{ query: "select 1" }, { query: 'select from "mark"' }];
+    expect((await bench.post({ queries })).status).toBe(402);
+    expect((await bench.post({ query: "select $1", params: ['from "mark"'] })).status).toBe(200);
+  });
+
+  test("a probability of 0 never hits, of 1 always", async () => {
+    const { switchboard } = bench.neon;
+    const fault: Fault = { kind: "quota" };
+    switchboard.set({ fault, probability: 0 }, { fault, probability: 1, matching: "7" });
+    expect([await statusOf("select 6"), await statusOf("select 7")]).toEqual([200, 402]);
+    expect(switchboard.hits()).toEqual([0, 1]);
+  });
+
+  test("set() replaces all rules, and clear() removes them", async () => {
+    const { switchboard } = bench.neon;
+    switchboard.set({ fault: { kind: "edge", status: 521 } });
+    switchboard.set({ fault: { kind: "edge", status: 522 } });
+    expect(await statusOf("select 1")).toBe(522);
+    switchboard.clear();
+    expect(await statusOf("select 1")).toBe(200);
+    expect(switchboard.hits()).toEqual([]);
+  });
+
+  test.each([
+    '{"kind":"toString"}',
+    '{"kind":"latency"}',
+    '{"kind":"refused-by-postgres","sqlstate":"08006"}',
+  ])("a rule from outside that is none is refused: %s", (json) => {
+    const fault: Fault = JSON.parse(json);
+    expect(() => bench.neon.switchboard.set({ fault })).toThrow(TypeError);
+  });
+});
