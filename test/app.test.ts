@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keepSecret, logged } from "./support/captured-logs.ts";
+import { expectNoSecrets, keepSecret, logged } from "./support/captured-logs.ts";
 import { bearer, createDatabase, databaseRequests, environment, keys, send } from "./support/worker.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -133,4 +133,8 @@ test("a wrong configuration opens no route, names the variables in the log and n
       HEALTH_TIMEOUT_MS: "must be a whole number from 100 to 60000",
     },
   });
+});
+
+test("the search for secrets in logs and responses finds one", () => {
+  expect(() => expectNoSecrets(`a line with ${keys.health} in it`)).toThrow("a secret is in the open");
 });

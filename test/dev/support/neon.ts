@@ -114,7 +114,9 @@ export const refusal = (message: unknown, status = 400) => ({
 });
 
 /** Polls longer than Vitest does by itself: on a busy machine PostgreSQL may take seconds to start or to cancel. */
-export const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 15_000, interval: 10 });
+export function eventually<T>(look: () => T) {
+  return expect.poll(look, { timeout: 15_000, interval: 10 });
+}
 
 /** What work failed with; failures that happen before they are looked at stay handled. */
 export async function failureOf(work: Promise<unknown>): Promise<unknown> {

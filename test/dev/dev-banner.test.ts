@@ -1,0 +1,84 @@
+// What the dev loop prints: the lines one pastes, and the Worker's log without wrangler's noise.
+import { execFileSync } from "node:child_process";
+import { describe, expect, test } from "vitest";
+import { bannerText } from "../../dev/banner.ts";
+import { readable } from "../../dev/output.ts";
+
+const EMBEDDED = {
+  workerUrl: "http://127.0.0.1:8787",
+  databaseUrl: "postgresql://mcp:word@127.0.0.1:5487/mcp",
+  neonEndpoint: "http://127.0.0.1:5488/sql",
+  apiKey: "k-e_y",
+  crons: [
+    { cron: "*/10 * * * *", tier: "immediate" },
+    { cron: "0 * * * *", tier: "regular" },
+  ],
+  notes: [],
+};
+
+/** The arguments that curl gets when a line is pasted into a shell. */
+function pasted(line: string): string[] {
+  const script = `curl() { printf '%s\\n' "$@"; }\n${line}`;
+  return execFileSync("sh", ["-c", script], { encoding: "utf8" }).trimEnd().split("\n");
+}
+
+const curlLines = (text: string) => text.split("\n").filter((line) => line.startsWith("  curl "));
+
+describe("the banner", () => {
+  test("has a line for each route and for firing each tier that works as it is pasted", () => {
+    const authorization = ["-H", "Authorization: Bearer k-e_y"];
+    expect(curlLines(bannerText(EMBEDDED)).map(pasted)).toEqual([
+      ["http://127.0.0.1:8787/healthz"],
+      [...authorization, "http://127.0.0.1:8787/session-health"],
+      [...authorization, "http://127.0.0.1:8787/session-health?verbose=1"],
+      ["http://127.0.0.1:8787/cdn-cgi/local/scheduled?cron=*/10+*+*+*+*&format=json"],
+      ["http://127.0.0.1:8787/cdn-cgi/local/scheduled?cron=0+*+*+*+*&format=json"],
+    ]);
+  });
+
+  test("shows where the embedded database is", () => {
+    const text = bannerText(EMBEDDED);
+    expect(text).toContain("http://127.0.0.1:5488/sql");
+    expect(text).toContain("postgresql://mcp:word@127.0.0.1:5487/mcp");
+  });
+
+  test("does not show the password of a remote database", () => {
+    const databaseUrl = "postgresql://me:secret@ep-a-1.aws.neon.tech/sessions?sslmode=require";
+    const { neonEndpoint: _, ...remote } = EMBEDDED;
+    const text = bannerText({ ...remote, databaseUrl });
+    expect(text).toContain("ep-a-1.aws.neon.tech/sessions");
+    expect(text).not.toContain("secret");
+  });
+
+  test("says so when there is no key to show", () => {
+    expect(bannerText({ ...EMBEDDED, apiKey: undefined })).toContain("only hashes of keys");
+  });
+});
+
+describe("the log", () => {
+  test.each([
+    "10:06:46.588 INFO MCP session cleanup: deleted 250 expired sessions",
+    "⎔ Reloading local server...",
+    "✘ [ERROR] Uncaught Error: boom",
+  ])("keeps %s", (line) => {
+    expect(readable(line)).toBe(line);
+  });
+
+  test.each([
+    "[wrangler:info] GET /healthz 200 OK (31ms)",
+    "[wrangler:info] Ready on http://127.0.0.1:8787",
+    'env.LOG_LEVEL ("(hidden)")                           Environment Variable      local',
+    "Using secrets defined in process.env",
+    "\u001B[33m▲ \u001B[43;33m[\u001B[43;30mWARNING\u001B[43;33m]\u001B[0m \u001B[1mScheduled Workers are not automatically triggered during local development.\u001B[0m",
+    '    curl "http://127.0.0.1:8899/cdn-cgi/local/scheduled"',
+    "",
+  ])("drops %s", (line) => {
+    expect(readable(line)).toBeUndefined();
+  });
+
+  test("shows an error of the Worker as the Worker wrote it", () => {
+    const line =
+      "\u001B[31m✘ \u001B[41;31m[\u001B[41;97mERROR\u001B[41;31m]\u001B[0m \u001B[1m10:19:00.032 ERROR session_cleanup_task_failed\u001B[0m";
+    expect(readable(line)).toBe("10:19:00.032 ERROR session_cleanup_task_failed");
+  });
+});
