@@ -1,0 +1,124 @@
+// `npm run dev`: everything the Worker needs, on this machine, until Ctrl-C.
+import { once } from "node:events";
+import { dirname } from "node:path";
+import { parseArgs } from "node:util";
+import { unstable_readConfig as readWranglerConfig } from "wrangler";
+import { bannerText } from "./banner.ts";
+import { fireAt, startCrons } from "./crons.ts";
+import { openEmbedded, openRemote } from "./database.ts";
+import { Failure, reasonOf } from "./failure.ts";
+import { claimInstance } from "./instance.ts";
+import { anyFreePort, freePort, portProblem } from "./ports.ts";
+import { type Life, untilAsked } from "./shutdown.ts";
+import { keyWithScope, openVars, type Vars } from "./vars.ts";
+import { launchWorker } from "./worker.ts";
+
+const WORKER_PORT = 8787;
+// The log is for eyes.
+const DEFAULTS: Vars = { LOG_FORMAT: "text" };
+// Both tiers have something to do. What a remote database is for is not decided here.
+const EMBEDDED_DEFAULTS: Vars = { MCP_AGGRESSIVE_CLEANUP: "true" };
+
+process.chdir(dirname(import.meta.dirname));
+process.exit(await untilAsked(dev));
+
+async function dev(life: Life): Promise<void> {
+  const wantedPort = readPort();
+  const instance = await claimInstance();
+  life.defer("The lock", instance.release);
+
+  const { vars, databaseUrl, apiKeys, wasMade } = openVars(".");
+  if (wasMade) console.log("Made .dev.vars with a new API key.");
+  const config = readConfig();
+  const crons: string[] = config.triggers.crons ?? [];
+
+  const port = await workerPort(wantedPort);
+  const database = databaseUrl === undefined ? await openEmbedded(life) : openRemote(databaseUrl);
+
+  const secretNames = config.secrets?.required ?? [];
+  const defaults = databaseUrl === undefined ? { ...DEFAULTS, ...EMBEDDED_DEFAULTS } : DEFAULTS;
+  const all: Vars = { ...defaults, ...vars, ...database.vars };
+  const worker = launchWorker({
+    port,
+    inspectorPort: await anyFreePort(),
+    secrets: pick(all, (name) => secretNames.includes(name)),
+    vars: pick(all, (name) => !secretNames.includes(name)),
+    foreign: [...secretNames, ...Object.keys(config.vars), ...Object.keys(all)],
+  });
+  life.defer("wrangler", worker.close);
+  console.log("Starting the Worker.");
+  await worker.untilReady(life.asked);
+
+  const stopCrons = startCrons({
+    crons,
+    fire: (fired) => fireAt(worker.url, fired, life.asked),
+    log: (line) => {
+      if (!life.asked.aborted) console.log(line);
+    },
+  });
+  life.defer("The crons", stopCrons);
+
+  const places = { workerUrl: worker.url, ...database.places };
+  instance.publish(places);
+  console.log(
+    bannerText({
+      ...places,
+      apiKey: keyWithScope(apiKeys, "health"),
+      crons: crons.map((cron) => ({ cron, tier: tierOf(cron, { ...config.vars, ...vars }) })),
+      notes: [
+        ...(port === (wantedPort ?? WORKER_PORT) ? [] : [`Port ${WORKER_PORT} is taken.`]),
+        ...database.notes,
+      ],
+    }),
+  );
+  await untilOver(life, worker.ended);
+}
+
+/** Ends when it is asked to; @throws Failure when wrangler ends before that */
+async function untilOver({ asked }: Life, ended: Promise<unknown>): Promise<void> {
+  if (asked.aborted) return;
+  await Promise.race([ended, once(asked, "abort")]);
+  if (!asked.aborted) throw new Failure("wrangler ended by itself, so everything stops.");
+}
+
+/** @throws Failure with what is wrong in wrangler.toml */
+function readConfig(): ReturnType<typeof readWranglerConfig> {
+  try {
+    return readWranglerConfig({ config: "wrangler.toml" }, { hideWarnings: true });
+  } catch (error) {
+    throw new Failure(`wrangler.toml cannot be read: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function readPort(): number | undefined {
+  const usage = "Usage: npm run dev -- [--port N]   (N: the port of the Worker, from 1 to 65535)";
+  try {
+    const { port } = parseArgs({ options: { port: { type: "string" } } }).values;
+    if (port === undefined) return undefined;
+    if (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535) return Number(port);
+  } catch {
+    // An unknown argument, which the usage answers.
+  }
+  throw new Failure(usage);
+}
+
+/** @throws Failure when the port that was asked for cannot be had */
+async function workerPort(wanted: number | undefined): Promise<number> {
+  if (wanted === undefined) return freePort(WORKER_PORT);
+  const problem = await portProblem(wanted);
+  if (problem === undefined) return wanted;
+  const reason = problem === "EADDRINUSE" ? "is taken" : `cannot be used (${problem})`;
+  throw new Failure(
+    `Port ${wanted} ${reason}. Choose another with --port, or leave --port out for any free one.`,
+  );
+}
+
+function tierOf(cron: string, vars: Readonly<Record<string, unknown>>): string {
+  if (cron === vars["MCP_REGULAR_CLEANUP_CRON"]) return "regular";
+  if (cron === vars["MCP_IMMEDIATE_CLEANUP_CRON"]) return "immediate";
+  return "unknown";
+}
+
+function pick(vars: Vars, isWanted: (name: string) => boolean): Vars {
+  return Object.fromEntries(Object.entries(vars).filter(([name]) => isWanted(name)));
+}
