@@ -5,7 +5,8 @@ import { bigint, check, index, integer, jsonb, pgTable, text, timestamp } from "
 const timestamptz = (name: string) => timestamp(name, { withTimezone: true });
 
 /**
- * One row a session. A session expires at `expires_at`; NULL means never.
+ * One row a session. A session expires at `expires_at`; NULL means never. The key of a session that was opened
+ * here is the SHA-256 of its id, so that nobody can use what stands in the table or in a backup of it.
  *
  * A Python server may keep this very table and write to it, so every column but the key stays nullable with
  * a default, there are no CHECKs, and columns that are not listed here are not ours to touch.
@@ -19,10 +20,23 @@ export const mcpSessions = pgTable(
     expiresAt: timestamptz("expires_at"),
     capabilities: jsonb("capabilities").default({}),
     clientInfo: jsonb("client_info").default({}),
+    // From here on NULL in a row that another server keeps.
+    /** Who opened the session, and alone may use it. */
+    principal: text("principal"),
+    /** The MCP revision that was negotiated. */
+    protocolVersion: text("protocol_version"),
+    /** What the client asked for with logging/setLevel. */
+    logLevel: text("log_level"),
+    /** The session's own document, for tools. */
+    state: jsonb("state"),
+    /** When the session was ended; it has expired then, too. */
+    endedAt: timestamptz("ended_at"),
   },
   (table) => [
     // Cleanup: the next batch of expired sessions, oldest first. The name is the one an adopted table has.
     index("idx_mcp_sessions_expires").on(table.expiresAt),
+    // Tools: the sessions of a principal.
+    index("idx_mcp_sessions_principal").on(table.principal),
   ],
 );
 

@@ -49,7 +49,9 @@ const pythonTable = [
 ];
 
 const cleanUp = "CALL mcp_cleanup_sessions('regular', 'manual', now(), 0, 100, 10000, 30)";
-const allSessions = "SELECT to_jsonb(s) AS session FROM mcp_sessions s ORDER BY session_id";
+// As the Python server sees it: what the migrations add is taken away again.
+const added = ["principal", "protocol_version", "log_level", "state", "ended_at"];
+const allSessions = `SELECT to_jsonb(s) - '{${added.join(",")}}'::text[] AS session FROM mcp_sessions s ORDER BY session_id`;
 const indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'mcp_sessions' ORDER BY 1";
 
 test("an empty database gets both tables, the index and the procedure", async () => {
@@ -57,6 +59,7 @@ test("an empty database gets both tables, the index and the procedure", async ()
   await migrate(config);
   expect(await query(config, indexes)).toEqual([
     { indexname: "idx_mcp_sessions_expires" },
+    { indexname: "idx_mcp_sessions_principal" },
     { indexname: "mcp_sessions_pkey" },
   ]);
   expect(await query(config, cleanUp)).toMatchObject([{ outcome: "completed", deleted: "0" }]);
@@ -86,7 +89,7 @@ test("a Python server's table keeps every row, column and index, and both progra
   await migrate(config);
   await migrate(config);
   expect(await query(config, allSessions)).toEqual(before);
-  expect(await query(config, indexes)).toEqual(indexesBefore);
+  expect(await query(config, indexes)).toEqual(expect.arrayContaining(indexesBefore));
 
   // The cleanup deletes what has expired and nothing else; NULL never expires.
   const survivors = await query(
