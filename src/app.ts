@@ -3,27 +3,45 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { type Authenticate, requireScope } from "./auth.ts";
-import { AppError, describeFault, type ErrorCode, errorResponse } from "./errors.ts";
+import { type Authenticate, principalOf, requireScope } from "./auth.ts";
+import { DatabaseFault } from "./db/fault.ts";
+import { AppError, describeFault, errorResponse } from "./errors.ts";
 import { healthEndpoint } from "./health/endpoint.ts";
 import type { Limits } from "./health/health.ts";
 import type { HealthStore } from "./health/store.ts";
 import { logOf } from "./log.ts";
+import { isLegacyRequest, legacyVersions, mcpEndpoint } from "./mcp/endpoint.ts";
+import { mcpCors, originGuard } from "./origin.ts";
 import { requestLog, type RequestVariables } from "./request-log.ts";
+import { sessionMiddleware } from "./session/middleware.ts";
+import { jsonRpcError } from "./session/protocol.ts";
+import type { StateStore } from "./session/state-store.ts";
+import type { SessionStore } from "./session/store.ts";
 
 const log = logOf("http");
 
-// No route takes a large body; 1 MiB is a hundredth of what Workers would accept.
+// No route takes a large body, and a tool call carries text; 1 MiB is a hundredth of what Workers would accept.
 const BODY_LIMIT_BYTES = 1024 * 1024;
+
+// A suspended compute is awake again by then.
+const RETRY_AFTER_SECONDS = "5";
+
+const MCP_PATH = "/mcp";
+
+type AppContext = Context<{ Variables: RequestVariables }>;
 
 export interface AppDeps {
   authenticate: Authenticate;
   health: HealthStore;
   healthLimits: Limits;
+  sessions: SessionStore;
+  state: StateStore;
+  allowedOrigins: readonly string[];
   now: () => Date;
 }
 
-export function createApp({ authenticate, health, healthLimits, now }: AppDeps) {
+export function createApp(deps: AppDeps) {
+  const { authenticate, health, healthLimits, sessions, state, allowedOrigins, now } = deps;
   const app = new Hono<{ Variables: RequestVariables }>();
 
   // Every request gets an id of its own: one from the client could be anything, a secret too.
@@ -32,10 +50,13 @@ export function createApp({ authenticate, health, healthLimits, now }: AppDeps) 
   app.use(
     methodNotAllowed({
       app,
-      onMethodNotAllowed: (c, methods) => refuse(c, "method_not_allowed", { Allow: methods.join(", ") }),
+      onMethodNotAllowed: (c, methods) =>
+        refuse(c, new AppError("method_not_allowed", undefined, { Allow: methods.join(", ") })),
     }),
   );
-  app.use(bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => refuse(c, "payload_too_large") }));
+  app.use(
+    bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => refuse(c, new AppError("payload_too_large")) }),
+  );
 
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get(
@@ -43,21 +64,37 @@ export function createApp({ authenticate, health, healthLimits, now }: AppDeps) 
     requireScope(authenticate, "health"),
     healthEndpoint({ store: health, limits: healthLimits, now }),
   );
+  app.all(
+    MCP_PATH,
+    mcpCors(allowedOrigins),
+    originGuard(allowedOrigins),
+    requireScope(authenticate, "mcp"),
+    sessionMiddleware({
+      store: sessions,
+      principal: principalOf,
+      isLegacy: isLegacyRequest,
+      protocolVersions: legacyVersions,
+    }),
+    mcpEndpoint({ sessions, state, principal: principalOf }),
+  );
 
-  app.notFound((c) => refuse(c, "not_found"));
-  app.onError((error, c) => {
-    const id = c.get("requestId");
-    if (error instanceof AppError) return errorResponse(error, id);
-    log.error("The request failed", { ...describeFault(error), request_id: id });
-    return errorResponse(new AppError("internal"), id);
-  });
+  app.notFound((c) => refuse(c, new AppError("not_found")));
+  app.onError((error, c) => refuse(c, refusalOf(error, c)));
   return app;
 }
 
-function refuse(
-  c: Context<{ Variables: RequestVariables }>,
-  code: ErrorCode,
-  headers: Record<string, string> = {},
-) {
-  return errorResponse(new AppError(code, undefined, headers), c.get("requestId"));
+/** What the client is told of an error; what it is not told is logged. */
+function refusalOf(error: Error, c: AppContext): AppError {
+  if (error instanceof AppError) return error;
+  const id = c.get("requestId");
+  if (error instanceof DatabaseFault) {
+    log.error("MCP session store failed", { kind: error.kind, sqlstate: error.sqlstate, request_id: id });
+    return new AppError("sessions_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS });
+  }
+  log.error("The request failed", { ...describeFault(error), request_id: id });
+  return new AppError("internal");
+}
+
+function refuse(c: Context<{ Variables: RequestVariables }>, error: AppError): Response {
+  return errorResponse(error, c.get("requestId"), c.req.path === MCP_PATH ? jsonRpcError(error) : undefined);
 }

@@ -1,4 +1,5 @@
 // Bearer keys: who is asking, and whether they may. Never touches the database.
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { ApiKey, Scope } from "./api-keys.ts";
 import { AppError } from "./errors.ts";
@@ -53,6 +54,16 @@ export function requireScope(authenticate: Authenticate, scope: Scope) {
     }
     await next();
   });
+}
+
+/**
+ * The name of whoever is asking, behind `requireScope`. A front end with tokens would give issuer and subject.
+ * @throws Error when nobody has been authenticated: nameless callers must not share sessions.
+ */
+export function principalOf(c: Context): string {
+  const principal: Principal | undefined = c.get("principal");
+  if (principal === undefined) throw new Error("The route has no authentication");
+  return principal.name;
 }
 
 async function digested({ name, scopes, secret }: ApiKey) {

@@ -5,8 +5,20 @@ import { parseCron, runsIn, tierNames } from "./cleanup/tiers.ts";
 import { connect } from "./db/client.ts";
 import type { Config } from "./env.ts";
 import { createHealthStore } from "./health/store.ts";
+import { createStateStore } from "./session/state-store.ts";
+import { createSessionStore } from "./session/store.ts";
+import { createTrustingStore } from "./session/trusting-store.ts";
 
-export function createDeps({ database: address, apiKeys, cleanup, health }: Omit<Config, "log">) {
+const now = () => new Date();
+
+export function createDeps({
+  database: address,
+  apiKeys,
+  cleanup,
+  health,
+  sessions,
+  allowedOrigins,
+}: Omit<Config, "log">) {
   const database = connect(address);
   return {
     authenticate: createAuthenticate(apiKeys),
@@ -17,6 +29,12 @@ export function createDeps({ database: address, apiKeys, cleanup, health }: Omit
       expiredRatioMax: health.expiredRatioMax,
       activeTiers: tierNames.filter((tier) => runsIn(tier, cleanup.mode)),
     },
-    now: () => new Date(),
+    sessions: createTrustingStore(createSessionStore(database, sessions), {
+      intervalSeconds: sessions.validationIntervalSeconds,
+      now,
+    }),
+    state: createStateStore(database, sessions),
+    allowedOrigins,
+    now,
   };
 }

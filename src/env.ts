@@ -7,12 +7,20 @@ import { logFormats, logLevels } from "./log.ts";
 // wrangler.toml may hold a variable as a string, a number or a boolean.
 const variable = z.union([z.string(), z.number(), z.boolean()], { error: "must be set" }).transform(String);
 
-function integer(fallback: number, min: number, max: number) {
+// Ten years: a time beyond that is a slip of units.
+const MAX_SECONDS = 315_360_000;
+
+/** A whole number; without a fallback it may be left out, and is null then. */
+function integer<Fallback extends number | null>(fallback: Fallback, min: number, max: number) {
   const error = `must be a whole number from ${min} to ${max}`;
   return variable
-    .refine((value) => /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max, { error })
+    .refine((value) => /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max, {
+      error,
+      abort: true,
+    })
     .transform(Number)
-    .prefault(String(fallback));
+    .optional()
+    .transform((value) => value ?? fallback);
 }
 
 const boolean = (fallback: boolean) =>
@@ -56,6 +64,13 @@ const databaseUrl = variable.refine(
   { error: "must be a Neon connection string: postgresql://role:password@host.neon.tech/database" },
 );
 
+const origins = variable
+  .transform((value) => value.split(/[\s,]+/).filter((origin) => origin !== ""))
+  .refine((list) => list.every((origin) => URL.parse(origin)?.origin === origin && /^https?:/.test(origin)), {
+    error: "must be origins such as https://app.example.com, separated by commas",
+  })
+  .prefault("");
+
 const loopbackHosts = ["127.0.0.1", "localhost", "[::1]"];
 const neonEndpointOverride = variable
   .refine(
@@ -78,14 +93,23 @@ const bindings = z
     MCP_AGGRESSIVE_CLEANUP: boolean(false),
     MCP_REGULAR_CLEANUP_CRON: cron("0 * * * *"),
     MCP_IMMEDIATE_CLEANUP_CRON: cron("*/10 * * * *"),
-    // At most ten years: an interval beyond that is a slip of units.
-    MCP_IMMEDIATE_CLEANUP_AGE_SECONDS: integer(3600, 0, 315_360_000),
+    MCP_IMMEDIATE_CLEANUP_AGE_SECONDS: integer(3600, 0, MAX_SECONDS),
     // 1000 rows keep a batch at a few milliseconds on warm pages and under a second on cold ones.
     MCP_CLEANUP_BATCH_SIZE: integer(1000, 1, 100_000),
     // Cloudflare ends a cron event after 15 minutes.
     MCP_CLEANUP_TIME_BUDGET_MS: integer(20_000, 100, 600_000),
     MCP_CLEANUP_RUN_RETENTION_DAYS: integer(30, 1, 3650),
     // Uptime monitors wait 10 to 30 s; a suspended Neon compute needs a few to wake.
+    // Twenty-four hours, as MCP servers commonly keep them.
+    MCP_SESSION_TTL_SECONDS: integer(86_400, 1, MAX_SECONDS),
+    MCP_SESSION_MAX_LIFETIME_SECONDS: integer(null, 1, MAX_SECONDS),
+    // A client that has a use for its session comes back at once.
+    MCP_SESSION_INIT_TTL_SECONDS: integer(300, 1, MAX_SECONDS),
+    MCP_SESSION_TOUCH_INTERVAL_SECONDS: integer(60, 0, MAX_SECONDS),
+    MCP_SESSION_VALIDATION_INTERVAL_SECONDS: integer(0, 0, 3600),
+    // MCP clients give up after 60 s; a tool needs most of that.
+    MCP_SESSION_TIMEOUT_MS: integer(10_000, 100, 60_000),
+    ALLOWED_ORIGINS: origins,
     HEALTH_TIMEOUT_MS: integer(8000, 100, 60_000),
     HEALTH_EXPIRED_RATIO_MAX: ratio(1),
     LOG_LEVEL: choice(logLevels, "info"),
@@ -95,7 +119,19 @@ const bindings = z
   .refine((all) => all.MCP_REGULAR_CLEANUP_CRON !== all.MCP_IMMEDIATE_CLEANUP_CRON, {
     path: ["MCP_IMMEDIATE_CLEANUP_CRON"],
     error: "must differ from MCP_REGULAR_CLEANUP_CRON: a cron event tells its tier by its string",
-  });
+  })
+  // A session that is used all the time is touched at the first validation after the touch interval.
+  .refine(
+    (all) =>
+      all.MCP_SESSION_TTL_SECONDS >
+      all.MCP_SESSION_TOUCH_INTERVAL_SECONDS + all.MCP_SESSION_VALIDATION_INTERVAL_SECONDS,
+    {
+      path: ["MCP_SESSION_TTL_SECONDS"],
+      error:
+        "must be more than MCP_SESSION_TOUCH_INTERVAL_SECONDS and MCP_SESSION_VALIDATION_INTERVAL_SECONDS together, " +
+        "or a session would expire while it is used",
+    },
+  );
 
 /** A configuration that stops the Worker. Its message names the variables and what they must be. */
 export class ConfigurationError extends Error {
@@ -143,6 +179,15 @@ export function readConfig(env: object) {
       timeBudgetMs: vars.MCP_CLEANUP_TIME_BUDGET_MS,
       runRetentionDays: vars.MCP_CLEANUP_RUN_RETENTION_DAYS,
     },
+    sessions: {
+      ttlSeconds: vars.MCP_SESSION_TTL_SECONDS,
+      initTtlSeconds: vars.MCP_SESSION_INIT_TTL_SECONDS,
+      maxLifetimeSeconds: vars.MCP_SESSION_MAX_LIFETIME_SECONDS,
+      touchIntervalSeconds: vars.MCP_SESSION_TOUCH_INTERVAL_SECONDS,
+      validationIntervalSeconds: vars.MCP_SESSION_VALIDATION_INTERVAL_SECONDS,
+      timeoutMs: vars.MCP_SESSION_TIMEOUT_MS,
+    },
+    allowedOrigins: vars.ALLOWED_ORIGINS,
     health: {
       timeoutMs: vars.HEALTH_TIMEOUT_MS,
       expiredRatioMax: vars.HEALTH_EXPIRED_RATIO_MAX,

@@ -4,7 +4,7 @@ import { matchedRoutes } from "hono/route";
 import type { PrincipalVariables } from "./auth.ts";
 import { logOf } from "./log.ts";
 
-export type RequestVariables = { requestId: string } & Partial<PrincipalVariables>;
+export type RequestVariables = { requestId: string; sessionName?: string } & Partial<PrincipalVariables>;
 
 const log = logOf("http");
 
@@ -22,6 +22,7 @@ export const requestLog = createMiddleware<{ Variables: RequestVariables }>(
       status: c.res.status,
       duration_ms: Date.now() - startedAt,
       principal: c.get("principal")?.name,
+      session: c.get("sessionName"),
       request_id: requestId,
     });
   },

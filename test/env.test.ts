@@ -30,6 +30,15 @@ test("what is not set has its documented default", () => {
       timeBudgetMs: 20_000,
       runRetentionDays: 30,
     },
+    sessions: {
+      ttlSeconds: 86_400,
+      initTtlSeconds: 300,
+      maxLifetimeSeconds: null,
+      touchIntervalSeconds: 60,
+      validationIntervalSeconds: 0,
+      timeoutMs: 10_000,
+    },
+    allowedOrigins: [],
     health: { timeoutMs: 8000, expiredRatioMax: 1 },
     log: { level: "info", format: "json" },
   });
@@ -53,6 +62,16 @@ test.each([
   ["MCP_CLEANUP_BATCH_SIZE", ["0", "100001", "many"]],
   ["MCP_CLEANUP_TIME_BUDGET_MS", ["99", "600001"]],
   ["MCP_CLEANUP_RUN_RETENTION_DAYS", ["0", "3651"]],
+  ["MCP_SESSION_TTL_SECONDS", ["0", "60", "-1", "1d", ""]],
+  ["MCP_SESSION_INIT_TTL_SECONDS", ["0", "never"]],
+  ["MCP_SESSION_MAX_LIFETIME_SECONDS", ["0", "", "none"]],
+  ["MCP_SESSION_TOUCH_INTERVAL_SECONDS", ["-1", "1.5"]],
+  ["MCP_SESSION_VALIDATION_INTERVAL_SECONDS", ["3601", "-1"]],
+  ["MCP_SESSION_TIMEOUT_MS", ["99", "60001"]],
+  [
+    "ALLOWED_ORIGINS",
+    ["*", "one.example", "https://one.example/", "https://one.example/path", "ftp://a.example"],
+  ],
   ["HEALTH_TIMEOUT_MS", ["0", "99", "60001", "8s"]],
   ["HEALTH_EXPIRED_RATIO_MAX", ["0", "-1", "NaN", "Infinity", "half", ""]],
   ["LOG_LEVEL", ["INFO", "loud", ""]],
@@ -97,6 +116,23 @@ test.each(["http://127.0.0.1:5488/sql", "http://localhost:5488/sql", "http://[::
     expect(readConfig({ ...required, NEON_ENDPOINT_OVERRIDE: value }).database.endpointOverride).toBe(value);
   },
 );
+
+test("origins are separated by commas and white space", () => {
+  const { allowedOrigins } = readConfig({
+    ...required,
+    ALLOWED_ORIGINS: "https://a.example,http://localhost:3000\n",
+  });
+  expect(allowedOrigins).toEqual(["https://a.example", "http://localhost:3000"]);
+});
+
+test.each([
+  [{ MCP_SESSION_TTL_SECONDS: "61" }, true],
+  [{ MCP_SESSION_TTL_SECONDS: "60" }, false],
+  [{ MCP_SESSION_TTL_SECONDS: "91", MCP_SESSION_VALIDATION_INTERVAL_SECONDS: "30" }, true],
+  [{ MCP_SESSION_TTL_SECONDS: "90", MCP_SESSION_VALIDATION_INTERVAL_SECONDS: "30" }, false],
+])("a lifetime in which a session could expire while it is used is refused: %o", (vars, isGood) => {
+  expect(Object.keys(problemsOf(vars))).toEqual(isGood ? [] : ["MCP_SESSION_TTL_SECONDS"]);
+});
 
 describe("API_KEYS", () => {
   const KEY = "abcdefghijklmnopqrstuvwx";

@@ -9,9 +9,9 @@ import { tierForCron, tierNames } from "../src/cleanup/tiers.ts";
 const floors: Record<number, RegExp> = {
   4: /^index\.ts$/,
   3: /^(app|cron|deps)\.ts$/,
-  2: /^([a-z]+\/(endpoint|middleware|clean)|request-log)\.ts$/,
-  1: /^([a-z]+\/store|db\/[a-z]+|auth)\.ts$/,
-  0: /^(env|errors|log|api-keys|cleanup\/tiers|health\/health)\.ts$/,
+  2: /^([a-z]+\/(endpoint|middleware|clean|tools|transport)|request-log|origin)\.ts$/,
+  1: /^([a-z]+\/([a-z]+-)?store|db\/[a-z]+|auth)\.ts$/,
+  0: /^(env|errors|log|api-keys|cleanup\/tiers|health\/health|session\/(session|protocol))\.ts$/,
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })

@@ -6,7 +6,12 @@ import { defineConfig } from "vitest/config";
 process.env["DATABASE_URL"] ??= "";
 process.env["API_KEYS"] ??= "";
 
-const inNode = ["test/dev/**/*.test.ts", "test/drizzle/**/*.test.ts", "test/house.test.ts"];
+const inNode = [
+  "test/dev/**/*.test.ts",
+  "test/e2e/**/*.test.ts",
+  "test/drizzle/**/*.test.ts",
+  "test/house.test.ts",
+];
 
 export default defineConfig({
   test: {

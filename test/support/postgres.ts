@@ -11,7 +11,12 @@ export type TestPostgres = EmbeddedPostgres & { remove: () => Promise<void> };
 /** Starts a server of its own in a folder of its own; `remove` stops it and takes the folder away. */
 export async function startTestPostgres(settings: Record<string, string> = {}): Promise<TestPostgres> {
   const dataDir = mkdtempSync(join(tmpdir(), "mcp-sessions-test-"));
-  const postgres = await startPostgres({ dataDir, port: await anyFreePort(), settings });
+  const postgres = await startPostgres({
+    dataDir,
+    port: await anyFreePort(),
+    // A test may have a hundred requests at once, each with a connection.
+    settings: { max_connections: "200", ...settings },
+  });
   // A run that is interrupted tears nothing down, but it does exit.
   process.once("exit", postgres.stopSync);
   const remove = async () => {

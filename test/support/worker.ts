@@ -12,6 +12,8 @@ export const IMMEDIATE_CRON = "*/10 * * * *";
 export const keys = {
   health: keepSecret("health-key-0123456789abcdef"),
   metrics: keepSecret("metrics-key-0123456789abcdef"),
+  alice: keepSecret("alice-key-0123456789abcdefgh"),
+  bob: keepSecret("bob-key-0123456789abcdefghij"),
 };
 keepSecret(inject("databasePassword"));
 
@@ -53,7 +55,7 @@ export async function createDatabase({ empty = false } = {}): Promise<TestDataba
 export function environment(overrides: Record<string, string> = {}): Env {
   return {
     DATABASE_URL: "postgresql://mcp:unused-password@ep-test.localhost/none",
-    API_KEYS: `monitor:health:${keys.health}, prometheus:metrics:${keys.metrics}`,
+    API_KEYS: `monitor:health:${keys.health}, prometheus:metrics:${keys.metrics} alice:mcp:${keys.alice} bob:mcp:${keys.bob}`,
     MCP_AGGRESSIVE_CLEANUP: "false",
     MCP_REGULAR_CLEANUP_CRON: REGULAR_CRON,
     MCP_IMMEDIATE_CLEANUP_CRON: IMMEDIATE_CRON,
@@ -64,15 +66,18 @@ export function environment(overrides: Record<string, string> = {}): Env {
 }
 
 /** Sends a request through the door; what comes back is searched for secrets. */
-export async function send(env: Env, path: string, init: RequestInit = {}): Promise<Response> {
+export async function send(
+  env: Env,
+  path: string,
+  init: RequestInit = {},
+  origin = "https://worker.test",
+): Promise<Response> {
   const context = createExecutionContext();
-  const request = new Request(`https://worker.test${path}`, init) as Request<
-    unknown,
-    IncomingRequestCfProperties
-  >;
+  const request = new Request(`${origin}${path}`, init) as Request<unknown, IncomingRequestCfProperties>;
   const response = await worker.fetch(request, env, context);
   await waitOnExecutionContext(context);
-  expectNoSecrets(`${JSON.stringify([...response.headers])}${await response.clone().text()}`);
+  const headers = [...response.headers].filter(([name]) => name !== "mcp-session-id");
+  expectNoSecrets(`${JSON.stringify(headers)}${await response.clone().text()}`);
   return response;
 }
 

@@ -1,0 +1,45 @@
+// Serves one request of an MCP session on any isolate: the stored `initialize` is played to a fresh server first,
+// so that it knows the client as if it had been there. Uses public members of the SDK only.
+import {
+  isJSONRPCRequest,
+  type JSONRPCMessage,
+  type RequestId,
+  WebStandardStreamableHTTPServerTransport,
+} from "@modelcontextprotocol/server";
+import type { Session } from "../session/session.ts";
+
+/** What a tool gets that asks its client for something: the answer would arrive on another isolate. */
+export class NoServerRequests extends Error {
+  override name = "NoServerRequests";
+
+  constructor() {
+    super("This server cannot ask its client (elicitation, sampling, roots) before MCP 2026-07-28");
+  }
+}
+
+export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
+  readonly #replays = new Map<RequestId, () => void>();
+
+  /** Plays what the client said when the session was opened, and since then, to the connected server. */
+  async restore({ protocolVersion, clientInfo, capabilities, logLevel }: Session): Promise<void> {
+    await this.#replay("initialize", { protocolVersion, clientInfo, capabilities });
+    this.onmessage?.({ jsonrpc: "2.0", method: "notifications/initialized" });
+    if (logLevel !== null) await this.#replay("logging/setLevel", { level: logLevel });
+  }
+
+  #replay(method: string, params: Record<string, unknown>): Promise<void> {
+    // An id that no client can have chosen.
+    const id = crypto.randomUUID();
+    return new Promise((resolve) => {
+      this.#replays.set(id, resolve);
+      this.onmessage?.({ jsonrpc: "2.0", id, method, params });
+    });
+  }
+
+  override async send(message: JSONRPCMessage, options?: { relatedRequestId?: RequestId }): Promise<void> {
+    if (isJSONRPCRequest(message)) throw new NoServerRequests();
+    const replayed = "id" in message && message.id !== undefined ? this.#replays.get(message.id) : undefined;
+    if (replayed !== undefined) return replayed();
+    return super.send(message, options);
+  }
+}

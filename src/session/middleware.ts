@@ -1,0 +1,125 @@
+// The session gate: goes before any MCP handler on Hono. It opens a session when `initialize` has succeeded, finds
+// the session of every other request, and ends it on DELETE. Requests of the 2026-07-28 revision have no session:
+// they pass without touching the store.
+import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
+import { AppError } from "../errors.ts";
+import { logOf } from "../log.ts";
+import type { RequestVariables } from "../request-log.ts";
+import { acceptsBoth, initializeParams, SESSION_HEADER, VERSION_HEADER } from "./protocol.ts";
+import { createSessionId, isSessionId, keyOfSession, nameOfSession, type Session } from "./session.ts";
+import type { SessionStore } from "./store.ts";
+
+export interface SessionVariables {
+  /** The session of the request; undefined for `initialize` and for requests of the 2026-07-28 revision. */
+  session: Session | undefined;
+  /** The body of a POST, parsed. */
+  mcpBody: unknown;
+  /** Whether the request is of a revision up to 2025-11-25. */
+  isLegacy: boolean;
+}
+
+type SessionEnv = { Variables: SessionVariables & RequestVariables };
+
+export interface SessionMiddlewareOptions {
+  store: SessionStore;
+  /** Who is asking: the name of a key, or (issuer, subject) of a token. A session belongs to its principal. */
+  principal: (c: Context) => string;
+  /** Whether a request is of a revision with sessions, given its parsed body. */
+  isLegacy: (request: Request, body: unknown) => Promise<boolean>;
+  /** The revisions with sessions that the handler speaks. */
+  protocolVersions: readonly string[];
+}
+
+const log = logOf("session");
+
+/**
+ * Refuses with an AppError, whose JSON-RPC body `protocol.ts` has.
+ * @throws DatabaseFault when the store cannot be asked; answer that with 503, never 404, which makes a client start over.
+ */
+export function sessionMiddleware({
+  store,
+  principal,
+  isLegacy,
+  protocolVersions,
+}: SessionMiddlewareOptions) {
+  return createMiddleware<SessionEnv>(async function sessionGate(c, next) {
+    const { method } = c.req;
+    if (method !== "POST" && method !== "DELETE") {
+      throw new AppError("method_not_allowed", undefined, { Allow: "POST, DELETE" });
+    }
+    const body = method === "POST" ? await readBody(c) : undefined;
+    c.set("mcpBody", body);
+    c.set("isLegacy", await isLegacy(c.req.raw, body));
+    if (!c.get("isLegacy")) return next();
+
+    if (method === "POST" && !acceptsBoth(c.req.header("Accept"))) throw new AppError("not_acceptable");
+    const version = c.req.header(VERSION_HEADER);
+    const params = initializeParams(body);
+    if (params === undefined && version !== undefined && !protocolVersions.includes(version)) {
+      throw new AppError("unsupported_protocol_version");
+    }
+    const id = c.req.header(SESSION_HEADER);
+    if (params !== undefined) {
+      if (id !== undefined) throw new AppError("already_initialized");
+      await next();
+      return openWhenInitialized(c, params);
+    }
+    if (id === undefined) throw new AppError("session_id_required");
+    if (!isSessionId(id)) throw new AppError("session_not_found");
+    const key = await keyOfSession(id);
+    c.set("sessionName", nameOfSession(key));
+    const owner = principal(c);
+    if (method === "DELETE") {
+      const isEnded = await store.end(key, owner);
+      if (!isEnded) throw new AppError("session_not_found");
+      log.info("MCP session ended", { session: nameOfSession(key), principal: owner, reason: "client" });
+      return c.body(null, 204);
+    }
+    const session = await store.resume(key, owner);
+    if (session === undefined) throw new AppError("session_not_found");
+    c.set("session", session);
+    return next();
+  });
+
+  async function openWhenInitialized(
+    c: Context<SessionEnv>,
+    params: NonNullable<ReturnType<typeof initializeParams>>,
+  ): Promise<void> {
+    // Nothing is kept of an `initialize` that failed.
+    const negotiated = c.error === undefined && c.res.ok ? await negotiatedVersion(c.res) : undefined;
+    if (negotiated === undefined) return;
+    const id = createSessionId();
+    const key = await keyOfSession(id);
+    const owner = principal(c);
+    await store.open({ ...params, key, principal: owner, protocolVersion: negotiated });
+    log.info("MCP session opened", {
+      session: nameOfSession(key),
+      principal: owner,
+      protocol_version: negotiated,
+    });
+    c.set("sessionName", nameOfSession(key));
+    c.header(SESSION_HEADER, id);
+  }
+}
+
+/** @throws AppError for a body that is not JSON, or does not say that it is. */
+async function readBody(c: Context): Promise<unknown> {
+  if (!/^application\/json *(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
+    throw new AppError("unsupported_media_type");
+  }
+  try {
+    return JSON.parse(await c.req.text());
+  } catch {
+    throw new AppError("parse_error");
+  }
+}
+
+/** The version in the result of `initialize`, from a JSON response or a stream; undefined when it has none. */
+async function negotiatedVersion(response: Response): Promise<string | undefined> {
+  const text = await response.clone().text();
+  const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
+  const data = isStream ? (/^data: (.*"result".*)$/m.exec(text)?.[1] ?? "null") : text;
+  const version: unknown = JSON.parse(data)?.result?.protocolVersion;
+  return typeof version === "string" ? version : undefined;
+}

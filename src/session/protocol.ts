@@ -1,0 +1,69 @@
+// The session rules of Streamable HTTP, MCP 2025-03-26 to 2025-11-25: headers, and errors as JSON-RPC. Pure.
+import type { AppError, ErrorCode } from "../errors.ts";
+
+export const SESSION_HEADER = "Mcp-Session-Id";
+export const VERSION_HEADER = "MCP-Protocol-Version";
+
+// JSON-RPC 2.0 §5.1, and what the MCP SDKs use beyond it.
+const PARSE_ERROR = -32700;
+const INVALID_REQUEST = -32600;
+const INTERNAL_ERROR = -32603;
+const SERVER_ERROR = -32000;
+const SESSION_NOT_FOUND = -32001;
+
+const jsonRpcCodes: Record<ErrorCode, number> = {
+  invalid_request: INVALID_REQUEST,
+  unauthenticated: SERVER_ERROR,
+  forbidden: SERVER_ERROR,
+  origin_not_allowed: SERVER_ERROR,
+  not_found: SERVER_ERROR,
+  method_not_allowed: SERVER_ERROR,
+  not_acceptable: SERVER_ERROR,
+  unsupported_media_type: SERVER_ERROR,
+  payload_too_large: SERVER_ERROR,
+  parse_error: PARSE_ERROR,
+  session_id_required: SERVER_ERROR,
+  session_not_found: SESSION_NOT_FOUND,
+  already_initialized: INVALID_REQUEST,
+  unsupported_protocol_version: SERVER_ERROR,
+  sessions_unavailable: INTERNAL_ERROR,
+  configuration_invalid: INTERNAL_ERROR,
+  internal: INTERNAL_ERROR,
+};
+
+/**
+ * The body of a refusal on the MCP endpoint. It has nothing of the request in it, so that two refusals with the
+ * same code are the same to the byte: a session of somebody else's cannot be told from one that never was.
+ */
+export function jsonRpcError({ code, message }: AppError) {
+  return { jsonrpc: "2.0", error: { code: jsonRpcCodes[code], message }, id: null };
+}
+
+/** The messages of a body: a batch is an array of them (2025-03-26 only). */
+export function messagesOf(body: unknown): { method?: unknown; params?: unknown }[] {
+  return (Array.isArray(body) ? body : [body]).filter(isObject);
+}
+
+/** What `initialize` says of the client; nothing where it is not as it should be. */
+export function initializeParams(body: unknown) {
+  const params = messagesOf(body).find(({ method }) => method === "initialize")?.params;
+  if (!isObject(params)) return undefined;
+  const { protocolVersion, clientInfo, capabilities } = params;
+  return {
+    protocolVersion: typeof protocolVersion === "string" ? protocolVersion : "",
+    clientInfo: isObject(clientInfo) ? clientInfo : {},
+    capabilities: isObject(capabilities) ? capabilities : {},
+  };
+}
+
+/** Whether the client takes both kinds of response, as POST requires. */
+export function acceptsBoth(accept: string | undefined): boolean {
+  const types = (accept ?? "").split(",").map((range) => range.split(";")[0]?.trim().toLowerCase());
+  const takes = (type: string, any: string) =>
+    types.some((range) => range === type || range === any || range === "*/*");
+  return takes("application/json", "application/*") && takes("text/event-stream", "text/*");
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,62 @@
+// What a session is, and its id. Pure.
+
+/** A live session, as its handlers see it. */
+export interface Session {
+  /** The database's key: the SHA-256 of the id, in hex. The id itself is the client's alone. */
+  key: string;
+  /** Who opened it, and alone may use it. */
+  principal: string;
+  /** The MCP revision that was negotiated, such as `2025-11-25`. */
+  protocolVersion: string;
+  /** What the client said of itself in `initialize`. */
+  clientInfo: Record<string, unknown>;
+  /** What the client said it can do in `initialize`. */
+  capabilities: Record<string, unknown>;
+  /** What the client asked for with `logging/setLevel`. */
+  logLevel: string | null;
+  createdAt: Date;
+  /** The last touch, which may be a touch interval behind the last request. */
+  lastActive: Date;
+  expiresAt: Date;
+}
+
+/** How long a session lives, in seconds. */
+export interface Lifetimes {
+  /** From the last touch on. */
+  ttlSeconds: number;
+  /** From `initialize` until the client's first request after it. */
+  initTtlSeconds: number;
+  /** From `initialize` on, however much it is used; null is no limit. */
+  maxLifetimeSeconds: number | null;
+  /** A session is touched at most once in this time. */
+  touchIntervalSeconds: number;
+}
+
+// 256 bits, as the most careful reading of "cryptographically secure" (MCP 2025-11-25, transports) wants.
+const ID_BYTES = 32;
+const ID = /^[A-Za-z0-9_-]{43}$/;
+
+/** A new id: 43 characters of base64url, which are visible ASCII. Never derived from anything. */
+export function createSessionId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(ID_BYTES));
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace("=", "");
+}
+
+/** Whether a text can be an id of `createSessionId`; what cannot needs no look into the database. */
+export function isSessionId(text: string): boolean {
+  return ID.test(text);
+}
+
+/** The database's key of an id. */
+export async function keyOfSession(id: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(id)));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** How logs and tools name a session: enough to tell sessions apart, too little to find one. */
+export function nameOfSession(key: string): string {
+  return key.slice(0, 8);
+}

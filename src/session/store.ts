@@ -1,0 +1,142 @@
+// All SQL of the sessions. Every statement judges by the database's clock, and none revives a session.
+import { type SQL, sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Database } from "../db/client.ts";
+import type { Lifetimes, Session } from "./session.ts";
+
+/** What is known of a session before it is opened. */
+export type NewSession = Pick<
+  Session,
+  "key" | "principal" | "protocolVersion" | "clientInfo" | "capabilities"
+>;
+
+/** A session in a list: what its principal may see of it. */
+export type SessionSummary = Pick<Session, "key" | "clientInfo" | "createdAt" | "lastActive" | "expiresAt">;
+
+/** Every method is one round trip, and @throws DatabaseFault. */
+export interface SessionStore {
+  /** Opens a session; repeated with the same key it changes nothing. */
+  open(session: NewSession): Promise<void>;
+  /** Finds, judges and touches a session; undefined when it is unknown, expired, ended or somebody else's. */
+  resume(key: string, principal: string): Promise<Session | undefined>;
+  /** Ends a session; false when there was no live one of this principal's. */
+  end(key: string, principal: string): Promise<boolean>;
+  /** The principal's live sessions, the last used first, at most 100. */
+  list(principal: string): Promise<SessionSummary[]>;
+  /** Ends all of the principal's sessions but one, and says how many. */
+  endOthers(principal: string, exceptKey: string | undefined): Promise<number>;
+  /** Keeps the client's log level for later requests. */
+  setLogLevel(session: Session, level: string): Promise<void>;
+}
+
+// More than one principal's sessions ever need to be looked at, and a bounded response.
+const LIST_LIMIT = 100;
+
+const milliseconds = z.number().transform((time) => new Date(time));
+const json = z
+  .record(z.string(), z.unknown())
+  .nullable()
+  .transform((value) => value ?? {});
+
+const summaries = z.object({
+  key: z.string(),
+  clientInfo: json,
+  createdAt: milliseconds,
+  lastActive: milliseconds,
+  expiresAt: milliseconds,
+});
+
+const sessions = summaries.extend({
+  principal: z.string(),
+  protocolVersion: z
+    .string()
+    .nullable()
+    .transform((version) => version ?? ""),
+  capabilities: json,
+  logLevel: z.string().nullable(),
+});
+
+const summaryColumns = sql`session_id AS "key", client_info AS "clientInfo",
+  (extract(epoch FROM created_at) * 1000)::float8 AS "createdAt",
+  (extract(epoch FROM last_active) * 1000)::float8 AS "lastActive",
+  (extract(epoch FROM expires_at) * 1000)::float8 AS "expiresAt"`;
+
+/** Condition on mcp_sessions: neither ended nor expired. The source of what "live" means outside of resume. */
+export function isLive(maxLifetimeSeconds: number | null): SQL {
+  return sql`ended_at IS NULL AND expires_at > clock_timestamp()
+    AND created_at > coalesce(now() - make_interval(secs => ${maxLifetimeSeconds}), '-infinity')`;
+}
+
+export function createSessionStore(
+  database: Database,
+  { timeoutMs, ...lifetimes }: Lifetimes & { timeoutMs: number },
+): SessionStore {
+  const { ttlSeconds, initTtlSeconds, maxLifetimeSeconds, touchIntervalSeconds } = lifetimes;
+  const live = isLive(maxLifetimeSeconds);
+  // NULL when there is no maximum, and least() passes over it.
+  const firstLifetime = sql`least(make_interval(secs => ${initTtlSeconds}), make_interval(secs => ${maxLifetimeSeconds}))`;
+  const rowsOf = async (operation: string, statement: SQL) =>
+    database.run(operation, timeoutMs, async (db) => (await db.execute(statement)).rows);
+
+  return {
+    async open({ key, principal, protocolVersion, clientInfo, capabilities }) {
+      await rowsOf(
+        "opening a session",
+        sql`INSERT INTO mcp_sessions (session_id, principal, protocol_version, client_info, capabilities,
+                                      created_at, last_active, expires_at)
+            VALUES (${key}, ${principal}, ${protocolVersion}, ${JSON.stringify(clientInfo)}::jsonb,
+                    ${JSON.stringify(capabilities)}::jsonb, now(), now(), now() + ${firstLifetime})
+            ON CONFLICT (session_id) DO NOTHING`,
+      );
+    },
+
+    async resume(key, principal) {
+      const rows = await rowsOf(
+        "resuming a session",
+        sql`SELECT ${summaryColumns}, principal, protocol_version AS "protocolVersion", capabilities,
+                   log_level AS "logLevel"
+              FROM mcp_resume_session(${key}, ${principal}, ${ttlSeconds}, ${maxLifetimeSeconds},
+                                      ${touchIntervalSeconds})`,
+      );
+      return z.array(sessions).parse(rows)[0];
+    },
+
+    async end(key, principal) {
+      const rows = await rowsOf(
+        "ending a session",
+        sql`UPDATE mcp_sessions SET ended_at = now(), expires_at = now()
+             WHERE session_id = ${key} AND principal = ${principal} AND ${live} RETURNING 1`,
+      );
+      return rows.length > 0;
+    },
+
+    async list(principal) {
+      const rows = await rowsOf(
+        "listing sessions",
+        sql`SELECT ${summaryColumns} FROM mcp_sessions WHERE principal = ${principal} AND ${live}
+             ORDER BY last_active DESC, session_id LIMIT ${LIST_LIMIT}`,
+      );
+      return z.array(summaries).parse(rows);
+    },
+
+    async endOthers(principal, exceptKey) {
+      const rows = await rowsOf(
+        "ending sessions",
+        sql`WITH ended AS (
+              UPDATE mcp_sessions SET ended_at = now(), expires_at = now()
+               WHERE principal = ${principal} AND session_id IS DISTINCT FROM ${exceptKey ?? null} AND ${live}
+              RETURNING 1)
+            SELECT count(*)::int AS count FROM ended`,
+      );
+      return z.array(z.object({ count: z.number() })).parse(rows)[0]?.count ?? 0;
+    },
+
+    async setLogLevel({ key, principal }, level) {
+      await rowsOf(
+        "keeping a log level",
+        sql`UPDATE mcp_sessions SET log_level = ${level}
+             WHERE session_id = ${key} AND principal = ${principal} AND ${live}`,
+      );
+    },
+  };
+}

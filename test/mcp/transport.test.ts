@@ -1,0 +1,118 @@
+// A server that was made for one request, and what it knows of the session that the request is part of.
+import { McpServer } from "@modelcontextprotocol/server";
+import * as z from "zod";
+import { expect, test } from "vitest";
+import { SessionTransport } from "../../src/mcp/transport.ts";
+import type { Session } from "../../src/session/session.ts";
+
+const session: Session = {
+  key: "00".repeat(32),
+  principal: "alice",
+  protocolVersion: "2025-06-18",
+  clientInfo: { name: "a client", version: "1" },
+  capabilities: { sampling: {}, elicitation: { form: {} }, roots: {} },
+  logLevel: "error",
+  createdAt: new Date(0),
+  lastActive: new Date(0),
+  expiresAt: new Date(0),
+};
+
+/** Serves one call of a tool to a restored session; hands back the messages of the stream. */
+async function call(register: (server: McpServer) => void, restored: Session = session) {
+  const server = new McpServer({ name: "test", version: "1" }, { capabilities: { logging: {} } });
+  register(server);
+  const transport = new SessionTransport();
+  await server.connect(transport);
+  transport.sessionId = "the-id";
+  await transport.restore(restored);
+  const body = {
+    jsonrpc: "2.0",
+    id: 7,
+    method: "tools/call",
+    params: { name: "t", arguments: {}, _meta: { progressToken: 1 } },
+  };
+  const request = new Request("https://worker.test/mcp", {
+    method: "POST",
+    headers: {
+      Accept: "application/json, text/event-stream",
+      "Content-Type": "application/json",
+      "MCP-Protocol-Version": "2025-06-18",
+    },
+    body: JSON.stringify(body),
+  });
+  const response = await transport.handleRequest(request);
+  const messages = [...(await response.text()).matchAll(/^data: (.+)$/gm)].map(([, data = ""]) =>
+    JSON.parse(data),
+  );
+  return { server, response, messages };
+}
+
+const text = (value: unknown) => ({ content: [{ type: "text" as const, text: JSON.stringify(value) }] });
+const config = { inputSchema: z.object({}) };
+
+test("knows the client, its capabilities, the revision and the session id", async () => {
+  const { response, messages } = await call((server) =>
+    server.registerTool("t", config, (_, context) =>
+      text([
+        server.server.getClientVersion(),
+        server.server.getClientCapabilities(),
+        server.server.getNegotiatedProtocolVersion(),
+        context.sessionId,
+      ]),
+    ),
+  );
+  expect(response.headers.get("Mcp-Session-Id")).toBe("the-id");
+  // The stream has the answer to the client's request and none to what was replayed.
+  expect(messages).toHaveLength(1);
+  expect(messages[0].id).toBe(7);
+  expect(JSON.parse(messages[0].result.content[0].text)).toEqual([
+    session.clientInfo,
+    session.capabilities,
+    session.protocolVersion,
+    "the-id",
+  ]);
+});
+
+test("sends progress and log messages over the stream, and only those of the level that was asked for", async () => {
+  const { messages } = await call((server) =>
+    server.registerTool("t", config, async (_, { mcpReq }) => {
+      await mcpReq.notify({ method: "notifications/progress", params: { progressToken: 1, progress: 1 } });
+      await mcpReq.log("warning", "too quiet");
+      await mcpReq.log("error", "loud enough");
+      return text("done");
+    }),
+  );
+  expect(messages.map(({ method, params }) => [method, params?.data])).toEqual([
+    ["notifications/progress", undefined],
+    ["notifications/message", "loud enough"],
+    [undefined, undefined],
+  ]);
+});
+
+test.each([
+  [
+    "elicitation",
+    (server: McpServer) =>
+      server.server.elicitInput({ message: "?", requestedSchema: { type: "object", properties: {} } }),
+  ],
+  ["sampling", (server: McpServer) => server.server.createMessage({ messages: [], maxTokens: 1 })],
+  ["roots", (server: McpServer) => server.server.listRoots()],
+])("a tool that asks its client (%s) fails at once and says why", async (_, ask) => {
+  const startedAt = Date.now();
+  const { messages } = await call((server) =>
+    server.registerTool("t", config, async () => text(await ask(server))),
+  );
+  expect(messages).toMatchObject([
+    {
+      id: 7,
+      result: {
+        isError: true,
+        content: [
+          { text: "This server cannot ask its client (elicitation, sampling, roots) before MCP 2026-07-28" },
+        ],
+      },
+    },
+  ]);
+  // The SDK's own time limit is 60 s.
+  expect(Date.now() - startedAt).toBeLessThan(10_000);
+});

@@ -1,0 +1,117 @@
+// What an isolate does without asking the database, when MCP_SESSION_VALIDATION_INTERVAL_SECONDS lets it.
+import { expect, test } from "vitest";
+import type { Session } from "../../src/session/session.ts";
+import type { SessionStore } from "../../src/session/store.ts";
+import { createTrustingStore } from "../../src/session/trusting-store.ts";
+import { callTool, end, mcp, open } from "../support/mcp.ts";
+import { createDatabase, databaseRequests, keys } from "../support/worker.ts";
+
+const list = { method: "tools/list" };
+const TRUSTING = { MCP_SESSION_VALIDATION_INTERVAL_SECONDS: "60" };
+
+test("within the interval a request makes no round trip", async () => {
+  const database = await createDatabase();
+  const env = database.env(TRUSTING);
+  const session = await open(env);
+  await mcp(env, list, { session });
+  const before = await databaseRequests();
+  for (let i = 0; i < 5; i++) expect((await mcp(env, list, { session })).status).toBe(200);
+  expect(await databaseRequests()).toBe(before);
+  // Somebody else's request is never trusted.
+  expect((await mcp(env, list, { session, key: keys.bob })).status).toBe(404);
+});
+
+test("a session that is ended here is gone here at once", async () => {
+  const database = await createDatabase();
+  const env = database.env(TRUSTING);
+  const [mine, other] = [await open(env), await open(env)];
+  for (const session of [mine, other]) await mcp(env, list, { session });
+  await end(env, other);
+  expect((await mcp(env, list, { session: other })).status).toBe(404);
+  const third = await open(env);
+  await mcp(env, list, { session: third });
+  expect(await callTool(env, mine, "end_my_other_sessions")).toMatchObject({
+    structuredContent: { ended: 1 },
+  });
+  expect((await mcp(env, list, { session: third })).status).toBe(404);
+  expect((await mcp(env, list, { session: mine })).status).toBe(200);
+});
+
+test("a session that is ended elsewhere is gone here after the interval", async () => {
+  const database = await createDatabase();
+  const [here, elsewhere] = [database.env(TRUSTING), database.env()];
+  const session = await open(here);
+  await mcp(here, list, { session });
+  await end(elsewhere, session);
+  expect((await mcp(here, list, { session })).status).toBe(200);
+  expect((await mcp(database.env(TRUSTING), list, { session })).status).toBe(404);
+});
+
+// Below, the store beneath is a counter: time and interleaving are the subject.
+function counted(answer: () => Promise<Session | undefined>) {
+  let now = Date.parse("2026-11-23T12:00:00Z");
+  let asked = 0;
+  const beneath: SessionStore = {
+    open: async () => {},
+    resume: () => {
+      asked += 1;
+      return answer();
+    },
+    end: async () => true,
+    list: async () => [],
+    endOthers: async () => 1,
+    setLogLevel: async () => {},
+  };
+  const store = createTrustingStore(beneath, { intervalSeconds: 60, now: () => new Date(now) });
+  return { store, beneath, pass: (ms: number) => (now += ms), asked: () => asked };
+}
+
+const session = (expiresAt = "2026-11-24T12:00:00Z"): Session => ({
+  key: "k",
+  principal: "alice",
+  protocolVersion: "2025-11-25",
+  clientInfo: {},
+  capabilities: {},
+  logLevel: null,
+  createdAt: new Date(0),
+  lastActive: new Date(0),
+  expiresAt: new Date(expiresAt),
+});
+
+test("trust lasts for the interval, and not a millisecond longer", async () => {
+  const { store, pass, asked } = counted(async () => session());
+  await store.resume("k", "alice");
+  pass(59_999);
+  await store.resume("k", "alice");
+  expect(asked()).toBe(1);
+  pass(1);
+  await store.resume("k", "alice");
+  expect(asked()).toBe(2);
+});
+
+test("trust ends when the session itself expires", async () => {
+  const { store, pass, asked } = counted(async () => session("2026-11-23T12:00:10Z"));
+  await store.resume("k", "alice");
+  pass(9_999);
+  await store.resume("k", "alice");
+  expect(asked()).toBe(1);
+  pass(1);
+  await store.resume("k", "alice");
+  expect(asked()).toBe(2);
+});
+
+test("a validation that was under way when the session was ended brings no trust back", async () => {
+  let answer: (found: Session) => void = () => {};
+  const { store, asked } = counted(() => new Promise((resolve) => (answer = resolve)));
+  const underWay = store.resume("k", "alice");
+  await store.end("k", "alice");
+  answer(session());
+  expect(await underWay).toBeDefined();
+  void store.resume("k", "alice");
+  expect(asked()).toBe(2);
+});
+
+test("an interval of zero trusts nothing", () => {
+  const { beneath } = counted(async () => session());
+  expect(createTrustingStore(beneath, { intervalSeconds: 0, now: () => new Date() })).toBe(beneath);
+});
