@@ -1,4 +1,4 @@
-// What is printed when everything runs. Every command line works as it is in sh, zsh, cmd and PowerShell.
+// What is printed when everything runs. Every command line works as it is in sh, zsh and cmd.
 import { scheduledUrl } from "./crons.ts";
 import type { Places } from "./instance.ts";
 
@@ -9,15 +9,33 @@ export interface Banner extends Places {
   notes: readonly string[];
 }
 
+// What an MCP client says first. The answer has the header Mcp-Session-Id, which its next requests repeat.
+const INITIALIZE = {
+  jsonrpc: "2.0",
+  id: 1,
+  method: "initialize",
+  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "curl", version: "1" } },
+};
+
 const ROUTES = [
   { path: "/healthz", isOpen: true },
   { path: "/session-health", isOpen: false },
   { path: "/session-health?verbose=1", isOpen: false },
+  {
+    path: "/mcp",
+    isOpen: false,
+    more: [
+      "-i",
+      '-H "Content-Type: application/json"',
+      '-H "Accept: application/json, text/event-stream"',
+      `-d "${JSON.stringify(INITIALIZE).replaceAll('"', String.raw`\"`)}"`,
+    ],
+  },
 ];
 
 export function bannerText({ workerUrl, databaseUrl, neonEndpoint, apiKey, crons, notes }: Banner): string {
   const key = apiKey ?? "YOUR_KEY";
-  const authorization = `-H "Authorization: Bearer ${key}" `;
+  const authorization = `-H "Authorization: Bearer ${key}"`;
   const database =
     neonEndpoint === undefined
       ? [["Neon", withoutPassword(databaseUrl)]]
@@ -38,7 +56,9 @@ export function bannerText({ workerUrl, databaseUrl, neonEndpoint, apiKey, crons
     ...notes.map((note) => `  ${note}`),
     "",
     "Ask it:",
-    ...ROUTES.map(({ path, isOpen }) => `  curl ${isOpen ? "" : authorization}"${workerUrl}${path}"`),
+    ...ROUTES.map(({ path, isOpen, more = [] }) =>
+      ["  curl", ...(isOpen ? [] : [authorization]), ...more, `"${workerUrl}${path}"`].join(" "),
+    ),
     "",
     "Fill in sessions:",
     "  npm run dev:seed -- --sessions 1000",

@@ -31,6 +31,17 @@ describe("the banner", () => {
       ["http://127.0.0.1:8787/healthz"],
       [...authorization, "http://127.0.0.1:8787/session-health"],
       [...authorization, "http://127.0.0.1:8787/session-health?verbose=1"],
+      [
+        ...authorization,
+        "-i",
+        "-H",
+        "Content-Type: application/json",
+        "-H",
+        "Accept: application/json, text/event-stream",
+        "-d",
+        '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}',
+        "http://127.0.0.1:8787/mcp",
+      ],
       ["http://127.0.0.1:8787/cdn-cgi/local/scheduled?cron=*/10+*+*+*+*&format=json"],
       ["http://127.0.0.1:8787/cdn-cgi/local/scheduled?cron=0+*+*+*+*&format=json"],
     ]);
