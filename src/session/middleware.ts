@@ -120,6 +120,10 @@ async function negotiatedVersion(response: Response): Promise<string | undefined
   const text = await response.clone().text();
   const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
   const data = isStream ? (/^data: (.*"result".*)$/m.exec(text)?.[1] ?? "null") : text;
-  const version: unknown = JSON.parse(data)?.result?.protocolVersion;
-  return typeof version === "string" ? version : undefined;
+  try {
+    const version: unknown = JSON.parse(data)?.result?.protocolVersion;
+    return typeof version === "string" ? version : undefined;
+  } catch {
+    return undefined; // Not JSON-RPC, so no session: the handler's answer goes out as it is.
+  }
 }
