@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { devNull } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Failure } from "./failure.ts";
@@ -16,6 +17,8 @@ export interface WorkerOptions {
   vars: Vars;
   /** Names that the Worker must not get from the developer's shell. */
   foreign: readonly string[];
+  /** For a Worker beside others in one folder: where wrangler keeps its state, which it locks. */
+  stateDir?: string;
 }
 
 export interface DevWorker {
@@ -40,7 +43,8 @@ const POLL_MS = 150;
 // The leash gives wrangler 5 s before it kills it.
 const CLOSE_TIMEOUT_MS = 8_000;
 
-export function launchWorker({ port, inspectorPort, secrets, vars, foreign }: WorkerOptions): DevWorker {
+export function launchWorker(options: WorkerOptions): DevWorker {
+  const { port, inspectorPort, secrets, vars, foreign, stateDir } = options;
   const own = Object.entries(process.env).filter(([name]) => !foreign.includes(name));
   const child = spawn(
     process.execPath,
@@ -54,6 +58,7 @@ export function launchWorker({ port, inspectorPort, secrets, vars, foreign }: Wo
       `--inspector-port=${inspectorPort}`,
       // No file: by itself wrangler reads .dev.vars, with the empty DATABASE_URL in it.
       `--env-file=${devNull}`,
+      ...(stateDir === undefined ? [] : [`--persist-to=${stateDir}`]),
       ...Object.entries(vars).map(([name, value]) => `--var=${name}:${value}`),
     ],
     {
@@ -71,6 +76,7 @@ export function launchWorker({ port, inspectorPort, secrets, vars, foreign }: Wo
         WRANGLER_SEND_ERROR_REPORTS: "false",
         WRANGLER_NO_SKILLS_UPDATE_PROMPTS: "true",
         WRANGLER_HIDE_BANNER: "true",
+        ...(stateDir !== undefined && { WRANGLER_REGISTRY_PATH: join(stateDir, "registry") }),
       },
     },
   );

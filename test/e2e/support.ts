@@ -1,0 +1,140 @@
+// One database and any number of Workers over it, each under its own `wrangler dev`, as on a developer's machine.
+// Nothing of it outlives `stop`, also when something did not start; the Workers do not outlive this process either.
+import { randomBytes, randomInt } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { unstable_readConfig as readWranglerConfig } from "wrangler";
+import { type LocalNeon, startLocalNeon } from "../../dev/neon/server.ts";
+import { anyFreePort, freePort } from "../../dev/ports.ts";
+import type { Vars } from "../../dev/vars.ts";
+import { type DevWorker, launchWorker, type WorkerOptions } from "../../dev/worker.ts";
+import { migrate } from "../../drizzle/migrate.ts";
+import { connected, startTestPostgres } from "../support/postgres.ts";
+
+/** A Worker under a wrangler of its own. */
+export interface TestWorker {
+  url: string;
+  /** The MCP endpoint. */
+  mcp: URL;
+  /** Ends its processes and starts it again at the same address. */
+  restart(): Promise<void>;
+}
+
+export interface System {
+  neon: LocalNeon;
+  /** The key of each principal: alice and bob have the scope mcp, monitor has the scope health. */
+  keys: Record<"alice" | "bob" | "monitor", string>;
+  startWorker(vars?: Vars): Promise<TestWorker>;
+  /** Asks PostgreSQL directly, as its superuser. */
+  ask<Row extends object>(text: string, params?: unknown[]): Promise<Row[]>;
+  /** Stops everything, whatever of it fails to. */
+  stop(): Promise<void>;
+}
+
+type Close = () => Promise<unknown> | void;
+
+/** A role and a database as Neon makes them, migrated, behind the local Neon. */
+export async function startSystem(): Promise<System> {
+  const open: Close[] = [];
+  const stopping = new AbortController();
+  const stop = () => {
+    stopping.abort(new Error("The system is being stopped"));
+    return closeAll(open);
+  };
+  try {
+    const postgres = await startTestPostgres({ fsync: "off" });
+    open.unshift(postgres.remove);
+    const { host, port, user, password } = postgres;
+    const ask = <Row extends object>(text: string, params: unknown[] = [], database = "mcp") =>
+      connected({ host, port, user, password, database }, async (client) => {
+        const { rows } = await client.query<Row>(text, params);
+        return rows;
+      });
+    const role = { user: "mcp", password: randomBytes(24).toString("base64url") };
+    await ask(`CREATE ROLE mcp LOGIN PASSWORD '${role.password}'`, [], "postgres");
+    await ask("CREATE DATABASE mcp OWNER mcp", [], "postgres");
+    await migrate({ host, port, ...role, database: "mcp" });
+
+    const neon = await startLocalNeon({ postgres });
+    open.unshift(() => neon.close());
+
+    const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-wrangler-"));
+    open.unshift(() => rmSync(folder, { recursive: true, force: true }));
+
+    const keys = { alice: newKey(), bob: newKey(), monitor: newKey() };
+    const secrets = {
+      DATABASE_URL: `postgresql://mcp:${role.password}@ep-e2e.localhost/mcp`,
+      API_KEYS: [`alice:mcp:${keys.alice}`, `bob:mcp:${keys.bob}`, `monitor:health:${keys.monitor}`].join(),
+    };
+    const defaults = { LOG_FORMAT: "text", LOG_LEVEL: "error", NEON_ENDPOINT_OVERRIDE: neon.endpoint };
+    return {
+      neon,
+      keys,
+      ask,
+      stop,
+      async startWorker(vars = {}) {
+        const stateDir = mkdtempSync(join(folder, "worker-"));
+        const { worker, start, close } = await prepareWorker(
+          { secrets, vars: { ...defaults, ...vars }, stateDir },
+          stopping.signal,
+        );
+        open.unshift(close);
+        await start();
+        return worker;
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+// Below the ports that systems give to outgoing connections: one of those could take the port of a Worker that is
+// just being restarted.
+const PORTS = { lowest: 10_000, end: 30_000 } as const;
+
+async function prepareWorker(
+  options: Pick<WorkerOptions, "secrets" | "vars"> & { stateDir: string },
+  stopping: AbortSignal,
+) {
+  const config = readWranglerConfig({ config: "wrangler.toml" }, { hideWarnings: true });
+  const foreign = [config.vars, options.vars, options.secrets].flatMap(Object.keys);
+  const port = await freePort(randomInt(PORTS.lowest, PORTS.end));
+  let running: DevWorker | undefined;
+  const start = async () => {
+    const inspectorPort = await anyFreePort();
+    stopping.throwIfAborted();
+    running = launchWorker({ port, inspectorPort, foreign, ...options });
+    await running.untilReady(stopping);
+  };
+  // Never forced: how long wrangler gets to end is bounded anyway.
+  const close = () => running?.close(new AbortController().signal);
+  const url = `http://127.0.0.1:${port}`;
+  const worker: TestWorker = {
+    url,
+    mcp: new URL("/mcp", url),
+    async restart() {
+      await close();
+      await start();
+    },
+  };
+  return { worker, start, close };
+}
+
+function newKey(): string {
+  return randomBytes(32).toString("base64url");
+}
+
+/** Closes one after the other, each whether or not the ones before it could be closed. */
+async function closeAll(open: Close[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const close of open.splice(0)) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, "Not everything could be stopped");
+}
