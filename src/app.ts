@@ -36,12 +36,13 @@ export interface AppDeps {
   healthLimits: Limits;
   sessions: SessionStore;
   state: StateStore;
+  mayOpenSession: (principal: string) => Promise<boolean>;
   allowedOrigins: readonly string[];
   now: () => Date;
 }
 
 export function createApp(deps: AppDeps) {
-  const { authenticate, health, healthLimits, sessions, state, allowedOrigins, now } = deps;
+  const { authenticate, health, healthLimits, sessions, state, mayOpenSession, allowedOrigins, now } = deps;
   const app = new Hono<{ Variables: RequestVariables }>();
 
   // Every request gets an id of its own: one from the client could be anything, a secret too.
@@ -74,6 +75,7 @@ export function createApp(deps: AppDeps) {
       principal: principalOf,
       isLegacy: isLegacyRequest,
       protocolVersions: legacyVersions,
+      mayOpen: mayOpenSession,
     }),
     mcpEndpoint({ sessions, state, principal: principalOf }),
   );

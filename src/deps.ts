@@ -18,6 +18,7 @@ export function createDeps({
   health,
   sessions,
   allowedOrigins,
+  initializeRateLimit,
 }: Omit<Config, "log">) {
   const database = connect(address);
   return {
@@ -34,6 +35,8 @@ export function createDeps({
       now,
     }),
     state: createStateStore(database, sessions),
+    mayOpenSession: async (principal: string) =>
+      initializeRateLimit === undefined || (await initializeRateLimit.limit({ key: principal })).success,
     allowedOrigins,
     now,
   };

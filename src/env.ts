@@ -71,6 +71,13 @@ const origins = variable
   })
   .prefault("");
 
+// A binding of wrangler.toml, not a variable; a deployment may leave it out.
+const rateLimit = z
+  .custom<RateLimit>((value) => typeof Object(value).limit === "function", {
+    error: "must be a rate limit binding",
+  })
+  .optional();
+
 const loopbackHosts = ["127.0.0.1", "localhost", "[::1]"];
 const neonEndpointOverride = variable
   .refine(
@@ -99,8 +106,8 @@ const bindings = z
     // Cloudflare ends a cron event after 15 minutes.
     MCP_CLEANUP_TIME_BUDGET_MS: integer(20_000, 100, 600_000),
     MCP_CLEANUP_RUN_RETENTION_DAYS: integer(30, 1, 3650),
-    // Uptime monitors wait 10 to 30 s; a suspended Neon compute needs a few to wake.
     // Twenty-four hours, as MCP servers commonly keep them.
+    MCP_MAX_SESSIONS_PER_PRINCIPAL: integer(1000, 1, 1_000_000),
     MCP_SESSION_TTL_SECONDS: integer(86_400, 1, MAX_SECONDS),
     MCP_SESSION_MAX_LIFETIME_SECONDS: integer(null, 1, MAX_SECONDS),
     // A client that has a use for its session comes back at once.
@@ -110,8 +117,10 @@ const bindings = z
     // MCP clients give up after 60 s; a tool needs most of that.
     MCP_SESSION_TIMEOUT_MS: integer(10_000, 100, 60_000),
     ALLOWED_ORIGINS: origins,
+    // Uptime monitors wait 10 to 30 s; a suspended Neon compute needs a few to wake.
     HEALTH_TIMEOUT_MS: integer(8000, 100, 60_000),
     HEALTH_EXPIRED_RATIO_MAX: ratio(1),
+    INITIALIZE_RATE_LIMIT: rateLimit,
     LOG_LEVEL: choice(logLevels, "info"),
     LOG_FORMAT: choice(logFormats, "json"),
     NEON_ENDPOINT_OVERRIDE: neonEndpointOverride,
@@ -186,7 +195,9 @@ export function readConfig(env: object) {
       touchIntervalSeconds: vars.MCP_SESSION_TOUCH_INTERVAL_SECONDS,
       validationIntervalSeconds: vars.MCP_SESSION_VALIDATION_INTERVAL_SECONDS,
       timeoutMs: vars.MCP_SESSION_TIMEOUT_MS,
+      maxPerPrincipal: vars.MCP_MAX_SESSIONS_PER_PRINCIPAL,
     },
+    initializeRateLimit: vars.INITIALIZE_RATE_LIMIT,
     allowedOrigins: vars.ALLOWED_ORIGINS,
     health: {
       timeoutMs: vars.HEALTH_TIMEOUT_MS,

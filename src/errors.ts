@@ -14,6 +14,7 @@ const refusals = {
   session_not_found: { status: 404, message: "Session not found" },
   already_initialized: { status: 400, message: "A session is initialized once: leave Mcp-Session-Id out" },
   unsupported_protocol_version: { status: 400, message: "The MCP-Protocol-Version is not supported" },
+  too_many_sessions: { status: 429, message: "Too many sessions are being opened; try again later" },
   sessions_unavailable: { status: 503, message: "The session store cannot be reached; try again" },
   configuration_invalid: {
     status: 500,

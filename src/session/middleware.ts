@@ -29,20 +29,21 @@ export interface SessionMiddlewareOptions {
   isLegacy: (request: Request, body: unknown) => Promise<boolean>;
   /** The revisions with sessions that the handler speaks. */
   protocolVersions: readonly string[];
+  /** Whether a principal may open one more session just now; left out, it always may. */
+  mayOpen?: (principal: string) => Promise<boolean>;
 }
 
 const log = logOf("session");
+
+// The period of the rate limit in wrangler.toml.
+const RATE_PERIOD_SECONDS = "60";
 
 /**
  * Refuses with an AppError, whose JSON-RPC body `protocol.ts` has.
  * @throws DatabaseFault when the store cannot be asked; answer that with 503, never 404, which makes a client start over.
  */
-export function sessionMiddleware({
-  store,
-  principal,
-  isLegacy,
-  protocolVersions,
-}: SessionMiddlewareOptions) {
+export function sessionMiddleware(options: SessionMiddlewareOptions) {
+  const { store, principal, isLegacy, protocolVersions, mayOpen } = options;
   return createMiddleware<SessionEnv>(async function sessionGate(c, next) {
     const { method } = c.req;
     if (method !== "POST" && method !== "DELETE") {
@@ -62,6 +63,9 @@ export function sessionMiddleware({
     const id = c.req.header(SESSION_HEADER);
     if (params !== undefined) {
       if (id !== undefined) throw new AppError("already_initialized");
+      if (mayOpen !== undefined && !(await mayOpen(principal(c)))) {
+        throw new AppError("too_many_sessions", undefined, { "Retry-After": RATE_PERIOD_SECONDS });
+      }
       await next();
       return openWhenInitialized(c, params);
     }
@@ -92,7 +96,8 @@ export function sessionMiddleware({
     const id = createSessionId();
     const key = await keyOfSession(id);
     const owner = principal(c);
-    await store.open({ ...params, key, principal: owner, protocolVersion: negotiated });
+    const evicted = await store.open({ ...params, key, principal: owner, protocolVersion: negotiated });
+    if (evicted > 0) log.warning("MCP sessions evicted", { principal: owner, evicted });
     log.info("MCP session opened", {
       session: nameOfSession(key),
       principal: owner,

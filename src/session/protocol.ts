@@ -26,6 +26,7 @@ const jsonRpcCodes: Record<ErrorCode, number> = {
   session_not_found: SESSION_NOT_FOUND,
   already_initialized: INVALID_REQUEST,
   unsupported_protocol_version: SERVER_ERROR,
+  too_many_sessions: SERVER_ERROR,
   sessions_unavailable: INTERNAL_ERROR,
   configuration_invalid: INTERNAL_ERROR,
   internal: INTERNAL_ERROR,

@@ -15,8 +15,11 @@ export type SessionSummary = Pick<Session, "key" | "clientInfo" | "createdAt" | 
 
 /** Every method is one round trip, and @throws DatabaseFault. */
 export interface SessionStore {
-  /** Opens a session; repeated with the same key it changes nothing. */
-  open(session: NewSession): Promise<void>;
+  /**
+   * Opens a session; repeated with the same key it changes nothing.
+   * @returns how many of the principal's least used sessions were ended to make room for it.
+   */
+  open(session: NewSession): Promise<number>;
   /** Finds, judges and touches a session; undefined when it is unknown, expired, ended or somebody else's. */
   resume(key: string, principal: string): Promise<Session | undefined>;
   /** Ends a session; false when there was no live one of this principal's. */
@@ -67,27 +70,27 @@ export function isLive(maxLifetimeSeconds: number | null): SQL {
     AND created_at > coalesce(now() - make_interval(secs => ${maxLifetimeSeconds}), '-infinity')`;
 }
 
-export function createSessionStore(
-  database: Database,
-  { timeoutMs, ...lifetimes }: Lifetimes & { timeoutMs: number },
-): SessionStore {
-  const { ttlSeconds, initTtlSeconds, maxLifetimeSeconds, touchIntervalSeconds } = lifetimes;
+export interface SessionSettings extends Lifetimes {
+  /** The deadline of each statement. */
+  timeoutMs: number;
+  /** How many live sessions a principal may have. */
+  maxPerPrincipal: number;
+}
+
+export function createSessionStore(database: Database, settings: SessionSettings): SessionStore {
+  const { ttlSeconds, initTtlSeconds, maxLifetimeSeconds, touchIntervalSeconds, maxPerPrincipal } = settings;
   const live = isLive(maxLifetimeSeconds);
-  // NULL when there is no maximum, and least() passes over it.
-  const firstLifetime = sql`least(make_interval(secs => ${initTtlSeconds}), make_interval(secs => ${maxLifetimeSeconds}))`;
   const rowsOf = async (operation: string, statement: SQL) =>
-    database.run(operation, timeoutMs, async (db) => (await db.execute(statement)).rows);
+    database.run(operation, settings.timeoutMs, async (db) => (await db.execute(statement)).rows);
 
   return {
     async open({ key, principal, protocolVersion, clientInfo, capabilities }) {
-      await rowsOf(
+      const rows = await rowsOf(
         "opening a session",
-        sql`INSERT INTO mcp_sessions (session_id, principal, protocol_version, client_info, capabilities,
-                                      created_at, last_active, expires_at)
-            VALUES (${key}, ${principal}, ${protocolVersion}, ${JSON.stringify(clientInfo)}::jsonb,
-                    ${JSON.stringify(capabilities)}::jsonb, now(), now(), now() + ${firstLifetime})
-            ON CONFLICT (session_id) DO NOTHING`,
+        sql`SELECT mcp_open_session(${key}, ${principal}, ${protocolVersion}, ${JSON.stringify(clientInfo)},
+              ${JSON.stringify(capabilities)}, ${initTtlSeconds}, ${maxLifetimeSeconds}, ${maxPerPrincipal}) AS evicted`,
       );
+      return z.array(z.object({ evicted: z.number() })).parse(rows)[0]?.evicted ?? 0;
     },
 
     async resume(key, principal) {

@@ -16,8 +16,21 @@ export function createTrustingStore(
   const trusted = new LRUCache<string, { session: Session; until: number }>({ max: MAX_TRUSTED });
   // Validations under way when a session is ended must not bring the trust back.
   let endings = 0;
+  const distrust = (principal: string, exceptKey?: string) => {
+    endings += 1;
+    for (const [key, { session }] of trusted.entries()) {
+      if (session.principal === principal && key !== exceptKey) trusted.delete(key);
+    }
+  };
   return {
     ...store,
+
+    async open(session) {
+      const evicted = await store.open(session);
+      // Which ones, the store does not say.
+      if (evicted > 0) distrust(session.principal);
+      return evicted;
+    },
 
     async resume(key, principal) {
       const entry = trusted.get(key);
@@ -42,10 +55,7 @@ export function createTrustingStore(
 
     async endOthers(principal, exceptKey) {
       const ended = await store.endOthers(principal, exceptKey);
-      endings += 1;
-      for (const [key, { session }] of trusted.entries()) {
-        if (session.principal === principal && key !== exceptKey) trusted.delete(key);
-      }
+      distrust(principal, exceptKey);
       return ended;
     },
 

@@ -20,6 +20,7 @@ function serve({ url }: TestDatabase, answer: () => Response) {
     maxLifetimeSeconds: null,
     touchIntervalSeconds: 60,
     timeoutMs: 10_000,
+    maxPerPrincipal: 1000,
   });
   const app = new Hono<{ Variables: SessionVariables & RequestVariables }>();
   app.all(

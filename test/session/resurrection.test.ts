@@ -29,6 +29,7 @@ test("over random interleavings of open, use, end, expire and clean", async () =
       // Every use is a write, so that every use could revive.
       touchIntervalSeconds: 0,
       timeoutMs: 10_000,
+      maxPerPrincipal: 1000,
     },
   );
   const cleanups = storeOf(database, { batchSize: 1 });
@@ -114,6 +115,7 @@ test.each([
       maxLifetimeSeconds: null,
       touchIntervalSeconds: 0,
       timeoutMs: 10_000,
+      maxPerPrincipal: 1000,
     },
   );
   await sessions.open({

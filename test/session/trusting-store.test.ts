@@ -52,7 +52,7 @@ function counted(answer: () => Promise<Session | undefined>) {
   let now = Date.parse("2026-11-23T12:00:00Z");
   let asked = 0;
   const beneath: SessionStore = {
-    open: async () => {},
+    open: async () => 0,
     resume: () => {
       asked += 1;
       return answer();

@@ -53,7 +53,7 @@ export async function createDatabase({ empty = false } = {}): Promise<TestDataba
 }
 
 export function environment(overrides: Record<string, string> = {}): Env {
-  return {
+  const variables: Partial<Env> & Record<string, string> = {
     DATABASE_URL: "postgresql://mcp:unused-password@ep-test.localhost/none",
     API_KEYS: `monitor:health:${keys.health}, prometheus:metrics:${keys.metrics} alice:mcp:${keys.alice} bob:mcp:${keys.bob}`,
     MCP_AGGRESSIVE_CLEANUP: "false",
@@ -62,7 +62,8 @@ export function environment(overrides: Record<string, string> = {}): Env {
     LOG_LEVEL: "debug",
     NEON_ENDPOINT_OVERRIDE: inject("neonEndpoint"),
     ...overrides,
-  } as Env;
+  };
+  return variables as Env;
 }
 
 /** Sends a request through the door; what comes back is searched for secrets. */
