@@ -1,28 +1,40 @@
 // An empty PostgreSQL for a test file in Node, and connections to it.
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Client, type ClientConfig } from "pg";
 import { anyFreePort } from "../../dev/ports.ts";
 import { type EmbeddedPostgres, startPostgres } from "../../dev/postgres.ts";
 
 export type TestPostgres = EmbeddedPostgres & { remove: () => Promise<void> };
 
-/** Starts a server of its own in a folder of its own; `remove` stops it and takes the folder away. */
+/** Starts a server of its own in a folder of its own; `remove`, or the end of this process, takes both away. */
 export async function startTestPostgres(settings: Record<string, string> = {}): Promise<TestPostgres> {
   const dataDir = mkdtempSync(join(tmpdir(), "mcp-sessions-test-"));
+  const guard = spawn(
+    process.execPath,
+    [fileURLToPath(new URL("postgres-guard.ts", import.meta.url)), dataDir],
+    {
+      stdio: ["pipe", "ignore", "inherit"],
+      // Out of reach of the signals that end the test run.
+      detached: true,
+    },
+  );
+  guard.unref();
   const postgres = await startPostgres({
     dataDir,
     port: await anyFreePort(),
     // A test may have a hundred requests at once, each with a connection.
     settings: { max_connections: "200", ...settings },
   });
-  // A run that is interrupted tears nothing down, but it does exit.
-  process.once("exit", postgres.stopSync);
   const remove = async () => {
     await postgres.stop();
-    process.off("exit", postgres.stopSync);
-    rmSync(dataDir, { recursive: true, force: true });
+    const removed = once(guard, "exit");
+    guard.stdin.end();
+    await removed;
   };
   return { ...postgres, remove };
 }
