@@ -13,7 +13,7 @@ import { logOf } from "./log.ts";
 import { isLegacyRequest, legacyVersions, mcpEndpoint } from "./mcp/endpoint.ts";
 import { mcpCors, originGuard } from "./origin.ts";
 import { requestLog, type RequestVariables } from "./request-log.ts";
-import { sessionMiddleware } from "./session/middleware.ts";
+import { sessionMiddleware, type SessionMiddlewareOptions } from "./session/middleware.ts";
 import { jsonRpcError } from "./session/protocol.ts";
 import type { StateStore } from "./session/state-store.ts";
 import type { SessionStore } from "./session/store.ts";
@@ -36,13 +36,15 @@ export interface AppDeps {
   healthLimits: Limits;
   sessions: SessionStore;
   state: StateStore;
+  recall: SessionMiddlewareOptions["recall"] | undefined;
   mayOpenSession: (principal: string) => Promise<boolean>;
   allowedOrigins: readonly string[];
   now: () => Date;
 }
 
 export function createApp(deps: AppDeps) {
-  const { authenticate, health, healthLimits, sessions, state, mayOpenSession, allowedOrigins, now } = deps;
+  const { authenticate, health, healthLimits, sessions, state, recall, mayOpenSession, allowedOrigins, now } =
+    deps;
   const app = new Hono<{ Variables: RequestVariables }>();
 
   // Every request gets an id of its own: one from the client could be anything, a secret too.
@@ -76,6 +78,7 @@ export function createApp(deps: AppDeps) {
       isLegacy: isLegacyRequest,
       protocolVersions: legacyVersions,
       mayOpen: mayOpenSession,
+      ...(recall !== undefined && { recall }),
     }),
     mcpEndpoint({ sessions, state, principal: principalOf }),
   );

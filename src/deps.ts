@@ -21,6 +21,10 @@ export function createDeps({
   initializeRateLimit,
 }: Omit<Config, "log">) {
   const database = connect(address);
+  const trusting = createTrustingStore(createSessionStore(database, sessions), {
+    intervalSeconds: sessions.validationIntervalSeconds,
+    now,
+  });
   return {
     authenticate: createAuthenticate(apiKeys),
     cleanups: createCleanupStore(database, { ...cleanup, trigger: "cron" }),
@@ -30,10 +34,8 @@ export function createDeps({
       expiredRatioMax: health.expiredRatioMax,
       activeTiers: tierNames.filter((tier) => runsIn(tier, cleanup.mode)),
     },
-    sessions: createTrustingStore(createSessionStore(database, sessions), {
-      intervalSeconds: sessions.validationIntervalSeconds,
-      now,
-    }),
+    sessions: trusting,
+    recall: sessions.degradedMode === "serve" ? trusting.recall : undefined,
     state: createStateStore(database, sessions),
     mayOpenSession: async (principal: string) =>
       initializeRateLimit === undefined || (await initializeRateLimit.limit({ key: principal })).success,

@@ -107,6 +107,7 @@ const bindings = z
     MCP_CLEANUP_TIME_BUDGET_MS: integer(20_000, 100, 600_000),
     MCP_CLEANUP_RUN_RETENTION_DAYS: integer(30, 1, 3650),
     // Twenty-four hours, as MCP servers commonly keep them.
+    MCP_DEGRADED_MODE: choice(["refuse", "serve"], "refuse"),
     MCP_MAX_SESSIONS_PER_PRINCIPAL: integer(1000, 1, 1_000_000),
     MCP_SESSION_TTL_SECONDS: integer(86_400, 1, MAX_SECONDS),
     MCP_SESSION_MAX_LIFETIME_SECONDS: integer(null, 1, MAX_SECONDS),
@@ -195,6 +196,7 @@ export function readConfig(env: object) {
       touchIntervalSeconds: vars.MCP_SESSION_TOUCH_INTERVAL_SECONDS,
       validationIntervalSeconds: vars.MCP_SESSION_VALIDATION_INTERVAL_SECONDS,
       timeoutMs: vars.MCP_SESSION_TIMEOUT_MS,
+      degradedMode: vars.MCP_DEGRADED_MODE,
       maxPerPrincipal: vars.MCP_MAX_SESSIONS_PER_PRINCIPAL,
     },
     initializeRateLimit: vars.INITIALIZE_RATE_LIMIT,

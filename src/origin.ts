@@ -2,6 +2,7 @@
 import { cors } from "hono/cors";
 import { createMiddleware } from "hono/factory";
 import { AppError } from "./errors.ts";
+import { DEGRADED_HEADER } from "./session/degraded.ts";
 import { SESSION_HEADER, VERSION_HEADER } from "./session/protocol.ts";
 
 const loopback = ["localhost", "127.0.0.1", "[::1]"];
@@ -30,7 +31,14 @@ export function mcpCors(allowed: readonly string[]) {
     origin: (origin, c) => (isAllowed(origin, c.req.url, allowed) ? origin : null),
     allowMethods: ["POST", "DELETE"],
     allowHeaders: ["Authorization", "Content-Type", SESSION_HEADER, VERSION_HEADER, "Mcp-Method", "Mcp-Name"],
-    exposeHeaders: [SESSION_HEADER, VERSION_HEADER, "X-Request-Id", "WWW-Authenticate", "Retry-After"],
+    exposeHeaders: [
+      SESSION_HEADER,
+      DEGRADED_HEADER,
+      VERSION_HEADER,
+      "X-Request-Id",
+      "WWW-Authenticate",
+      "Retry-After",
+    ],
     maxAge: 86_400,
   });
 }

@@ -11,7 +11,7 @@ const floors: Record<number, RegExp> = {
   3: /^(app|cron|deps)\.ts$/,
   2: /^([a-z]+\/(endpoint|middleware|clean|tools|transport)|request-log|origin)\.ts$/,
   1: /^([a-z]+\/([a-z]+-)?store|db\/[a-z]+|auth)\.ts$/,
-  0: /^(env|errors|log|api-keys|cleanup\/tiers|health\/health|session\/(session|protocol))\.ts$/,
+  0: /^(env|errors|log|api-keys|cleanup\/tiers|health\/health|session\/(session|protocol|degraded))\.ts$/,
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })

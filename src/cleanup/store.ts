@@ -48,14 +48,19 @@ const reports = z.tuple([
 
 export function createCleanupStore(database: Database, settings: CleanupSettings): CleanupStore {
   const { trigger, minAgeSeconds, batchSize, timeBudgetMs, runRetentionDays } = settings;
+  const patience = { budgetMs: timeBudgetMs + PATIENCE_MS, attemptMs: timeBudgetMs + PATIENCE_MS };
   return {
     clean: (tier, currentTime) =>
-      database.run(`${tier} cleanup`, timeBudgetMs + PATIENCE_MS, async (db) => {
-        const { rows } = await db.execute(
-          sql`CALL mcp_cleanup_sessions(${tier}, ${trigger}, ${currentTime.toISOString()}, ${minAgeSeconds[tier]},
+      // Sent again, a run goes on where the last one ended; what was deleted has been counted with it.
+      database.run(
+        { ...patience, name: `${tier} cleanup`, isIdempotent: true, isProbe: true },
+        async (db) => {
+          const { rows } = await db.execute(
+            sql`CALL mcp_cleanup_sessions(${tier}, ${trigger}, ${currentTime.toISOString()}, ${minAgeSeconds[tier]},
             ${batchSize}, ${timeBudgetMs}, ${runRetentionDays})`,
-        );
-        return reports.parse(rows)[0];
-      }),
+          );
+          return reports.parse(rows)[0];
+        },
+      ),
   };
 }

@@ -1,35 +1,129 @@
-// The way to Neon: one HTTP request a statement, each with a deadline of its own. The only neon().
+// The way to Neon: one HTTP request a statement, with a deadline, repeated where that is harmless. The only neon().
 import { neon, neonConfig } from "@neondatabase/serverless";
+import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
-import { DatabaseFault, faultOf } from "./fault.ts";
+import { logOf } from "../log.ts";
+import { createBreaker } from "./breaker.ts";
+import { DatabaseFault, type Fault, type FaultKind, faultOf } from "./fault.ts";
+
+export interface Operation {
+  /** Names the work in logs and faults. */
+  name: string;
+  /** How long it may take in all, repetitions included. */
+  budgetMs: number;
+  /** Whether a statement that may have been committed can be sent again: say why where it is set. */
+  isIdempotent: boolean;
+  /** How long one attempt may take; a suspended compute must have the time to wake. */
+  attemptMs?: number;
+  /** Goes out although the circuit is open: it is how one learns that the database is back. */
+  isProbe?: boolean;
+}
 
 export interface Database {
   /**
-   * Runs `work` on a client that gives up after `timeoutMs`, connecting and reading included.
-   * @param operation names the work in the fault's message.
+   * Runs `work` until it succeeds, cannot, or its budget is used up.
+   * @param work gets the number of the attempt, from 0.
    * @throws DatabaseFault, whatever went wrong.
    */
-  run<T>(operation: string, timeoutMs: number, work: (db: NeonHttpDatabase) => Promise<T>): Promise<T>;
+  run<T>(operation: Operation, work: (db: NeonHttpDatabase, attempt: number) => Promise<T>): Promise<T>;
 }
+
+const log = logOf("database");
 
 const neonEndpoint = neonConfig.fetchEndpoint;
 
+// Neon's computes wake within a few seconds; five have been seen.
+const ATTEMPT_MS = 6000;
+const MAX_RETRIES = 6;
+// Decorrelated jitter around these, so that isolates do not come back all at once.
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 2000;
+// With less than this left no attempt can be expected to succeed.
+const LEAST_ATTEMPT_MS = 100;
+
 /**
- * Connects nothing yet: Neon over HTTP has no connection to keep.
+ * Connects nothing yet: Neon over HTTP has no connection to keep. What is kept is the circuit breaker.
  * @param endpointOverride URL to send the statements to instead of Neon's, for development; empty for none.
  */
 export function connect({ url, endpointOverride }: { url: string; endpointOverride: string }): Database {
+  const breaker = createBreaker(() => Date.now());
+
+  async function attempt<T>(
+    name: string,
+    timeoutMs: number,
+    count: number,
+    work: (db: NeonHttpDatabase, attempt: number) => Promise<T>,
+  ): Promise<T> {
+    // The driver has this setting once for all clients (@neondatabase/serverless, CONFIG.md).
+    neonConfig.fetchEndpoint = endpointOverride === "" ? neonEndpoint : endpointOverride;
+    // A client an attempt, because the driver takes an abort signal for a client, not for a statement.
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const result = await work(drizzle(neon(url, { fetchOptions: { signal } })), count);
+      noteAttempt(undefined);
+      return result;
+    } catch (thrown) {
+      const fault = new DatabaseFault(name, faultOf(thrown, signal.aborted), count + 1);
+      noteAttempt(fault);
+      throw fault;
+    }
+  }
+
+  function noteAttempt(failed: DatabaseFault | undefined): void {
+    const change = breaker.note(failed?.kind);
+    if (change === "opened") log.error("Database circuit opened", { kind: failed?.kind });
+    if (change === "closed") log.info("Database circuit closed");
+  }
+
   return {
-    async run(operation, timeoutMs, work) {
-      // The driver has this setting once for all clients (@neondatabase/serverless, CONFIG.md).
-      neonConfig.fetchEndpoint = endpointOverride === "" ? neonEndpoint : endpointOverride;
-      // A client an operation, because the driver takes an abort signal for a client, not for a statement.
-      const signal = AbortSignal.timeout(timeoutMs);
+    async run({ name, budgetMs, isIdempotent, attemptMs = ATTEMPT_MS, isProbe = false }, work) {
+      const startedAt = Date.now();
+      const remainingMs = () => budgetMs - (Date.now() - startedAt);
+      let attempts = 0;
+      let failed: DatabaseFault | undefined;
+      let isOver = false;
+
+      const once = async () => {
+        const refused = isProbe ? undefined : breaker.refuses();
+        const timeoutMs = Math.min(attemptMs, remainingMs());
+        if (refused === undefined && (failed === undefined || timeoutMs >= LEAST_ATTEMPT_MS)) {
+          return attempt(name, timeoutMs, attempts++, work);
+        }
+        isOver = true;
+        // What an attempt has said is truer than that there is no time for another.
+        throw failed ?? new DatabaseFault(name, keptBack(refused ?? "timeout"), 0);
+      };
+      const canRetry = (error: unknown) => {
+        if (!(error instanceof DatabaseFault) || isOver) return false;
+        failed = error;
+        const { retryable, outcomeUnknown } = error.fault;
+        return retryable && (isIdempotent || !outcomeUnknown) && remainingMs() > LEAST_ATTEMPT_MS;
+      };
+      const backoff = new ExponentialBackoff({ initialDelay: FIRST_DELAY_MS, maxDelay: LONGEST_DELAY_MS });
+      const report = (outcome: "succeeded" | "failed") => {
+        if (attempts < 2) return;
+        const duration_ms = Date.now() - startedAt;
+        log.warning("Database operation retried", {
+          operation: name,
+          kind: failed?.kind,
+          attempts,
+          duration_ms,
+          outcome,
+        });
+      };
       try {
-        return await work(drizzle(neon(url, { fetchOptions: { signal } })));
-      } catch (thrown) {
-        throw new DatabaseFault(operation, faultOf(thrown, signal.aborted));
+        const result = await retry(handleWhen(canRetry), { maxAttempts: MAX_RETRIES, backoff }).execute(once);
+        report("succeeded");
+        return result;
+      } catch (error) {
+        report("failed");
+        throw error;
       }
     },
   };
+}
+
+/** The fault of an operation that the circuit breaker did not let out. */
+function keptBack(kind: FaultKind): Fault {
+  return { kind, retryable: false, outcomeUnknown: false, answered: false };
 }

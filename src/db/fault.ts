@@ -11,89 +11,150 @@ export type FaultKind =
   | "overloaded"
   | "internal";
 
+export interface Fault {
+  kind: FaultKind;
+  /** PostgreSQL's code, where it gave one. */
+  sqlstate?: string;
+  /** The status of Neon's answer, where there was one. */
+  httpStatus?: number;
+  /** Whether the same may succeed a little later. */
+  retryable: boolean;
+  /** Whether the statement may have been committed all the same. */
+  outcomeUnknown: boolean;
+  /** Whether PostgreSQL itself answered the statement, so that the way to it is known to work. */
+  answered: boolean;
+}
+
+// The others are answers of the database, or mistakes: waiting does not help.
+const outages: readonly FaultKind[] = ["database_unreachable", "timeout", "overloaded", "quota_exceeded"];
+
+/** Whether a failure says that the database cannot be asked at the moment. */
+export function isOutage(kind: FaultKind): boolean {
+  return outages.includes(kind);
+}
+
 /** A failed database operation. Safe to log and to rethrow: it carries no message, cause or parameter. */
 export class DatabaseFault extends Error {
   override name = "DatabaseFault";
-  readonly kind: FaultKind;
-  /** PostgreSQL's code, where it gave one. */
-  readonly sqlstate: string | undefined;
-  /** Whether PostgreSQL itself answered, so that the way to it is known to work. */
-  readonly answered: boolean;
+  readonly fault: Fault;
+  /** How often the statement was sent; 0 when the circuit breaker did not let it out. */
+  readonly attempts: number;
 
-  constructor(
-    operation: string,
-    fault: { kind: FaultKind; sqlstate?: string | undefined; answered?: boolean },
-  ) {
-    const { kind, sqlstate, answered = sqlstate !== undefined } = fault;
-    super(`${operation} failed: ${kind}${sqlstate === undefined ? "" : ` (SQLSTATE ${sqlstate})`}`);
-    this.kind = kind;
-    this.sqlstate = sqlstate;
-    this.answered = answered;
+  constructor(operation: string, fault: Fault, attempts = 1) {
+    super(
+      `${operation} failed: ${fault.kind}${fault.sqlstate === undefined ? "" : ` (SQLSTATE ${fault.sqlstate})`}`,
+    );
+    this.fault = fault;
+    this.attempts = attempts;
+  }
+
+  get kind(): FaultKind {
+    return this.fault.kind;
+  }
+
+  get sqlstate(): string | undefined {
+    return this.fault.sqlstate;
   }
 }
 
-type Fault = ConstructorParameters<typeof DatabaseFault>[1];
+// What each kind of failure says. `rolledBack`: nothing of the statement remains.
+const never = { retryable: false, outcomeUnknown: false } as const;
+const rolledBack = { retryable: true, outcomeUnknown: false } as const;
+const unknown = { retryable: true, outcomeUnknown: true } as const;
+
+interface Rule {
+  kind: FaultKind;
+  retryable: boolean;
+  outcomeUnknown: boolean;
+}
 
 // PostgreSQL appendix A. A whole class, unless one of its codes stands for itself.
-const kindBySqlstate: Record<string, FaultKind> = {
-  "08": "database_unreachable",
-  "28": "permission_denied",
-  "3D": "database_unreachable",
-  "3F": "schema_missing",
-  "53": "overloaded",
-  "57": "database_unreachable",
-  "42501": "permission_denied",
-  "42703": "schema_missing", // undefined_column
-  "42883": "schema_missing", // undefined_function, a procedure too
-  "42P01": "schema_missing", // undefined_table
-  "55P03": "overloaded", // lock_not_available
-  "57014": "timeout", // query_canceled, by statement_timeout or for a client that went away
+const bySqlstate: Record<string, Rule> = {
+  "08": { kind: "database_unreachable", ...unknown },
+  "08P01": { kind: "internal", ...never }, // protocol_violation
+  "25006": { kind: "database_unreachable", ...rolledBack }, // read_only_sql_transaction: a failover
+  "28": { kind: "permission_denied", ...never },
+  "3D": { kind: "database_unreachable", ...never },
+  "3F": { kind: "schema_missing", ...never },
+  "40001": { kind: "overloaded", ...rolledBack }, // serialization_failure
+  "40003": { kind: "database_unreachable", ...unknown }, // statement_completion_unknown
+  "40P01": { kind: "overloaded", ...rolledBack }, // deadlock_detected
+  "42501": { kind: "permission_denied", ...never },
+  "42703": { kind: "schema_missing", ...never }, // undefined_column
+  "42883": { kind: "schema_missing", ...never }, // undefined_function, a procedure too
+  "42P01": { kind: "schema_missing", ...never }, // undefined_table
+  "53": { kind: "overloaded", ...rolledBack },
+  "53100": { kind: "overloaded", ...never }, // disk_full
+  "55P03": { kind: "overloaded", ...rolledBack }, // lock_not_available
+  "57": { kind: "database_unreachable", ...unknown }, // the server stops, crashes or drops the connection
+  "57014": { kind: "timeout", ...never }, // query_canceled: the same would take as long again
+  "57P03": { kind: "database_unreachable", ...rolledBack }, // cannot_connect_now: it is starting
+  "57P04": { kind: "database_unreachable", ...never }, // database_dropped
 };
 
 // These classes are about the way to the database, not an answer to the statement.
 const connectionClasses = ["08", "28", "3D", "57"];
 
-function faultOfSqlstate(sqlstate: string): Fault {
-  const kind = kindBySqlstate[sqlstate] ?? kindBySqlstate[sqlstate.slice(0, 2)] ?? "internal";
-  return {
-    kind,
-    sqlstate,
-    answered: sqlstate === "57014" || !connectionClasses.includes(sqlstate.slice(0, 2)),
-  };
+function faultOfSqlstate(sqlstate: string, httpStatus: number): Fault {
+  const rule = bySqlstate[sqlstate] ?? bySqlstate[sqlstate.slice(0, 2)] ?? { kind: "internal", ...never };
+  // Only a statement's error comes as 400; with another status PostgreSQL has refused the connection.
+  if (httpStatus !== 400) return { ...rule, outcomeUnknown: false, sqlstate, httpStatus, answered: false };
+  const answered = sqlstate === "57014" || !connectionClasses.includes(sqlstate.slice(0, 2));
+  return { ...rule, sqlstate, httpStatus, answered };
 }
 
-// The Neon proxy answers 400 with an empty code for whatever is not PostgreSQL's own error (neon, proxy/src/serverless).
-const proxyRefusals: readonly [RegExp, FaultKind][] = [
-  [/password authentication failed|not allowed to connect|required password/i, "permission_denied"],
-  [/quota/i, "quota_exceeded"],
-  [/too many|failed to acquire permit/i, "overloaded"],
+// What the Neon proxy says without a code of PostgreSQL's (neon, proxy/src/serverless), the first that matches.
+const byProxyText: readonly (Rule & { text: RegExp })[] = [
+  {
+    text: /password authentication failed|not allowed to connect|required password/i,
+    kind: "permission_denied",
+    ...never,
+  },
+  { text: /quota/i, kind: "quota_exceeded", ...never },
+  { text: /too many|failed to acquire permit/i, kind: "overloaded", ...rolledBack },
+  {
+    text: /endpoint is disabled|cannot be found|missing hostname|invalid header/i,
+    kind: "database_unreachable",
+    ...never,
+  },
+  { text: /control plane request failed/i, kind: "database_unreachable", ...rolledBack },
+  {
+    text: /(request|response) is too large|could not parse|invalid isolation level/i,
+    kind: "internal",
+    ...never,
+  },
 ];
 
-const faultOfProxyText = (text: string): Fault => ({
-  kind: proxyRefusals.find(([pattern]) => pattern.test(text))?.[1] ?? "database_unreachable",
-});
+// Anything else: "error communicating with the server", "connection closed", "error code: 520", a page of HTML.
+const lost = { kind: "database_unreachable", ...unknown } as const;
+
+function faultOfText(text: string, httpStatus: number): Fault {
+  const { kind, retryable, outcomeUnknown } = byProxyText.find((entry) => entry.text.test(text)) ?? lost;
+  return { kind, retryable, outcomeUnknown, httpStatus, answered: false };
+}
 
 const SERVER_ERROR = /^Server error \(HTTP status (\d{3})\): (.*)$/s;
 
-/** The kind of a thrown thing, for `DatabaseFault`. `timedOut` says that the operation's own deadline fired. */
+/** What a thrown thing means. `timedOut` says that the deadline of the attempt has fired. */
 export function faultOf(thrown: unknown, timedOut: boolean): Fault {
-  if (timedOut) return { kind: "timeout" };
+  if (timedOut) return { kind: "timeout", ...unknown, answered: false };
   const error = rootOf(thrown);
   if (!(error instanceof NeonDbError)) {
-    // Not of the driver's making: a body that broke off, or one that is not JSON (an HTML page of a proxy).
+    // Not of the driver's making: a body that broke off, or one that is not JSON.
     const isNetwork =
       error instanceof SyntaxError || (error instanceof Error && /network|connection/i.test(error.message));
-    return { kind: isNetwork ? "database_unreachable" : "internal" };
+    if (isNetwork) return { ...lost, answered: false };
+    return { kind: "internal", ...never, answered: false };
   }
-  if (error.code) return faultOfSqlstate(error.code);
-  if (error.sourceError !== undefined) return { kind: "database_unreachable" };
+  if (error.code) return faultOfSqlstate(error.code, 400);
+  if (error.sourceError !== undefined) return { ...lost, answered: false };
   const [, status, body = ""] = SERVER_ERROR.exec(error.message) ?? [];
-  if (status === undefined) return faultOfProxyText(error.message);
-  if (status === "402") return { kind: "quota_exceeded" };
-  if (status === "413" || status === "507") return { kind: "internal" };
+  if (status === undefined) return faultOfText(error.message, 400);
+  if (status === "402") return { kind: "quota_exceeded", ...never, httpStatus: 402, answered: false };
   const sqlstate = /"code":"([0-9A-Z]{5})"/.exec(body)?.[1];
-  // Only a statement's error comes as 400; here PostgreSQL has refused the connection.
-  return sqlstate === undefined ? faultOfProxyText(body) : { ...faultOfSqlstate(sqlstate), answered: false };
+  return sqlstate === undefined
+    ? faultOfText(body, Number(status))
+    : faultOfSqlstate(sqlstate, Number(status));
 }
 
 /** Drizzle wraps what the driver throws, except in a batch. */

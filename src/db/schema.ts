@@ -29,6 +29,8 @@ export const mcpSessions = pgTable(
     logLevel: text("log_level"),
     /** The session's own document, for tools. */
     state: jsonb("state"),
+    /** The last writes of `state`, each by a name of its own: a write that is repeated finds itself here. */
+    stateWrites: text("state_writes").array(),
     /** When the session was ended; it has expired then, too. */
     endedAt: timestamptz("ended_at"),
   },

@@ -36,11 +36,11 @@ export function healthEndpoint({
       census = await store.takeCensus(overdueSeconds(limits, now()));
     } catch (error) {
       if (!(error instanceof DatabaseFault)) throw error;
-      const { kind: reason, sqlstate, answered } = error;
+      const { kind: reason, sqlstate, fault } = error;
       log.error("Session health check failed", { reason, sqlstate, request_id: c.get("requestId") });
       const body = {
         status: "unhealthy",
-        database: answered ? "connected" : "disconnected",
+        database: fault.answered ? "connected" : "disconnected",
         total_sessions: null,
         active_sessions: null,
         expired_sessions: null,

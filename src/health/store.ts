@@ -46,8 +46,11 @@ const censuses = z.tuple([
 export function createHealthStore(database: Database, { timeoutMs }: { timeoutMs: number }): HealthStore {
   return {
     takeCensus: (overdueSeconds) =>
-      database.run("session census", timeoutMs, async (db) => {
-        const { rows } = await db.execute(sql`
+      // A read. Health goes out although the circuit is open: health is how one learns that it can close.
+      database.run(
+        { name: "session census", budgetMs: timeoutMs, isIdempotent: true, isProbe: true },
+        async (db) => {
+          const { rows } = await db.execute(sql`
           SELECT sessions.*, runs.history
             FROM (SELECT count(*) AS total,
                          count(*) FILTER (WHERE expires_at <= now()) AS expired,
@@ -65,7 +68,8 @@ export function createHealthStore(database: Database, { timeoutMs }: { timeoutMs
                                                        WHERE ok.tier = tiers.tier
                                                          AND ok.outcome IN ('completed', 'partial')), 0)))) AS history
                     FROM (VALUES ('regular'), ('immediate')) AS tiers (tier)) AS runs`);
-        return censuses.parse(rows)[0];
-      }),
+          return censuses.parse(rows)[0];
+        },
+      ),
   };
 }

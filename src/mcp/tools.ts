@@ -67,11 +67,16 @@ const stateKey = z.string().min(1).max(256).refine(storable, { error: "must not 
 const stateValue = z.json().refine(storable, { error: "must not contain NUL" });
 
 /** For clients that have a session: a JSON document that lives as long as it. */
-function registerStateTools(server: McpServer, session: Session, { state }: ToolContext): void {
+function registerStateTools(server: McpServer, session: Session, { state: store }: ToolContext): void {
+  const reachable = () => {
+    if (session.isDegraded)
+      throw new Error("The session's state cannot be reached at the moment; nothing was done");
+    return store;
+  };
   server.registerTool(
     "session_state_get",
     { description: "Read a value that was kept in this session", inputSchema: z.object({ key: stateKey }) },
-    async ({ key }) => result(live(await state.get(session, key))),
+    async ({ key }) => result(live(await reachable().get(session, key))),
   );
 
   server.registerTool(
@@ -81,7 +86,7 @@ function registerStateTools(server: McpServer, session: Session, { state }: Tool
       inputSchema: z.object({ key: stateKey, value: stateValue }),
     },
     async ({ key, value }) => {
-      const write = await state.set(session, key, value);
+      const write = await reachable().set(session, key, value);
       if (write.outcome === "too_large") {
         throw new Error(`The session would hold more than ${STATE_LIMIT_BYTES} bytes; nothing was written`);
       }
@@ -92,7 +97,7 @@ function registerStateTools(server: McpServer, session: Session, { state }: Tool
   server.registerTool(
     "session_state_delete",
     { description: "Delete a value that was kept in this session", inputSchema: z.object({ key: stateKey }) },
-    async ({ key }) => result({ deleted: live(await state.delete(session, key)) }),
+    async ({ key }) => result({ deleted: live(await reachable().delete(session, key)) }),
   );
 }
 
@@ -102,13 +107,22 @@ function live<T>(answer: T | undefined): T {
   return answer;
 }
 
-function describe({ key, protocolVersion, clientInfo, capabilities, logLevel, ...times }: Session) {
+function describe({
+  key,
+  protocolVersion,
+  clientInfo,
+  capabilities,
+  logLevel,
+  isDegraded,
+  ...times
+}: Session) {
   return {
     session: nameOfSession(key),
     protocol_version: protocolVersion,
     client_info: clientInfo,
     capabilities,
     log_level: logLevel,
+    is_degraded: isDegraded,
     created_at: times.createdAt.toISOString(),
     last_active: times.lastActive.toISOString(),
     expires_at: times.expiresAt.toISOString(),

@@ -3,9 +3,11 @@
 // they pass without touching the store.
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
+import { DatabaseFault, isOutage } from "../db/fault.ts";
 import { AppError } from "../errors.ts";
 import { logOf } from "../log.ts";
 import type { RequestVariables } from "../request-log.ts";
+import { DEGRADED_HEADER, unknownSession } from "./degraded.ts";
 import { acceptsBoth, initializeParams, SESSION_HEADER, VERSION_HEADER } from "./protocol.ts";
 import { createSessionId, isSessionId, keyOfSession, nameOfSession, type Session } from "./session.ts";
 import type { SessionStore } from "./store.ts";
@@ -29,6 +31,8 @@ export interface SessionMiddlewareOptions {
   isLegacy: (request: Request, body: unknown) => Promise<boolean>;
   /** The revisions with sessions that the handler speaks. */
   protocolVersions: readonly string[];
+  /** What the isolate remembers of a session, to serve it by while the store cannot be asked; left out, it is refused. */
+  recall?: (key: string, principal: string) => Session | "ended" | undefined;
   /** Whether a principal may open one more session just now; left out, it always may. */
   mayOpen?: (principal: string) => Promise<boolean>;
 }
@@ -43,7 +47,7 @@ const RATE_PERIOD_SECONDS = "60";
  * @throws DatabaseFault when the store cannot be asked; answer that with 503, never 404, which makes a client start over.
  */
 export function sessionMiddleware(options: SessionMiddlewareOptions) {
-  const { store, principal, isLegacy, protocolVersions, mayOpen } = options;
+  const { store, principal, isLegacy, protocolVersions, recall, mayOpen } = options;
   return createMiddleware<SessionEnv>(async function sessionGate(c, next) {
     const { method } = c.req;
     if (method !== "POST" && method !== "DELETE") {
@@ -80,11 +84,26 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
       log.info("MCP session ended", { session: nameOfSession(key), principal: owner, reason: "client" });
       return c.body(null, 204);
     }
-    const session = await store.resume(key, owner);
+    const session = await store.resume(key, owner).catch((error: unknown) => degrade(error, c, key, owner));
     if (session === undefined) throw new AppError("session_not_found");
     c.set("session", session);
     return next();
   });
+
+  /** The session without its row; undefined when it is known to have ended. @throws the error, where that is no help */
+  function degrade(error: unknown, c: Context<SessionEnv>, key: string, owner: string): Session | undefined {
+    if (recall === undefined || !(error instanceof DatabaseFault) || !isOutage(error.kind)) throw error;
+    const remembered = recall(key, owner);
+    if (remembered === "ended") return undefined;
+    c.header(DEGRADED_HEADER, "true");
+    log.warning("MCP session served degraded", {
+      session: nameOfSession(key),
+      principal: owner,
+      kind: error.kind,
+    });
+    if (remembered !== undefined) return { ...remembered, isDegraded: true };
+    return unknownSession(key, owner, c.req.header(VERSION_HEADER), new Date());
+  }
 
   async function openWhenInitialized(
     c: Context<SessionEnv>,

@@ -18,6 +18,8 @@ export interface Session {
   /** The last touch, which may be a touch interval behind the last request. */
   lastActive: Date;
   expiresAt: Date;
+  /** The database cannot be asked: this is what the isolate remembers of the session, or next to nothing. */
+  isDegraded: boolean;
 }
 
 /** How long a session lives, in seconds. */

@@ -27,38 +27,44 @@ export function createStateStore(
 ): StateStore {
   const isOwn = ({ key, principal }: Session) =>
     sql`session_id = ${key} AND principal = ${principal} AND ${isLive(maxLifetimeSeconds)}`;
+  // A write carries a name of its own, which stays in the row with it: sent again, it finds that it has been done,
+  // and does not undo what others have written since.
   const firstRow = async <T>(
-    operation: string,
+    name: string,
     shape: z.ZodType<T>,
-    statement: SQL,
-  ): Promise<T | undefined> =>
-    database.run(
-      operation,
-      timeoutMs,
-      async (db) => z.array(shape).parse((await db.execute(statement)).rows)[0],
-    );
+    statement: (write: string) => SQL,
+  ): Promise<T | undefined> => {
+    const prepared = statement(crypto.randomUUID());
+    return database.run({ name, budgetMs: timeoutMs, isIdempotent: true }, async (db) => {
+      const { rows } = await db.execute(prepared);
+      return z.array(shape).parse(rows)[0];
+    });
+  };
 
   return {
     get: (session, key) =>
       firstRow(
         "reading session state",
         z.object({ found: z.boolean(), value: z.unknown() }),
-        sql`SELECT coalesce(state ? ${key}, false) AS found, state -> ${key} AS value
-              FROM mcp_sessions WHERE ${isOwn(session)}`,
+        () => sql`SELECT coalesce(state ? ${key}, false) AS found, state -> ${key} AS value
+                    FROM mcp_sessions WHERE ${isOwn(session)}`,
       ),
 
     async set(session, key, value) {
-      const written = sql`coalesce(state, '{}') || jsonb_build_object(${key}::text, ${JSON.stringify(value)}::jsonb)`;
+      const merged = sql`coalesce(state, '{}') || jsonb_build_object(${key}::text, ${JSON.stringify(value)}::jsonb)`;
       // The update locks the row and sees its latest version, so two writes of different keys both stay.
       const row = await firstRow(
         "writing session state",
         z.object({ size: z.number().nullable(), is_live: z.boolean() }),
-        sql`WITH written AS (
-              UPDATE mcp_sessions SET state = ${written}
-               WHERE ${isOwn(session)} AND octet_length((${written})::text) <= ${STATE_LIMIT_BYTES}
-              RETURNING octet_length(state::text) AS size)
-            SELECT (SELECT size FROM written) AS size,
-                   EXISTS (SELECT FROM mcp_sessions WHERE ${isOwn(session)}) AS is_live`,
+        (write) => sql`
+          WITH written AS (
+            UPDATE mcp_sessions SET state = ${merged}, state_writes = ${writesWith(write)}
+             WHERE ${isOwn(session)} AND NOT ${isDone(write)} AND octet_length((${merged})::text) <= ${STATE_LIMIT_BYTES}
+            RETURNING octet_length(state::text) AS size)
+          SELECT coalesce((SELECT size FROM written),
+                          (SELECT octet_length(state::text) FROM mcp_sessions WHERE ${isOwn(session)} AND ${isDone(write)})
+                         ) AS size,
+                 EXISTS (SELECT FROM mcp_sessions WHERE ${isOwn(session)}) AS is_live`,
       );
       if (typeof row?.size === "number") return { outcome: "written", sizeBytes: row.size };
       return { outcome: row?.is_live === true ? "too_large" : "gone" };
@@ -67,14 +73,29 @@ export function createStateStore(
     async delete(session, key) {
       const row = await firstRow(
         "deleting session state",
-        z.object({ existed: z.boolean() }),
-        sql`WITH found AS (SELECT session_id, coalesce(state ? ${key}, false) AS existed
-                             FROM mcp_sessions WHERE ${isOwn(session)} FOR UPDATE)
-            UPDATE mcp_sessions s SET state = s.state - ${key}::text
-              FROM found WHERE s.session_id = found.session_id
-            RETURNING found.existed`,
+        z.object({ existed: z.boolean(), is_live: z.boolean() }),
+        (write) => sql`
+          WITH deleted AS (
+            UPDATE mcp_sessions SET state = state - ${key}::text, state_writes = ${writesWith(write)}
+             WHERE ${isOwn(session)} AND NOT ${isDone(write)} AND state ? ${key}
+            RETURNING 1)
+          SELECT EXISTS (SELECT FROM deleted)
+                   OR EXISTS (SELECT FROM mcp_sessions WHERE ${isOwn(session)} AND ${isDone(write)}) AS existed,
+                 EXISTS (SELECT FROM mcp_sessions WHERE ${isOwn(session)}) AS is_live`,
       );
-      return row?.existed;
+      return row?.is_live === true ? row.existed : undefined;
     },
   };
+}
+
+// More writes than a session has under way at once.
+const WRITES_KEPT = 16;
+
+function writesWith(write: string): SQL {
+  const writes = sql`coalesce(state_writes, '{}')`;
+  return sql`(array_append(${writes}, ${write}::text))[cardinality(${writes}) + 2 - ${WRITES_KEPT}::int :]`;
+}
+
+function isDone(write: string): SQL {
+  return sql`(${write}::text = ANY (coalesce(state_writes, '{}')))`;
 }

@@ -57,6 +57,7 @@ const sessions = summaries.extend({
     .transform((version) => version ?? ""),
   capabilities: json,
   logLevel: z.string().nullable(),
+  isDegraded: z.literal(false).default(false),
 });
 
 const summaryColumns = sql`session_id AS "key", client_info AS "clientInfo",
@@ -80,8 +81,15 @@ export interface SessionSettings extends Lifetimes {
 export function createSessionStore(database: Database, settings: SessionSettings): SessionStore {
   const { ttlSeconds, initTtlSeconds, maxLifetimeSeconds, touchIntervalSeconds, maxPerPrincipal } = settings;
   const live = isLive(maxLifetimeSeconds);
-  const rowsOf = async (operation: string, statement: SQL) =>
-    database.run(operation, settings.timeoutMs, async (db) => (await db.execute(statement)).rows);
+  // By an attempt of this very operation, whose answer was lost.
+  const justEnded = sql`ended_at > now() - make_interval(secs => ${settings.timeoutMs / 1000})`;
+  // All of them can be sent again: opening has a key of its own, touching and reading change nothing more, and
+  // ending is told that it is a repetition.
+  const rowsOf = async (name: string, statement: SQL | ((isRepeated: boolean) => SQL)) =>
+    database.run({ name, budgetMs: settings.timeoutMs, isIdempotent: true }, async (db, attempt) => {
+      const { rows } = await db.execute(typeof statement === "function" ? statement(attempt > 0) : statement);
+      return rows;
+    });
 
   return {
     async open({ key, principal, protocolVersion, clientInfo, capabilities }) {
@@ -107,8 +115,13 @@ export function createSessionStore(database: Database, settings: SessionSettings
     async end(key, principal) {
       const rows = await rowsOf(
         "ending a session",
-        sql`UPDATE mcp_sessions SET ended_at = now(), expires_at = now()
-             WHERE session_id = ${key} AND principal = ${principal} AND ${live} RETURNING 1`,
+        (isRepeated) => sql`
+          WITH ended AS (UPDATE mcp_sessions SET ended_at = now(), expires_at = now()
+                          WHERE session_id = ${key} AND principal = ${principal} AND ${live} RETURNING 1)
+          SELECT 1 FROM ended
+          UNION ALL
+          SELECT 1 FROM mcp_sessions
+           WHERE ${isRepeated} AND session_id = ${key} AND principal = ${principal} AND ${justEnded}`,
       );
       return rows.length > 0;
     },
@@ -125,11 +138,15 @@ export function createSessionStore(database: Database, settings: SessionSettings
     async endOthers(principal, exceptKey) {
       const rows = await rowsOf(
         "ending sessions",
-        sql`WITH ended AS (
-              UPDATE mcp_sessions SET ended_at = now(), expires_at = now()
-               WHERE principal = ${principal} AND session_id IS DISTINCT FROM ${exceptKey ?? null} AND ${live}
-              RETURNING 1)
-            SELECT count(*)::int AS count FROM ended`,
+        (isRepeated) => sql`
+          WITH ended AS (
+            UPDATE mcp_sessions SET ended_at = now(), expires_at = now()
+             WHERE principal = ${principal} AND session_id IS DISTINCT FROM ${exceptKey ?? null} AND ${live}
+            RETURNING 1)
+          SELECT (SELECT count(*) FROM ended)::int + (
+                   SELECT count(*) FROM mcp_sessions
+                    WHERE ${isRepeated} AND principal = ${principal} AND session_id IS DISTINCT FROM ${exceptKey ?? null}
+                      AND ${justEnded})::int AS count`,
       );
       return z.array(z.object({ count: z.number() })).parse(rows)[0]?.count ?? 0;
     },

@@ -1,26 +1,34 @@
-// A session store that trusts a session for a while after it has been validated, without asking the database.
-// Ending a session here ends the trust here at once; an isolate elsewhere goes on for the rest of its interval.
+// A session store that remembers the sessions it has found: to trust one for a while without asking the database,
+// and to know something of one while the database cannot be asked. Ending a session here ends both here at once; an
+// isolate elsewhere goes on trusting it for the rest of its interval.
 import { LRUCache } from "lru-cache";
 import type { Session } from "./session.ts";
 import type { SessionStore } from "./store.ts";
 
 // A few hundred bytes each: some megabytes of an isolate's 128.
-const MAX_TRUSTED = 10_000;
+const MAX_REMEMBERED = 10_000;
 
-/** `store` itself when the interval is 0. Trust ends with the session's own lifetime, if that is sooner. */
+export interface TrustingStore extends SessionStore {
+  /** What is remembered of a session without asking; `ended` when it was ended here. */
+  recall: (key: string, principal: string) => Session | "ended" | undefined;
+}
+
+/** With an interval of 0 nothing is trusted. Trust ends with the session's own lifetime, if that is sooner. */
 export function createTrustingStore(
   store: SessionStore,
   { intervalSeconds, now }: { intervalSeconds: number; now: () => Date },
-): SessionStore {
-  if (intervalSeconds === 0) return store;
-  const trusted = new LRUCache<string, { session: Session; until: number }>({ max: MAX_TRUSTED });
+): TrustingStore {
+  const found = new LRUCache<string, { session: Session; until: number }>({ max: MAX_REMEMBERED });
+  const ended = new LRUCache<string, string>({ max: MAX_REMEMBERED });
   // Validations under way when a session is ended must not bring the trust back.
   let endings = 0;
-  const distrust = (principal: string, exceptKey?: string) => {
+  const forget = (principal: string, isMeant: (key: string) => boolean): string[] => {
     endings += 1;
-    for (const [key, { session }] of trusted.entries()) {
-      if (session.principal === principal && key !== exceptKey) trusted.delete(key);
-    }
+    const known = [...found.entries()].filter(
+      ([key, { session }]) => session.principal === principal && isMeant(key),
+    );
+    for (const [key] of known) found.delete(key);
+    return known.map(([key]) => key);
   };
   return {
     ...store,
@@ -28,40 +36,48 @@ export function createTrustingStore(
     async open(session) {
       const evicted = await store.open(session);
       // Which ones, the store does not say.
-      if (evicted > 0) distrust(session.principal);
+      if (evicted > 0) forget(session.principal, () => true);
       return evicted;
     },
 
     async resume(key, principal) {
-      const entry = trusted.get(key);
-      const isTrusted =
-        entry !== undefined && entry.session.principal === principal && entry.until > now().getTime();
-      if (isTrusted) return entry.session;
+      const entry = found.get(key);
+      if (entry?.session.principal === principal && entry.until > now().getTime()) return entry.session;
       const endingsBefore = endings;
       const session = await store.resume(key, principal);
-      if (session !== undefined && endings === endingsBefore) {
+      if (session === undefined) {
+        if (entry?.session.principal === principal) found.delete(key);
+      } else if (endings === endingsBefore) {
         const until = Math.min(now().getTime() + intervalSeconds * 1000, session.expiresAt.getTime());
-        trusted.set(key, { session, until });
+        found.set(key, { session, until });
       }
       return session;
     },
 
     async end(key, principal) {
       const isEnded = await store.end(key, principal);
-      endings += 1;
-      if (trusted.peek(key)?.session.principal === principal) trusted.delete(key);
+      forget(principal, (other) => other === key);
+      if (isEnded) ended.set(key, principal);
       return isEnded;
     },
 
     async endOthers(principal, exceptKey) {
-      const ended = await store.endOthers(principal, exceptKey);
-      distrust(principal, exceptKey);
-      return ended;
+      const count = await store.endOthers(principal, exceptKey);
+      for (const key of forget(principal, (other) => other !== exceptKey)) ended.set(key, principal);
+      return count;
     },
 
     async setLogLevel(session, level) {
       await store.setLogLevel(session, level);
-      trusted.delete(session.key);
+      forget(session.principal, (key) => key === session.key);
+    },
+
+    recall(key, principal) {
+      if (ended.has(key)) return "ended";
+      const session = found.peek(key)?.session;
+      if (session?.principal !== principal) return undefined;
+      // Past its time here, it may have been touched elsewhere.
+      return session.expiresAt.getTime() > now().getTime() ? session : undefined;
     },
   };
 }

@@ -81,6 +81,32 @@ test("eight runs started at once delete each session exactly once", async () => 
   expect(recorded).toEqual([{ deleted: "3000", runs: "8" }]);
 });
 
+const killRuns = ({ query }: TestDatabase) =>
+  query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL mcp_cleanup%'");
+
+test("a run whose connection is killed is sent again, and goes on where it was", async () => {
+  const database = await createDatabase();
+  await slowDown(database);
+  await addExpired(database, 60);
+  const running = runCleanupOnce(storeOf(database, { batchSize: 2 }));
+  await runUnderWay(database);
+  await killRuns(database);
+  const rest = await running;
+  expect(await countSessions(database)).toBe(0);
+  expect(await outcomesOf(database)).toEqual([
+    ["regular", "failed", 60 - rest, "interrupted"],
+    ["regular", "completed", rest, null],
+  ]);
+  expect(logged("Database operation retried")).toEqual([
+    expect.objectContaining({
+      operation: "regular cleanup",
+      kind: "database_unreachable",
+      attempts: 2,
+      outcome: "succeeded",
+    }),
+  ]);
+});
+
 test("a run whose connection is killed keeps what it did; the next one recognises it and finishes", async () => {
   const database = await createDatabase();
   await slowDown(database);
@@ -88,10 +114,11 @@ test("a run whose connection is killed keeps what it did; the next one recognise
   const killed = runCleanupOnce(storeOf(database, { batchSize: 2 }));
   killed.catch(() => {});
   await runUnderWay(database);
-  await database.query(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL mcp_cleanup%'",
-  );
+  // Nor do its repetitions come through.
+  await setFaults({ fault: { kind: "reset" }, matching: "CALL mcp_cleanup_sessions(" });
+  await killRuns(database);
   await expect(killed).rejects.toMatchObject({ name: "DatabaseFault" });
+  await setFaults();
   const [dead] = await runsOf(database);
   const done = Number(dead?.["deleted"]);
   expect(dead).toMatchObject({ outcome: "running", finished_at: null });
@@ -113,8 +140,7 @@ test("a run whose caller has gone is cancelled, recorded with its count, and let
   await slowDown(database);
   await addExpired(database, 100);
   const abandoned = connect({ url: database.url, endpointOverride: inject("neonEndpoint") }).run(
-    "an impatient cleanup",
-    500,
+    { name: "an impatient cleanup", budgetMs: 500, isIdempotent: false },
     (db) => db.execute(sql`CALL mcp_cleanup_sessions('regular', 'manual', now(), 0, 2, 60000, 30)`),
   );
   await expect(abandoned).rejects.toMatchObject({ kind: "timeout" });
@@ -125,18 +151,23 @@ test("a run whose caller has gone is cancelled, recorded with its count, and let
   expect(await runCleanupOnce(storeOf(database))).toBe(100 - done);
 });
 
-test("a run whose answer is lost has counted its deletions once, and the next one finds nothing", async () => {
-  const database = await createDatabase();
-  await addExpired(database, 5);
-  await setFaults({ fault: { kind: "lost-after-commit" }, times: 1, matching: "CALL" });
-  await expect(runCleanupOnce(storeOf(database))).rejects.toMatchObject({ kind: "database_unreachable" });
-  await setFaults();
-  expect(await runCleanupOnce(storeOf(database))).toBe(0);
-  expect(await outcomesOf(database)).toEqual([
-    ["regular", "completed", 5, null],
-    ["regular", "completed", 0, null],
-  ]);
-});
+test.each([
+  ["cron", "skipped", "duplicate"],
+  ["manual", "completed", null],
+] as const)(
+  "a %s run whose answer is lost has counted its deletions once, and is %s when it is sent again",
+  async (trigger, outcome, code) => {
+    const database = await createDatabase();
+    await addExpired(database, 5);
+    await setFaults({ fault: { kind: "lost-after-commit" }, times: 1, matching: "CALL" });
+    expect(await runCleanupOnce(storeOf(database, { trigger }), new Date())).toBe(0);
+    await setFaults();
+    expect(await outcomesOf(database)).toEqual([
+      ["regular", "completed", 5, null],
+      ["regular", outcome, 0, code],
+    ]);
+  },
+);
 
 test("a run that may not delete is recorded with its SQLSTATE, logged and thrown", async () => {
   const database = await createDatabase();

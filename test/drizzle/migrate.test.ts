@@ -50,7 +50,7 @@ const pythonTable = [
 
 const cleanUp = "CALL mcp_cleanup_sessions('regular', 'manual', now(), 0, 100, 10000, 30)";
 // As the Python server sees it: what the migrations add is taken away again.
-const added = ["principal", "protocol_version", "log_level", "state", "ended_at"];
+const added = ["principal", "protocol_version", "log_level", "state", "state_writes", "ended_at"];
 const allSessions = `SELECT to_jsonb(s) - '{${added.join(",")}}'::text[] AS session FROM mcp_sessions s ORDER BY session_id`;
 const indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'mcp_sessions' ORDER BY 1";
 

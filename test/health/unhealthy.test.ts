@@ -37,7 +37,7 @@ test("PostgreSQL stopped: database_unreachable, and healthy once it is back", as
   const database = await createDatabase();
   await stopPostgres();
   try {
-    await expectUnhealthy(database.env(), "disconnected", "database_unreachable");
+    await expectUnhealthy(database.env({ HEALTH_TIMEOUT_MS: "800" }), "disconnected", "database_unreachable");
   } finally {
     await startPostgres();
   }
@@ -47,7 +47,7 @@ test("PostgreSQL stopped: database_unreachable, and healthy once it is back", as
 test("nothing listens at the endpoint: database_unreachable", async () => {
   const database = await createDatabase();
   // Port 9, discard: nobody has it.
-  const env = database.env({ NEON_ENDPOINT_OVERRIDE: "http://127.0.0.1:9/sql" });
+  const env = database.env({ NEON_ENDPOINT_OVERRIDE: "http://127.0.0.1:9/sql", HEALTH_TIMEOUT_MS: "800" });
   await expectUnhealthy(env, "disconnected", "database_unreachable");
 });
 
@@ -134,6 +134,6 @@ describe("what Neon answers when it cannot serve", () => {
   ] as const)("%o: %s", async (fault, reason) => {
     const database = await createDatabase();
     await setFaults({ fault });
-    await expectUnhealthy(database.env(), "disconnected", reason);
+    await expectUnhealthy(database.env({ HEALTH_TIMEOUT_MS: "800" }), "disconnected", reason);
   });
 });

@@ -200,7 +200,7 @@ test("a session is its principal's, not the key's: a rotated key goes on with it
 
 test("a store that cannot be reached is 503 and never 404, for every kind of request", async () => {
   const database = await createDatabase();
-  const env = database.env();
+  const env = database.env({ MCP_SESSION_TIMEOUT_MS: "300" });
   const session = await open(env);
   const rows = await rowsOf(database);
   const body = error(-32603, "The session store cannot be reached; try again");
@@ -224,7 +224,8 @@ test("a store that cannot be reached is 503 and never 404, for every kind of req
   await setFaults();
   expect(logged("MCP session store failed")).toHaveLength(9);
   expect(await rowsOf(database)).toEqual(rows);
-  expect((await mcp(env, list, { session })).status).toBe(200);
+  // The circuit of that isolate may still be open; another one's is not.
+  expect((await mcp(database.env(), list, { session })).status).toBe(200);
 });
 
 test("an initialize that the server refuses opens nothing", async () => {

@@ -15,6 +15,7 @@ const session: Session = {
   createdAt: new Date(0),
   lastActive: new Date(0),
   expiresAt: new Date(0),
+  isDegraded: false,
 };
 
 /** Serves one call of a tool to a restored session; hands back the messages of the stream. */

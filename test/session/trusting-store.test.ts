@@ -48,7 +48,7 @@ test("a session that is ended elsewhere is gone here after the interval", async 
 });
 
 // Below, the store beneath is a counter: time and interleaving are the subject.
-function counted(answer: () => Promise<Session | undefined>) {
+function counted(answer: () => Promise<Session | undefined>, intervalSeconds = 60) {
   let now = Date.parse("2026-11-23T12:00:00Z");
   let asked = 0;
   const beneath: SessionStore = {
@@ -62,8 +62,8 @@ function counted(answer: () => Promise<Session | undefined>) {
     endOthers: async () => 1,
     setLogLevel: async () => {},
   };
-  const store = createTrustingStore(beneath, { intervalSeconds: 60, now: () => new Date(now) });
-  return { store, beneath, pass: (ms: number) => (now += ms), asked: () => asked };
+  const store = createTrustingStore(beneath, { intervalSeconds, now: () => new Date(now) });
+  return { store, pass: (ms: number) => (now += ms), asked: () => asked };
 }
 
 const session = (expiresAt = "2026-11-24T12:00:00Z"): Session => ({
@@ -76,6 +76,7 @@ const session = (expiresAt = "2026-11-24T12:00:00Z"): Session => ({
   createdAt: new Date(0),
   lastActive: new Date(0),
   expiresAt: new Date(expiresAt),
+  isDegraded: false,
 });
 
 test("trust lasts for the interval, and not a millisecond longer", async () => {
@@ -111,7 +112,22 @@ test("a validation that was under way when the session was ended brings no trust
   expect(asked()).toBe(2);
 });
 
-test("an interval of zero trusts nothing", () => {
-  const { beneath } = counted(async () => session());
-  expect(createTrustingStore(beneath, { intervalSeconds: 0, now: () => new Date() })).toBe(beneath);
+test("an interval of zero trusts nothing, and remembers all the same", async () => {
+  const { store, asked } = counted(async () => session(), 0);
+  await store.resume("k", "alice");
+  await store.resume("k", "alice");
+  expect(asked()).toBe(2);
+  expect(store.recall("k", "alice")).toEqual(session());
+});
+
+test("what is remembered is its principal's, until it is ended here or its time is up", async () => {
+  const { store, pass } = counted(async () => session("2026-11-23T12:00:10Z"));
+  expect(store.recall("k", "alice")).toBeUndefined();
+  await store.resume("k", "alice");
+  expect(store.recall("k", "alice")).toEqual(session("2026-11-23T12:00:10Z"));
+  expect(store.recall("k", "bob")).toBeUndefined();
+  pass(10_000);
+  expect(store.recall("k", "alice")).toBeUndefined();
+  await store.end("k", "alice");
+  expect(store.recall("k", "alice")).toBe("ended");
 });

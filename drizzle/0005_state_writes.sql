@@ -1,0 +1,1 @@
+ALTER TABLE "mcp_sessions" ADD COLUMN IF NOT EXISTS "state_writes" text[];
