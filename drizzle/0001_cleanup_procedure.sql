@@ -25,7 +25,11 @@ DECLARE
   sweep_lock CONSTANT integer := 1;
   regular_lock CONSTANT integer := 2;
   started CONSTANT timestamptz := clock_timestamp();
-  deadline CONSTANT timestamptz := started + p_time_budget_ms * interval '1 millisecond';
+  -- A statement_timeout of the role is for the whole run: half of it is left for the batch that is under way then.
+  statement_limit CONSTANT interval := nullif(current_setting('statement_timeout')::interval, interval '0') / 2;
+  deadline CONSTANT timestamptz := started + least(p_time_budget_ms * interval '1 millisecond', statement_limit);
+  -- Halved for each of the tier's last ten runs that was cancelled: the same batch would be, again.
+  batch_size integer;
   -- Frozen, so that the run ends; never ahead of the database's clock, so that nothing live is in reach.
   expired_before CONSTANT timestamptz := least(p_scheduled_at, started);
   cutoff CONSTANT timestamptz := expired_before - p_min_age_seconds * interval '1 second';
@@ -69,6 +73,10 @@ BEGIN
       ) THEN
         failure := 'duplicate';
       ELSE
+        SELECT greatest(p_batch_size >> least(count(*), 10)::integer, 1) INTO batch_size
+          FROM (SELECT r.error_code FROM mcp_cleanup_runs r WHERE r.tier = p_tier
+                 ORDER BY r.run_id DESC LIMIT 10) AS recent
+         WHERE recent.error_code = '57014';
         INSERT INTO mcp_cleanup_runs AS r (tier, trigger, scheduled_at, cutoff, started_at, outcome)
         VALUES (p_tier, p_trigger, p_scheduled_at, cutoff, started, 'running')
         RETURNING r.run_id INTO this_run;
@@ -103,7 +111,7 @@ BEGIN
           FROM mcp_sessions s
          WHERE s.expires_at >= watermark AND s.expires_at < expired_before AND s.expires_at <= cutoff
          ORDER BY s.expires_at
-         LIMIT p_batch_size
+         LIMIT batch_size
            FOR UPDATE SKIP LOCKED
       ), gone AS (
         DELETE FROM mcp_sessions WHERE ctid = ANY (ARRAY(SELECT v.row_id FROM victims v)) RETURNING 1
@@ -123,7 +131,7 @@ BEGIN
     COMMIT;
     ending := CASE
       WHEN failure IS NOT NULL THEN 'failed'
-      WHEN batch_found < p_batch_size THEN 'completed'
+      WHEN batch_found < batch_size THEN 'completed'
       WHEN clock_timestamp() >= deadline THEN 'partial'
     END;
     EXIT WHEN ending IS NOT NULL;

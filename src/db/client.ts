@@ -1,6 +1,6 @@
 // The way to Neon: one HTTP request a statement, with a deadline, repeated where that is harmless. The only neon().
 import { neon, neonConfig } from "@neondatabase/serverless";
-import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import { ExponentialBackoff, handleWhen, type IBackoffFactory, retry } from "cockatiel";
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import { logOf } from "../log.ts";
 import { createBreaker } from "./breaker.ts";
@@ -99,7 +99,17 @@ export function connect({ url, endpointOverride }: { url: string; endpointOverri
         const { retryable, outcomeUnknown } = error.fault;
         return retryable && (isIdempotent || !outcomeUnknown) && remainingMs() > LEAST_ATTEMPT_MS;
       };
-      const backoff = new ExponentialBackoff({ initialDelay: FIRST_DELAY_MS, maxDelay: LONGEST_DELAY_MS });
+      // A delay ends while there is still time for an attempt.
+      const inTime = (delays: IBackoffFactory<unknown>): IBackoffFactory<unknown> => ({
+        next(context) {
+          const step = delays.next(context);
+          const duration = Math.min(step.duration, Math.max(remainingMs() - LEAST_ATTEMPT_MS, 0));
+          return { ...inTime(step), duration };
+        },
+      });
+      const backoff = inTime(
+        new ExponentialBackoff({ initialDelay: FIRST_DELAY_MS, maxDelay: LONGEST_DELAY_MS }),
+      );
       const report = (outcome: "succeeded" | "failed") => {
         if (attempts < 2) return;
         const duration_ms = Date.now() - startedAt;

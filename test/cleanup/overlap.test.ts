@@ -190,3 +190,24 @@ test("a run that cannot be recorded deletes nothing, and holds no lock afterward
   expect(await countSessions(database)).toBe(5);
   expect(await database.query("SELECT * FROM pg_locks WHERE locktype = 'advisory'")).toEqual([]);
 });
+
+test("under a statement_timeout of the role a run stops in time, and one that was cancelled is followed by smaller batches", async () => {
+  const database = await createDatabase();
+  await slowDown(database);
+  await addExpired(database, 150);
+  const name = new URL(database.url).pathname.slice(1);
+  await database.query(`ALTER ROLE mcp IN DATABASE ${name} SET statement_timeout = '1s'`);
+  await database
+    .query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()")
+    .catch(() => {});
+  // A batch of 100 takes two seconds, one of 50 takes one, and one of 25 fits.
+  for (let i = 0; i < 12 && (await countSessions(database)) > 0; i++) {
+    await runCleanupOnce(storeOf(database, { batchSize: 100 })).catch(() => {});
+  }
+  expect(await countSessions(database)).toBe(0);
+  const outcomes = (await outcomesOf(database)).map(([, outcome, , code]) => code ?? outcome);
+  expect(outcomes.slice(0, 2)).toEqual(["57014", "57014"]);
+  // What fits is kept to, and so every run gets on.
+  expect(new Set(outcomes.slice(2, -1))).toEqual(new Set(["partial"]));
+  expect((await runsOf(database)).reduce((sum, run) => sum + Number(run["deleted"]), 0)).toBe(150);
+});

@@ -1,0 +1,117 @@
+// What is repeated, how often, and for how long: the real driver against the faults of the local Neon.
+import { sql } from "drizzle-orm";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { connect, type Operation } from "../../src/db/client.ts";
+import { logged } from "../support/captured-logs.ts";
+import { createDatabase, databaseRequests, setFaults, type TestDatabase } from "../support/worker.ts";
+
+let database: TestDatabase;
+beforeEach(async () => {
+  database = await createDatabase();
+});
+afterEach(() => setFaults());
+
+const operation: Operation = { name: "a test", budgetMs: 5000, isIdempotent: true };
+
+/** Runs a statement; hands back what came of it, and how many requests reached Neon. */
+async function run(
+  over: Partial<Operation> = {},
+  client = connect({ url: database.url, endpointOverride: inject("neonEndpoint") }),
+) {
+  const before = await databaseRequests();
+  const startedAt = Date.now();
+  const outcome = await client
+    .run({ ...operation, ...over }, async (db) => (await db.execute(sql`SELECT 'answer' AS value`)).rows)
+    .then(
+      () => "success",
+      (error: unknown) => error,
+    );
+  return { outcome, client, attempts: (await databaseRequests()) - before, ms: Date.now() - startedAt };
+}
+
+test.each([
+  { kind: "reset" },
+  { kind: "half-body" },
+  { kind: "edge" },
+  { kind: "lost-after-commit" },
+  { kind: "control-plane" },
+  { kind: "refused-by-postgres", sqlstate: "53300" },
+  { kind: "refused-by-postgres", sqlstate: "57P03" },
+] as const)("after two failures of %o the third attempt succeeds, in one line of the log", async (fault) => {
+  await setFaults({ fault, times: 2 });
+  expect(await run()).toMatchObject({ outcome: "success", attempts: 3 });
+  expect(logged("Database operation retried")).toEqual([
+    expect.objectContaining({
+      operation: "a test",
+      attempts: 3,
+      outcome: "succeeded",
+      duration_ms: expect.any(Number),
+    }),
+  ]);
+});
+
+test("what may have been committed is sent again only where that is harmless", async () => {
+  for (const kind of ["reset", "half-body", "lost-after-commit", "edge"] as const) {
+    await setFaults({ fault: { kind }, times: 1 });
+    expect(await run({ isIdempotent: false })).toMatchObject({
+      attempts: 1,
+      outcome: { kind: "database_unreachable" },
+    });
+  }
+  // What surely did not run is sent again all the same.
+  await setFaults({ fault: { kind: "control-plane" }, times: 1 });
+  expect(await run({ isIdempotent: false })).toMatchObject({ attempts: 2, outcome: "success" });
+});
+
+test("what cannot succeed is not sent again", async () => {
+  await setFaults({ fault: { kind: "quota" } });
+  expect(await run()).toMatchObject({ attempts: 1, outcome: { kind: "quota_exceeded" } });
+  await setFaults();
+  await database.query("ALTER TABLE mcp_sessions RENAME TO elsewhere");
+  const client = connect({ url: database.url, endpointOverride: inject("neonEndpoint") });
+  const before = await databaseRequests();
+  const missing = client.run(operation, (db) => db.execute(sql`SELECT 1 FROM mcp_sessions`));
+  await expect(missing).rejects.toMatchObject({ kind: "schema_missing" });
+  expect(await databaseRequests()).toBe(before + 1);
+  expect(logged("Database operation retried")).toEqual([]);
+});
+
+test("a compute that takes five seconds to wake is a success", async () => {
+  await setFaults({ fault: { kind: "latency", ms: 5000 }, times: 1 });
+  expect(await run({ budgetMs: 8000 })).toMatchObject({ outcome: "success", attempts: 1 });
+});
+
+test("an attempt that hangs leaves time for another", async () => {
+  await setFaults({ fault: { kind: "hang" }, times: 1 });
+  expect(await run({ attemptMs: 300 })).toMatchObject({ outcome: "success", attempts: 2 });
+});
+
+test.each([{ kind: "hang" }, { kind: "reset" }, { kind: "latency", ms: 60_000 }] as const)(
+  "nothing goes on beyond its budget: %o",
+  async (fault) => {
+    await setFaults({ fault });
+    const { outcome, ms } = await run({ budgetMs: 1000 });
+    expect(outcome).toMatchObject({ name: "DatabaseFault" });
+    expect(ms).toBeLessThan(1500);
+  },
+);
+
+test("a database that does not answer is asked ever less: the circuit opens, and closes by a probe", async () => {
+  await setFaults({ fault: { kind: "reset" } });
+  const { client } = await run({ budgetMs: 10_000 });
+  expect(logged("Database circuit opened")).toEqual([
+    expect.objectContaining({ level: "ERROR", kind: "database_unreachable" }),
+  ]);
+  for (let i = 0; i < 20; i++) {
+    expect(await run({}, client)).toMatchObject({
+      attempts: 0,
+      outcome: { kind: "database_unreachable", attempts: 0 },
+    });
+  }
+  await setFaults();
+  expect(await run({}, client)).toMatchObject({ attempts: 0 });
+  // Health goes out although it is open, and by it the isolate learns.
+  expect(await run({ isProbe: true }, client)).toMatchObject({ outcome: "success", attempts: 1 });
+  expect(logged("Database circuit closed")).toHaveLength(1);
+  expect(await run({}, client)).toMatchObject({ outcome: "success", attempts: 1 });
+});
