@@ -17,7 +17,7 @@ DECLARE
   evicted integer;
 BEGIN
   -- One opening at a time for a principal, or two at once would both see room for one more.
-  PERFORM pg_advisory_xact_lock('mcp_sessions'::regclass::oid::integer, hashtext(p_principal));
+  PERFORM pg_advisory_xact_lock(hashtext('mcp_open_session'), hashtext(p_principal));
 
   INSERT INTO mcp_sessions (session_id, principal, protocol_version, client_info, capabilities,
                             created_at, last_active, expires_at)
