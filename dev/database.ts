@@ -2,7 +2,7 @@
 // makes them, and the local Neon in front of it; a remote one is left as it is.
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { relative } from "node:path";
 import { Client, escapeIdentifier, escapeLiteral } from "pg";
 import { migrate } from "../drizzle/migrate.ts";
 import { Failure, reasonOf } from "./failure.ts";
@@ -11,6 +11,7 @@ import { startLocalNeon } from "./neon/server.ts";
 import { freePort, portProblem } from "./ports.ts";
 import { type EmbeddedPostgres, startPostgres } from "./postgres.ts";
 import type { Life } from "./shutdown.ts";
+import { folderFor, unprivileged } from "./unprivileged.ts";
 import type { Vars } from "./vars.ts";
 
 export interface OpenDatabase {
@@ -25,7 +26,7 @@ export interface OpenDatabase {
 const POSTGRES_PORT = 5487;
 const NEON_PORT = 5488;
 
-const DATA_DIR = ".dev/postgres";
+const DATA_DIR = folderFor(".dev/postgres", unprivileged());
 const PASSWORD_FILE = ".dev/mcp-password";
 // The role and the database of the Worker. On Neon too it is an ordinary role that owns its database.
 const ROLE = "mcp";
@@ -44,7 +45,9 @@ export function openRemote(databaseUrl: string): OpenDatabase {
 
 /** @throws Failure with the reason of the part that did not start */
 export async function openEmbedded(life: Life): Promise<OpenDatabase> {
-  console.log(existsSync(DATA_DIR) ? "Starting PostgreSQL." : "Making a PostgreSQL in .dev/postgres.");
+  console.log(
+    existsSync(DATA_DIR) ? "Starting PostgreSQL." : `Making a PostgreSQL in ${relative(".", DATA_DIR)}.`,
+  );
   const postgres = await openPostgres();
   life.defer("PostgreSQL", (forced) => {
     // Interrupts a gentle stop too; the outcome of that one tells.
@@ -76,15 +79,14 @@ export async function openEmbedded(life: Life): Promise<OpenDatabase> {
 }
 
 async function openPostgres(): Promise<EmbeddedPostgres> {
-  const dataDir = resolve(DATA_DIR);
   // A server that a killed run left behind holds its port until startPostgres stops it.
   const port = leftoverPort() === POSTGRES_PORT ? POSTGRES_PORT : await freePort(POSTGRES_PORT);
   try {
     try {
-      return await startPostgres({ dataDir, port });
+      return await startPostgres({ dataDir: DATA_DIR, port });
     } catch (error) {
       if ((await portProblem(port)) === undefined) throw error;
-      return await startPostgres({ dataDir, port: await freePort(port) });
+      return await startPostgres({ dataDir: DATA_DIR, port: await freePort(port) });
     }
   } catch (error) {
     throw new Failure(error instanceof Error ? error.message : String(error), { cause: error });

