@@ -2,7 +2,6 @@
 // makes them, and the local Neon in front of it; a remote one is left as it is.
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { relative } from "node:path";
 import { Client, escapeIdentifier, escapeLiteral } from "pg";
 import { migrate } from "../drizzle/migrate.ts";
 import { Failure, reasonOf } from "./failure.ts";
@@ -45,9 +44,7 @@ export function openRemote(databaseUrl: string): OpenDatabase {
 
 /** @throws Failure with the reason of the part that did not start */
 export async function openEmbedded(life: Life): Promise<OpenDatabase> {
-  console.log(
-    existsSync(DATA_DIR) ? "Starting PostgreSQL." : `Making a PostgreSQL in ${relative(".", DATA_DIR)}.`,
-  );
+  console.log(existsSync(DATA_DIR) ? "Starting PostgreSQL." : `Making a PostgreSQL in ${DATA_DIR}.`);
   const postgres = await openPostgres();
   life.defer("PostgreSQL", (forced) => {
     // Interrupts a gentle stop too; the outcome of that one tells.
