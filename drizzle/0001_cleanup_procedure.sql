@@ -110,6 +110,8 @@ BEGIN
         SELECT s.ctid AS row_id, s.expires_at
           FROM mcp_sessions s
          WHERE s.expires_at >= watermark AND s.expires_at < expired_before AND s.expires_at <= cutoff
+           -- Whoever ends a session and hears nothing asks again, and must find that it was he.
+           AND (s.ended_at IS NULL OR s.ended_at < started - interval '2 minutes')
          ORDER BY s.expires_at
          LIMIT batch_size
            FOR UPDATE SKIP LOCKED

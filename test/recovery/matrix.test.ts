@@ -211,12 +211,29 @@ describe.each(rows.filter(({ isRetried }) => isRetried !== false))("when $fault 
     expect([ended.outcome.status, ended.attempts]).toEqual([204, 2]);
     expect((await end(worker, session)).status).toBe(404);
 
-    await hit(() => fire(worker, REGULAR_CRON));
+    // An end can be asked for again for two minutes; until then its row stays.
+    await fire(worker, REGULAR_CRON);
+    expect(await rowsOf(database)).toHaveLength(2);
+    await database.query("UPDATE mcp_sessions SET ended_at = ended_at - interval '2 minutes'");
+    await hit(() => fire(worker, REGULAR_CRON, new Date(Date.now() + 1)));
     const [left] = await database.query(
       "SELECT count(*)::int AS count, (SELECT sum(deleted)::int FROM mcp_cleanup_runs) AS deleted FROM mcp_sessions",
     );
     expect(left).toEqual({ count: 0, deleted: 2 });
   });
+});
+
+test("an end whose answer was lost is heard of by the next attempt, although a cleanup came between them", async () => {
+  const database = await createDatabase();
+  const session = await open(database.env());
+  await setFaults(
+    { fault: { kind: "lost-after-commit" }, matching: "ended AS", times: 1 },
+    { fault: { kind: "latency", ms: 800 }, matching: "ended AS", times: 1 },
+  );
+  const ending = end(database.env(), session);
+  while ((await rowsOf(database))[0]?.["ended_at"] === null);
+  await fire(database.env(), REGULAR_CRON, new Date(Date.now() + 1000));
+  expect((await ending).status).toBe(204);
 });
 
 test("a write that is sent again does not undo what another has written since", async () => {
