@@ -66,6 +66,7 @@ describe.each([
       client_info: clientInfo,
       capabilities,
       log_level: null,
+      is_degraded: false,
       created_at: TIME,
       last_active: TIME,
       expires_at: TIME,
