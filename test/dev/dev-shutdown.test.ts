@@ -125,7 +125,7 @@ describe("what runs until it is asked to stop", () => {
   });
 });
 
-describe.skipIf(process.platform === "win32")("a leash", () => {
+describe("a leash", () => {
   // Ends when it is asked to, but leaves a process behind that does not; both hold the output open.
   const careless = () =>
     script(

@@ -141,14 +141,19 @@ export async function send({ mcp, key, session, method = "POST", message }: Plai
     ...(message !== undefined && { body: JSON.stringify({ jsonrpc: "2.0", ...message }) }),
   });
   const text = await response.text();
-  const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
+  return { status: response.status, headers: response.headers, body: bodyOf(response.headers, text) };
+}
+
+/** The last JSON-RPC message of a response, whether it is JSON or a stream; undefined when it is empty. */
+export function bodyOf(headers: Headers, text: string) {
+  const isStream = headers.get("Content-Type")?.startsWith("text/event-stream");
   const data = isStream
     ? text
         .match(/^data: (\{.*)$/gm)
         ?.at(-1)
         ?.slice("data: ".length)
     : text;
-  return { status: response.status, headers: response.headers, body: data ? JSON.parse(data) : undefined };
+  return data ? JSON.parse(data) : undefined;
 }
 
 export const initializeMessage = {

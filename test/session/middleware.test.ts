@@ -1,27 +1,18 @@
 // The middleware before a handler that knows nothing of this project, for callers that are no keys.
 import { Hono } from "hono";
-import { expect, inject, test } from "vitest";
-import { connect } from "../../src/db/client.ts";
+import { expect, test } from "vitest";
 import { AppError, errorResponse } from "../../src/errors.ts";
 import type { RequestVariables } from "../../src/request-log.ts";
 import { sessionMiddleware, type SessionVariables } from "../../src/session/middleware.ts";
-import { createSessionStore } from "../../src/session/store.ts";
 import { keepSecret } from "../support/captured-logs.ts";
-import { initializeParams, rowsOf } from "../support/mcp.ts";
+import { initializeParams, rowsOf, sessionsOf } from "../support/mcp.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 const result = { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { name: "own", version: "1" } };
 
 /** A front end with (issuer, subject) for a principal, and a handler that answers as it is told. */
-function serve({ url }: TestDatabase, answer: () => Response) {
-  const store = createSessionStore(connect({ url, endpointOverride: inject("neonEndpoint") }), {
-    ttlSeconds: 3600,
-    initTtlSeconds: 300,
-    maxLifetimeSeconds: null,
-    touchIntervalSeconds: 60,
-    timeoutMs: 10_000,
-    maxPerPrincipal: 1000,
-  });
+function serve(database: TestDatabase, answer: () => Response) {
+  const store = sessionsOf(database);
   const app = new Hono<{ Variables: SessionVariables & RequestVariables }>();
   app.all(
     "/own",

@@ -1,11 +1,13 @@
 // Whatever is interleaved, a session that has ended or expired never comes back, and one that is live is never lost.
 import * as fc from "fast-check";
-import { expect, inject, test } from "vitest";
+import { expect, test } from "vitest";
 import { runCleanupOnce } from "../../src/cleanup/clean.ts";
-import { connect } from "../../src/db/client.ts";
-import { createSessionStore } from "../../src/session/store.ts";
 import { at, poll, storeOf } from "../support/cleanup.ts";
+import { sessionsOf } from "../support/mcp.ts";
 import { createDatabase } from "../support/worker.ts";
+
+// Every use is a write, so that every use could revive.
+const ALWAYS_TOUCHED = { touchIntervalSeconds: 0 };
 
 const PRINCIPALS = ["alice", "bob"];
 
@@ -20,18 +22,7 @@ const histories = fc.array(fc.array(step, { minLength: 1, maxLength: 5 }), { min
 
 test("over random interleavings of open, use, end, expire and clean", async () => {
   const database = await createDatabase();
-  const sessions = createSessionStore(
-    connect({ url: database.url, endpointOverride: inject("neonEndpoint") }),
-    {
-      ttlSeconds: 3600,
-      initTtlSeconds: 300,
-      maxLifetimeSeconds: null,
-      // Every use is a write, so that every use could revive.
-      touchIntervalSeconds: 0,
-      timeoutMs: 10_000,
-      maxPerPrincipal: 1000,
-    },
-  );
+  const sessions = sessionsOf(database, ALWAYS_TOUCHED);
   const cleanups = storeOf(database, { batchSize: 1 });
   const seen = { used: 0, refused: 0, died: 0 };
   let opened = 0;
@@ -107,17 +98,7 @@ test.each([
   ["expired", "expires_at = now()"],
 ])("a request that waits while its session is being %s does not bring it back", async (_, change) => {
   const database = await createDatabase();
-  const sessions = createSessionStore(
-    connect({ url: database.url, endpointOverride: inject("neonEndpoint") }),
-    {
-      ttlSeconds: 3600,
-      initTtlSeconds: 300,
-      maxLifetimeSeconds: null,
-      touchIntervalSeconds: 0,
-      timeoutMs: 10_000,
-      maxPerPrincipal: 1000,
-    },
-  );
+  const sessions = sessionsOf(database, ALWAYS_TOUCHED);
   await sessions.open({
     key: "k",
     principal: "alice",

@@ -1,4 +1,7 @@
 // Requests of an MCP client, as they are on the wire.
+import { inject } from "vitest";
+import { connect } from "../../src/db/client.ts";
+import { createSessionStore, type SessionSettings } from "../../src/session/store.ts";
 import { keepSecret } from "./captured-logs.ts";
 import { keys, send, type TestDatabase } from "./worker.ts";
 
@@ -78,6 +81,19 @@ export async function callTool(
   const { result, error } = await messageOf(response);
   if (result === undefined) throw new Error(`${name} was answered with ${JSON.stringify(error)}`);
   return result as unknown as ToolAnswer;
+}
+
+/** The session store by itself. */
+export function sessionsOf({ url }: TestDatabase, settings: Partial<SessionSettings> = {}) {
+  return createSessionStore(connect({ url, endpointOverride: inject("neonEndpoint") }), {
+    ttlSeconds: 3600,
+    initTtlSeconds: 300,
+    maxLifetimeSeconds: null,
+    touchIntervalSeconds: 60,
+    timeoutMs: 10_000,
+    maxPerPrincipal: 1000,
+    ...settings,
+  });
 }
 
 /** The rows of sessions that were opened here, the oldest first. */

@@ -1,4 +1,6 @@
 // Requests as a client of MCP 2025-11-25 sends them, and what came back.
+import { bodyOf } from "../../e2e/connections.ts";
+
 export interface WireRequest {
   url: string;
   key: string;
@@ -46,17 +48,6 @@ export async function exchange(request: WireRequest): Promise<WireAnswer> {
     const nothing = { status: 0, headers: new Headers(), text: "", body: undefined };
     return { ...nothing, startedAt, endedAt: performance.now() };
   }
-}
-
-function bodyOf(headers: Headers, text: string): unknown {
-  const isStream = headers.get("Content-Type")?.startsWith("text/event-stream");
-  const data = isStream
-    ? text
-        .match(/^data: (\{.*)$/gm)
-        ?.at(-1)
-        ?.slice("data: ".length)
-    : text;
-  return data ? JSON.parse(data) : undefined;
 }
 
 export const initializeMessage = (name: string) => ({
