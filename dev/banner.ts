@@ -21,6 +21,11 @@ const ROUTES = [
   { path: "/healthz", isOpen: true },
   { path: "/session-health", isOpen: false },
   { path: "/session-health?verbose=1", isOpen: false },
+  { path: "/metrics", isOpen: false },
+  { path: "/sessions?state=active", isOpen: false },
+  { path: "/cleanup/runs", isOpen: false },
+  { path: "/cleanup/regular", isOpen: false, more: ["-X POST"] },
+  { path: "/openapi.json", isOpen: true },
   {
     path: "/mcp",
     isOpen: false,

@@ -4,15 +4,33 @@ import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { type Authenticate, principalOf, requireScope } from "./auth.ts";
+import { cleanupEndpoint, listRunsRoute, runCleanupRoute } from "./cleanup/endpoint.ts";
+import type { RunsStore } from "./cleanup/runs-store.ts";
+import type { CleanupStore } from "./cleanup/store.ts";
 import { DatabaseFault } from "./db/fault.ts";
 import { AppError, describeFault, errorResponse } from "./errors.ts";
-import { healthEndpoint } from "./health/endpoint.ts";
+import { healthEndpoint, healthRoute } from "./health/endpoint.ts";
 import type { Limits } from "./health/health.ts";
 import type { HealthStore } from "./health/store.ts";
 import { logOf } from "./log.ts";
-import { isLegacyRequest, legacyVersions, mcpEndpoint } from "./mcp/endpoint.ts";
+import {
+  isLegacyRequest,
+  legacyVersions,
+  mcpDeleteRoute,
+  mcpEndpoint,
+  mcpPostRoute,
+} from "./mcp/endpoint.ts";
+import { metricsEndpoint, metricsRoute } from "./metrics/endpoint.ts";
 import { mcpCors, originGuard } from "./origin.ts";
+import { documentEndpoint, documentRoute, livenessRoute } from "./openapi-document.ts";
 import { requestLog, type RequestVariables } from "./request-log.ts";
+import type { AdminStore } from "./session/admin-store.ts";
+import {
+  endSessionRoute,
+  endSessionsRoute,
+  listSessionsRoute,
+  sessionsEndpoint,
+} from "./session/endpoint.ts";
 import { sessionMiddleware, type SessionMiddlewareOptions } from "./session/middleware.ts";
 import { jsonRpcError } from "./session/protocol.ts";
 import type { StateStore } from "./session/state-store.ts";
@@ -36,15 +54,19 @@ export interface AppDeps {
   healthLimits: Limits;
   sessions: SessionStore;
   state: StateStore;
+  admin: AdminStore;
+  manualCleanups: CleanupStore;
+  runs: RunsStore;
   recall: SessionMiddlewareOptions["recall"] | undefined;
   mayOpenSession: (principal: string) => Promise<boolean>;
   allowedOrigins: readonly string[];
+  version: { id: string; tag: string; deployedAt: string | null };
   now: () => Date;
 }
 
 export function createApp(deps: AppDeps) {
-  const { authenticate, health, healthLimits, sessions, state, recall, mayOpenSession, allowedOrigins, now } =
-    deps;
+  const { authenticate, health, healthLimits, sessions, state, recall, mayOpenSession } = deps;
+  const { admin, runs, manualCleanups, allowedOrigins, version, now } = deps;
   const app = new Hono<{ Variables: RequestVariables }>();
 
   // Every request gets an id of its own: one from the client could be anything, a secret too.
@@ -61,12 +83,30 @@ export function createApp(deps: AppDeps) {
     bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => refuse(c, new AppError("payload_too_large")) }),
   );
 
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.get("/healthz", livenessRoute, (c) => c.json({ status: "ok" }));
+  app.get("/openapi.json", documentRoute, documentEndpoint(app));
   app.get(
     "/session-health",
+    healthRoute,
     requireScope(authenticate, "health"),
-    healthEndpoint({ store: health, limits: healthLimits, now }),
+    healthEndpoint({ store: health, limits: healthLimits, version, now }),
   );
+  app.get(
+    "/metrics",
+    metricsRoute,
+    requireScope(authenticate, "metrics"),
+    metricsEndpoint({ store: health, limits: healthLimits, version, now }),
+  );
+  const isAdmin = requireScope(authenticate, "admin");
+  const administered = sessionsEndpoint({ store: admin });
+  app.get("/sessions", listSessionsRoute, isAdmin, administered.list);
+  app.delete("/sessions", endSessionsRoute, isAdmin, administered.endAll);
+  app.delete("/sessions/:handle", endSessionRoute, isAdmin, administered.end);
+  const cleanup = cleanupEndpoint({ store: manualCleanups, runs, now });
+  app.get("/cleanup/runs", listRunsRoute, isAdmin, cleanup.list);
+  app.post("/cleanup/:tier", runCleanupRoute, isAdmin, cleanup.run);
+  app.post(MCP_PATH, mcpPostRoute);
+  app.delete(MCP_PATH, mcpDeleteRoute);
   app.all(
     MCP_PATH,
     mcpCors(allowedOrigins),

@@ -78,6 +78,11 @@ const rateLimit = z
   })
   .optional();
 
+// Another binding: which version of the Worker this is. Its texts are Cloudflare's.
+const versionMetadata = z
+  .object({ id: z.string(), tag: z.string(), timestamp: z.string() }, { error: "must be version metadata" })
+  .optional();
+
 const loopbackHosts = ["127.0.0.1", "localhost", "[::1]"];
 const neonEndpointOverride = variable
   .refine(
@@ -122,6 +127,7 @@ const bindings = z
     HEALTH_TIMEOUT_MS: integer(8000, 100, 60_000),
     HEALTH_EXPIRED_RATIO_MAX: ratio(1),
     INITIALIZE_RATE_LIMIT: rateLimit,
+    CF_VERSION_METADATA: versionMetadata,
     LOG_LEVEL: choice(logLevels, "info"),
     LOG_FORMAT: choice(logFormats, "json"),
     NEON_ENDPOINT_OVERRIDE: neonEndpointOverride,
@@ -200,6 +206,11 @@ export function readConfig(env: object) {
       maxPerPrincipal: vars.MCP_MAX_SESSIONS_PER_PRINCIPAL,
     },
     initializeRateLimit: vars.INITIALIZE_RATE_LIMIT,
+    version: {
+      id: vars.CF_VERSION_METADATA?.id ?? "unknown",
+      tag: vars.CF_VERSION_METADATA?.tag ?? "",
+      deployedAt: vars.CF_VERSION_METADATA?.timestamp ?? null,
+    },
     allowedOrigins: vars.ALLOWED_ORIGINS,
     health: {
       timeoutMs: vars.HEALTH_TIMEOUT_MS,

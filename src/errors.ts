@@ -25,6 +25,10 @@ const refusals = {
 
 export type ErrorCode = keyof typeof refusals;
 
+export function statusOf(code: ErrorCode): number {
+  return refusals[code].status;
+}
+
 /** A refusal that a route throws; `app.ts` turns it into the response. */
 export class AppError extends Error {
   override name = "AppError";

@@ -1,4 +1,5 @@
-// Two projects: what runs in workerd, against the embedded PostgreSQL, and what runs in Node.
+// Three projects: what runs in workerd, against the embedded PostgreSQL; what runs in Node; and what also needs
+// Prometheus, which npm does not have.
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -21,7 +22,7 @@ export default defineConfig({
         test: {
           name: "worker",
           include: ["test/**/*.test.ts"],
-          exclude: inNode,
+          exclude: [...inNode, "test/ops/**"],
           globalSetup: ["test/support/global-setup.ts"],
           setupFiles: ["test/support/captured-logs.ts"],
           // One database server and one switchboard for all files.
@@ -30,6 +31,15 @@ export default defineConfig({
         },
       },
       { test: { name: "node", include: inNode, testTimeout: 30_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: "ops",
+          include: ["test/ops/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

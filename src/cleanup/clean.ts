@@ -45,7 +45,8 @@ export const runTier = {
   immediate: runImmediateCleanup,
 } as const satisfies Record<Tier, (store: CleanupStore, currentTime: Date) => Promise<number>>;
 
-async function cleanTier(store: CleanupStore, tier: Tier, currentTime: Date): Promise<CleanupReport> {
+/** One run of a tier and its log line. @throws DatabaseFault | CleanupFailed */
+export async function cleanTier(store: CleanupStore, tier: Tier, currentTime: Date): Promise<CleanupReport> {
   const startedAt = Date.now();
   const timing = () => ({ tier, duration_ms: Date.now() - startedAt });
   let report: CleanupReport;

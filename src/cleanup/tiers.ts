@@ -5,6 +5,9 @@ export const tierNames = ["regular", "immediate"] as const;
 export type Tier = (typeof tierNames)[number];
 export type CleanupMode = "standard" | "aggressive";
 
+/** How a run can stand: `partial` has used up its time budget, and the next one goes on. */
+export const runOutcomes = ["running", "completed", "partial", "skipped", "failed"] as const;
+
 interface TierRule {
   /** The modes in which the tier's cron does something. */
   modes: readonly CleanupMode[];

@@ -1,7 +1,8 @@
 // Keeps an isolate from hammering a database that does not answer. Pure but for what it remembers: no promise is
 // shared between requests, because on Workers a request that is cancelled never settles those it began, and others
 // would wait for it for ever.
-import { type FaultKind, isOutage } from "./fault.ts";
+import { isOutage } from "./fault.ts";
+import type { FaultKind } from "./fault-kinds.ts";
 
 // As many failures in a row, and no success, are no blip.
 const OPENS_AFTER = 5;

@@ -4,7 +4,8 @@ import { ExponentialBackoff, handleWhen, type IBackoffFactory, retry } from "coc
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import { logOf } from "../log.ts";
 import { createBreaker } from "./breaker.ts";
-import { DatabaseFault, type Fault, type FaultKind, faultOf } from "./fault.ts";
+import { DatabaseFault, type Fault, faultOf } from "./fault.ts";
+import type { FaultKind } from "./fault-kinds.ts";
 
 export interface Operation {
   /** Names the work in logs and faults. */

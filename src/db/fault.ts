@@ -1,15 +1,7 @@
 // What went wrong with the database, from whatever was thrown, without anything of its message: Drizzle puts the
 // parameters there and the Neon driver can put the password.
 import { NeonDbError } from "@neondatabase/serverless";
-
-export type FaultKind =
-  | "database_unreachable"
-  | "timeout"
-  | "permission_denied"
-  | "schema_missing"
-  | "quota_exceeded"
-  | "overloaded"
-  | "internal";
+import type { FaultKind } from "./fault-kinds.ts";
 
 export interface Fault {
   kind: FaultKind;

@@ -1,6 +1,17 @@
 // The tables, as the migrations in drizzle/ make them.
 import { sql } from "drizzle-orm";
-import { bigint, check, index, integer, jsonb, pgTable, text, timestamp } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+} from "drizzle-orm/pg-core";
 
 const timestamptz = (name: string) => timestamp(name, { withTimezone: true });
 
@@ -33,12 +44,16 @@ export const mcpSessions = pgTable(
     stateWrites: text("state_writes").array(),
     /** When the session was ended; it has expired then, too. */
     endedAt: timestamptz("ended_at"),
+    /** By whom: `client`, `operator` or `evicted`. */
+    endReason: text("end_reason"),
   },
   (table) => [
     // Cleanup: the next batch of expired sessions, oldest first. The name is the one an adopted table has.
     index("idx_mcp_sessions_expires").on(table.expiresAt),
     // Tools: the sessions of a principal.
     index("idx_mcp_sessions_principal").on(table.principal),
+    // Administration: one session by its handle, and pages in the order of the handles.
+    index("idx_mcp_sessions_handle").on(sql`mcp_session_handle(${table.sessionId})`),
   ],
 );
 
@@ -77,4 +92,19 @@ export const mcpCleanupRuns = pgTable(
       sql`(${table.outcome} IN ('skipped', 'failed')) = (${table.errorCode} IS NOT NULL)`,
     ),
   ],
+);
+
+/**
+ * What has happened so far: sums that only grow, written in the transaction of what they count. A sum stands in
+ * several rows, one for a share of the backends each, so that those who add to it at once do not wait for each other.
+ */
+export const mcpSessionTotals = pgTable(
+  "mcp_session_totals",
+  {
+    /** What is counted, with its labels, such as `cleanup_runs/regular/completed`. */
+    name: text("name").notNull(),
+    shard: smallint("shard").notNull(),
+    value: bigint("value", { mode: "number" }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.name, table.shard] })],
 );

@@ -1,11 +1,13 @@
 // GET /session-health: a database that is down is an answer here, not an exception.
 import type { Context } from "hono";
 import * as z from "zod";
-import { tierNames } from "../cleanup/tiers.ts";
+import { runOutcomes, tierNames } from "../cleanup/tiers.ts";
 import { DatabaseFault } from "../db/fault.ts";
-import { AppError } from "../errors.ts";
+import { faultKinds } from "../db/fault-kinds.ts";
+import { readQuery } from "../input.ts";
 import { logOf } from "../log.ts";
-import { type Census, grade, type Limits, overdueSeconds } from "./health.ts";
+import { describe } from "../openapi.ts";
+import { type Census, degradations, grade, type Limits, overdueSeconds } from "./health.ts";
 import type { HealthStore } from "./store.ts";
 
 const log = logOf("health");
@@ -13,24 +15,76 @@ const log = logOf("health");
 // A monitor that honours it asks again after a compute has had time to wake and a deploy to settle.
 const RETRY_AFTER_SECONDS = "30";
 
-const queries = z.object({ verbose: z.enum(["0", "1"]).default("0") });
+// Not strict: monitors add parameters of their own against caches.
+const queries = z.object({
+  verbose: z.enum(["0", "1"], { error: "must be 0 or 1" }).default("0").describe("1 adds the last runs"),
+});
+
+const counts = z.int().min(0);
+const tierHistory = z.object({
+  last_run: z
+    .object({ outcome: z.enum(runOutcomes) })
+    .loose()
+    .nullable(),
+  failures_in_a_row: counts,
+});
+
+export const healthRoute = describe({
+  summary: "How many sessions there are, and whether they are well",
+  scope: "health",
+  query: queries,
+  answers: {
+    200: {
+      description: "The database is usable",
+      schema: z.strictObject({
+        status: z.enum(["healthy", "degraded"]),
+        database: z.literal("connected"),
+        total_sessions: counts,
+        active_sessions: counts,
+        expired_sessions: counts,
+        timestamp: z.iso.datetime(),
+        reasons: z.array(z.enum(degradations)).optional(),
+        cleanup: z.object({ regular: tierHistory, immediate: tierHistory }).optional(),
+        worker: z
+          .object({
+            version_id: z.string(),
+            version_tag: z.string(),
+            deployed_at: z.string().nullable(),
+          })
+          .optional(),
+      }),
+    },
+    503: {
+      description: "It is not, and why",
+      schema: z.strictObject({
+        status: z.literal("unhealthy"),
+        database: z.enum(["connected", "disconnected"]),
+        total_sessions: z.null(),
+        active_sessions: z.null(),
+        expired_sessions: z.null(),
+        reason: z.enum(faultKinds),
+        timestamp: z.iso.datetime(),
+      }),
+    },
+  },
+  refusals: ["invalid_request"],
+});
 
 /** 200 `healthy` or `degraded` with the counts, 503 `unhealthy` with the reason; `?verbose=1` adds the last runs. */
 export function healthEndpoint({
   store,
   limits,
+  version,
   now,
 }: {
   store: HealthStore;
   limits: Limits;
+  /** Of the Worker, for `?verbose=1`. */
+  version: { id: string; tag: string; deployedAt: string | null };
   now: () => Date;
 }) {
   return async function sessionHealth(c: Context) {
-    const query = queries.safeParse(c.req.query());
-    if (!query.success) throw new AppError("invalid_request", "The parameter verbose must be 0 or 1");
-    now()
-      .toISOString()
-      .replace(/\.\d+Z$/, "Z");
+    const { verbose } = readQuery(c, queries);
     let census: Census;
     try {
       census = await store.takeCensus(overdueSeconds(limits, now()));
@@ -58,7 +112,10 @@ export function healthEndpoint({
       expired_sessions: census.expired,
       timestamp: wholeSeconds(now()),
       ...(reasons.length > 0 && { reasons }),
-      ...(query.data.verbose === "1" && { cleanup: cleanupOf(census) }),
+      ...(verbose === "1" && {
+        cleanup: cleanupOf(census),
+        worker: { version_id: version.id, version_tag: version.tag, deployed_at: version.deployedAt },
+      }),
     });
   };
 }

@@ -1,10 +1,10 @@
 // How healthy the session store is, from what the database says of itself. Pure.
 import type { Cron } from "croner";
-import { intervalSeconds, type Tier } from "../cleanup/tiers.ts";
+import { intervalSeconds, type runOutcomes, type Tier } from "../cleanup/tiers.ts";
 
 /** A run as the census has it; times are ISO 8601. */
 export interface LastRun {
-  outcome: "running" | "completed" | "partial" | "skipped" | "failed";
+  outcome: (typeof runOutcomes)[number];
   trigger: "cron" | "manual";
   scheduled_at: string;
   started_at: string;
@@ -18,6 +18,8 @@ export interface TierHistory {
   lastRun: LastRun | null;
   /** Runs that failed since the last one that did not; skipped runs do not count. */
   failuresInARow: number;
+  /** When the last run ended that deleted what it should, or as much as its time budget allowed. */
+  lastSuccessAt: Date | null;
 }
 
 export interface Census {
@@ -25,15 +27,19 @@ export interface Census {
   expired: number;
   /** Whether a session has been expired for longer than the regular cleanup can explain. */
   isOverdue: boolean;
+  /** When the session expired that has been expired for longest; null when none is. */
+  oldestExpiredAt: Date | null;
   history: Record<Tier, TierHistory>;
+  /** The sums that only grow, by the names that the migrations give them; one that is missing is 0. */
+  totals: Record<string, number>;
 }
 
 export const degradations = ["cleanup_overdue", "cleanup_failing", "expired_ratio_high"] as const;
 export type Degradation = (typeof degradations)[number];
 
 export interface Limits {
-  /** The schedule of the regular cleanup. */
-  regularCron: Cron;
+  /** The schedule of each tier. */
+  crons: Record<Tier, Cron>;
   /** Expired sessions for each active one. */
   expiredRatioMax: number;
   /** The tiers whose crons do something; what another tier once did says nothing of today. */
@@ -49,8 +55,8 @@ const FAILURES_IN_A_ROW = 3;
 const OVERDUE_INTERVALS = 2;
 
 /** How long a session may have been expired, in seconds, before the regular cleanup is overdue. */
-export function overdueSeconds({ regularCron }: Limits, now: Date): number {
-  return OVERDUE_INTERVALS * intervalSeconds(regularCron, now);
+export function overdueSeconds({ crons }: Limits, now: Date): number {
+  return OVERDUE_INTERVALS * intervalSeconds(crons.regular, now);
 }
 
 /** What is wrong with a database that answers; nothing, when it is healthy. */

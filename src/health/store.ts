@@ -1,6 +1,7 @@
-// The census: what there is and how the last runs went, in one statement.
+// The census: what there is, how the last runs went and what has happened so far, in one statement.
 import { sql } from "drizzle-orm";
 import * as z from "zod";
+import { runOutcomes } from "../cleanup/tiers.ts";
 import type { Database } from "../db/client.ts";
 import type { Census } from "./health.ts";
 
@@ -13,12 +14,18 @@ export interface HealthStore {
   takeCensus(overdueSeconds: number): Promise<Census>;
 }
 
+const seconds = z
+  .number()
+  .nullable()
+  .transform((epoch) => (epoch === null ? null : new Date(epoch * 1000)));
+
 const histories = z
   .object({
     failures_in_a_row: z.number(),
+    last_success: seconds,
     last_run: z
       .object({
-        outcome: z.enum(["running", "completed", "partial", "skipped", "failed"]),
+        outcome: z.enum(runOutcomes),
         trigger: z.enum(["cron", "manual"]),
         scheduled_at: z.string(),
         started_at: z.string(),
@@ -29,7 +36,11 @@ const histories = z
       })
       .nullable(),
   })
-  .transform(({ failures_in_a_row: failuresInARow, last_run: lastRun }) => ({ failuresInARow, lastRun }));
+  .transform(({ failures_in_a_row: failuresInARow, last_success: lastSuccessAt, last_run: lastRun }) => ({
+    failuresInARow,
+    lastSuccessAt,
+    lastRun,
+  }));
 
 // Neon's HTTP gives bigint as text and booleans and JSON as themselves.
 const censuses = z.tuple([
@@ -38,9 +49,15 @@ const censuses = z.tuple([
       total: z.coerce.number(),
       expired: z.coerce.number(),
       is_overdue: z.boolean(),
+      oldest_expired: seconds,
+      totals: z.record(z.string(), z.number()),
       history: z.object({ regular: histories, immediate: histories }),
     })
-    .transform(({ is_overdue: isOverdue, ...rest }) => ({ isOverdue, ...rest })),
+    .transform(({ is_overdue: isOverdue, oldest_expired: oldestExpiredAt, ...rest }) => ({
+      isOverdue,
+      oldestExpiredAt,
+      ...rest,
+    })),
 ]);
 
 export function createHealthStore(database: Database, { timeoutMs }: { timeoutMs: number }): HealthStore {
@@ -51,23 +68,30 @@ export function createHealthStore(database: Database, { timeoutMs }: { timeoutMs
         { name: "session census", budgetMs: timeoutMs, isIdempotent: true, isProbe: true },
         async (db) => {
           const { rows } = await db.execute(sql`
-          SELECT sessions.*, runs.history
+          SELECT sessions.*, runs.history, totals.totals
             FROM (SELECT count(*) AS total,
                          count(*) FILTER (WHERE expires_at <= now()) AS expired,
                          count(*) FILTER (WHERE expires_at <= now() - make_interval(secs => ${overdueSeconds})) > 0
-                           AS is_overdue
+                           AS is_overdue,
+                         extract(epoch FROM min(expires_at) FILTER (
+                           WHERE expires_at <= now() AND expires_at > '-infinity'))::float8 AS oldest_expired
                     FROM mcp_sessions) AS sessions,
                  (SELECT jsonb_object_agg(tier, jsonb_build_object(
                            'last_run', (SELECT to_jsonb(r) - 'run_id' - 'tier' - 'cutoff'
                                           FROM mcp_cleanup_runs r
                                          WHERE r.tier = tiers.tier ORDER BY r.run_id DESC LIMIT 1),
+                           'last_success', (SELECT extract(epoch FROM r.finished_at) FROM mcp_cleanup_runs r
+                                             WHERE r.tier = tiers.tier AND r.outcome IN ('completed', 'partial')
+                                             ORDER BY r.run_id DESC LIMIT 1),
                            'failures_in_a_row', (SELECT count(*) FROM mcp_cleanup_runs r
                                                   WHERE r.tier = tiers.tier AND r.outcome = 'failed'
                                                     AND r.run_id > coalesce((
                                                       SELECT max(ok.run_id) FROM mcp_cleanup_runs ok
                                                        WHERE ok.tier = tiers.tier
                                                          AND ok.outcome IN ('completed', 'partial')), 0)))) AS history
-                    FROM (VALUES ('regular'), ('immediate')) AS tiers (tier)) AS runs`);
+                    FROM (VALUES ('regular'), ('immediate')) AS tiers (tier)) AS runs,
+                 (SELECT coalesce(jsonb_object_agg(name, value), '{}') AS totals
+                    FROM (SELECT name, sum(value) AS value FROM mcp_session_totals GROUP BY name) AS summed) AS totals`);
           return censuses.parse(rows)[0];
         },
       ),

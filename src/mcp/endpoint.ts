@@ -7,6 +7,8 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
 } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
+import * as z from "zod";
+import { describe } from "../openapi.ts";
 import type { RequestVariables } from "../request-log.ts";
 import type { SessionVariables } from "../session/middleware.ts";
 import { messagesOf, SESSION_HEADER } from "../session/protocol.ts";
@@ -16,6 +18,56 @@ import { registerTools, serverInfo, type ToolContext } from "./tools.ts";
 import { SessionTransport } from "./transport.ts";
 
 type McpContext = Context<{ Variables: SessionVariables & RequestVariables }>;
+
+const jsonRpcMessage = z.looseObject({ jsonrpc: z.literal("2.0") });
+const jsonRpcRefusal = z.strictObject({
+  jsonrpc: z.literal("2.0"),
+  error: z.strictObject({ code: z.int(), message: z.string() }),
+  id: z.null(),
+});
+const sessionHeader = z.object({
+  [SESSION_HEADER]: z.string().optional().describe("The session; not with `initialize`"),
+});
+
+export const mcpPostRoute = describe({
+  summary: "The MCP endpoint: one JSON-RPC message, or a batch of them up to 2025-03-26",
+  description: "Streamable HTTP, as the Model Context Protocol has it.",
+  scope: "mcp",
+  headers: sessionHeader,
+  body: z.union([jsonRpcMessage, z.array(jsonRpcMessage)]),
+  answers: {
+    200: {
+      description: "The answer, as JSON or as a stream",
+      schema: z.union([jsonRpcMessage, z.array(jsonRpcMessage)]),
+      contentTypes: ["application/json", "text/event-stream"],
+    },
+    202: { description: "There was nothing to answer" },
+    400: { description: "What was sent is no request of the protocol", schema: jsonRpcMessage },
+  },
+  refusals: [
+    "origin_not_allowed",
+    "not_acceptable",
+    "unsupported_media_type",
+    "parse_error",
+    "invalid_request",
+    "session_id_required",
+    "session_not_found",
+    "already_initialized",
+    "unsupported_protocol_version",
+    "too_many_sessions",
+    "sessions_unavailable",
+  ],
+  refusal: jsonRpcRefusal,
+});
+
+export const mcpDeleteRoute = describe({
+  summary: "Ends the session",
+  scope: "mcp",
+  headers: sessionHeader.required(),
+  answers: { 204: { description: "It is ended" } },
+  refusals: ["origin_not_allowed", "session_id_required", "session_not_found", "sessions_unavailable"],
+  refusal: jsonRpcRefusal,
+});
 
 export interface McpEndpointOptions {
   sessions: SessionStore;

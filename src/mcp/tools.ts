@@ -2,7 +2,7 @@
 // anything that the SDK's McpServer can register.
 import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import { nameOfSession, type Session } from "../session/session.ts";
+import { isStorable, nameOfSession, type Session } from "../session/session.ts";
 import { STATE_LIMIT_BYTES, type StateStore } from "../session/state-store.ts";
 import type { SessionStore } from "../session/store.ts";
 
@@ -61,10 +61,12 @@ function registerPrincipalTools(server: McpServer, { session, principal, session
   );
 }
 
-// PostgreSQL's text cannot hold the character NUL.
-const storable = (value: unknown) => !JSON.stringify(value).includes(String.raw`\u0000`);
-const stateKey = z.string().min(1).max(256).refine(storable, { error: "must not contain NUL" });
-const stateValue = z.json().refine(storable, { error: "must not contain NUL" });
+const stateKey = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine(isStorable, { error: "must not contain NUL or half a character" });
+const stateValue = z.json().refine(isStorable, { error: "must not contain NUL or half a character" });
 
 /** For clients that have a session: a JSON document that lives as long as it. */
 function registerStateTools(server: McpServer, session: Session, { state: store }: ToolContext): void {

@@ -9,7 +9,14 @@ import { logOf } from "../log.ts";
 import type { RequestVariables } from "../request-log.ts";
 import { DEGRADED_HEADER, unknownSession } from "./degraded.ts";
 import { acceptsBoth, initializeParams, SESSION_HEADER, VERSION_HEADER } from "./protocol.ts";
-import { createSessionId, isSessionId, keyOfSession, nameOfSession, type Session } from "./session.ts";
+import {
+  createSessionId,
+  isSessionId,
+  isStorable,
+  keyOfSession,
+  nameOfSession,
+  type Session,
+} from "./session.ts";
 import type { SessionStore } from "./store.ts";
 
 export interface SessionVariables {
@@ -67,6 +74,12 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     const id = c.req.header(SESSION_HEADER);
     if (params !== undefined) {
       if (id !== undefined) throw new AppError("already_initialized");
+      if (!isStorable(params)) {
+        throw new AppError(
+          "invalid_request",
+          "What initialize says must not contain NUL or half a character",
+        );
+      }
       if (mayOpen !== undefined && !(await mayOpen(principal(c)))) {
         throw new AppError("too_many_sessions", undefined, { "Retry-After": RATE_PERIOD_SECONDS });
       }

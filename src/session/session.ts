@@ -62,3 +62,11 @@ export async function keyOfSession(id: string): Promise<string> {
 export function nameOfSession(key: string): string {
   return key.slice(0, 8);
 }
+
+// In JSON text: the escape of NUL, or of half a character, behind an even number of backslashes.
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
+
+/** Whether PostgreSQL can hold a JSON value: its text has no NUL, and only whole characters. */
+export function isStorable(value: unknown): boolean {
+  return !UNSTORABLE.test(JSON.stringify(value));
+}

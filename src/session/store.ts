@@ -71,6 +71,14 @@ export function isLive(maxLifetimeSeconds: number | null): SQL {
     AND created_at > coalesce(now() - make_interval(secs => ${maxLifetimeSeconds}), '-infinity')`;
 }
 
+/** CTEs that end the sessions of a condition, and count them for good; `ended_count` has how many. */
+export function endedWhere(condition: SQL, reason: "client" | "operator"): SQL {
+  return sql`
+    ended AS (UPDATE mcp_sessions SET ended_at = now(), expires_at = now(), end_reason = ${reason}
+               WHERE ${condition} RETURNING principal),
+    ended_count AS (SELECT mcp_add_to_total(${`sessions_ended/${reason}`}, count(*))::int AS count FROM ended)`;
+}
+
 export interface SessionSettings extends Lifetimes {
   /** The deadline of each statement. */
   timeoutMs: number;
@@ -116,9 +124,8 @@ export function createSessionStore(database: Database, settings: SessionSettings
       const rows = await rowsOf(
         "ending a session",
         (isRepeated) => sql`
-          WITH ended AS (UPDATE mcp_sessions SET ended_at = now(), expires_at = now()
-                          WHERE session_id = ${key} AND principal = ${principal} AND ${live} RETURNING 1)
-          SELECT 1 FROM ended
+          WITH ${endedWhere(sql`session_id = ${key} AND principal = ${principal} AND ${live}`, "client")}
+          SELECT 1 FROM ended_count WHERE count > 0
           UNION ALL
           SELECT 1 FROM mcp_sessions
            WHERE ${isRepeated} AND session_id = ${key} AND principal = ${principal} AND ${justEnded}`,
@@ -136,17 +143,13 @@ export function createSessionStore(database: Database, settings: SessionSettings
     },
 
     async endOthers(principal, exceptKey) {
+      const others = sql`principal = ${principal} AND session_id IS DISTINCT FROM ${exceptKey ?? null}`;
       const rows = await rowsOf(
         "ending sessions",
         (isRepeated) => sql`
-          WITH ended AS (
-            UPDATE mcp_sessions SET ended_at = now(), expires_at = now()
-             WHERE principal = ${principal} AND session_id IS DISTINCT FROM ${exceptKey ?? null} AND ${live}
-            RETURNING 1)
-          SELECT (SELECT count(*) FROM ended)::int + (
-                   SELECT count(*) FROM mcp_sessions
-                    WHERE ${isRepeated} AND principal = ${principal} AND session_id IS DISTINCT FROM ${exceptKey ?? null}
-                      AND ${justEnded})::int AS count`,
+          WITH ${endedWhere(sql`${others} AND ${live}`, "client")}
+          SELECT (SELECT count FROM ended_count) + (
+                   SELECT count(*) FROM mcp_sessions WHERE ${isRepeated} AND ${others} AND ${justEnded})::int AS count`,
       );
       return z.array(z.object({ count: z.number() })).parse(rows)[0]?.count ?? 0;
     },

@@ -11,6 +11,8 @@ const MAX_REMEMBERED = 10_000;
 export interface TrustingStore extends SessionStore {
   /** What is remembered of a session without asking; `ended` when it was ended here. */
   recall: (key: string, principal: string) => Session | "ended" | undefined;
+  /** Trusts no session of the principal's any more: somebody else has ended some of them. */
+  distrust: (principal: string) => void;
 }
 
 /** With an interval of 0 nothing is trusted. Trust ends with the session's own lifetime, if that is sooner. */
@@ -71,6 +73,8 @@ export function createTrustingStore(
       await store.setLogLevel(session, level);
       forget(session.principal, (key) => key === session.key);
     },
+
+    distrust: (principal) => void forget(principal, () => true),
 
     recall(key, principal) {
       if (ended.has(key)) return "ended";

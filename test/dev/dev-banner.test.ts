@@ -31,6 +31,11 @@ describe("the banner", () => {
       ["http://127.0.0.1:8787/healthz"],
       [...authorization, "http://127.0.0.1:8787/session-health"],
       [...authorization, "http://127.0.0.1:8787/session-health?verbose=1"],
+      [...authorization, "http://127.0.0.1:8787/metrics"],
+      [...authorization, "http://127.0.0.1:8787/sessions?state=active"],
+      [...authorization, "http://127.0.0.1:8787/cleanup/runs"],
+      [...authorization, "-X", "POST", "http://127.0.0.1:8787/cleanup/regular"],
+      ["http://127.0.0.1:8787/openapi.json"],
       [
         ...authorization,
         "-i",

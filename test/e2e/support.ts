@@ -23,8 +23,10 @@ export interface TestWorker {
 
 export interface System {
   neon: LocalNeon;
-  /** The key of each principal: alice and bob have the scope mcp, monitor has the scope health. */
-  keys: Record<"alice" | "bob" | "monitor", string>;
+  /** The key of each principal: alice and bob have the scope mcp, each of the others has its own. */
+  keys: Record<"alice" | "bob" | "monitor" | "prometheus" | "operator", string>;
+  /** Stops and starts the database server. */
+  postgres: { stop: () => Promise<unknown>; start: () => Promise<unknown> };
   startWorker(vars?: Vars): Promise<TestWorker>;
   /** Asks PostgreSQL directly, as its superuser. */
   ask<Row extends object>(text: string, params?: unknown[]): Promise<Row[]>;
@@ -62,15 +64,28 @@ export async function startSystem(): Promise<System> {
     const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-wrangler-"));
     open.unshift(() => rmSync(folder, { recursive: true, force: true }));
 
-    const keys = { alice: newKey(), bob: newKey(), monitor: newKey() };
+    const keys = {
+      alice: newKey(),
+      bob: newKey(),
+      monitor: newKey(),
+      prometheus: newKey(),
+      operator: newKey(),
+    };
     const secrets = {
       DATABASE_URL: `postgresql://mcp:${role.password}@ep-e2e.localhost/mcp`,
-      API_KEYS: [`alice:mcp:${keys.alice}`, `bob:mcp:${keys.bob}`, `monitor:health:${keys.monitor}`].join(),
+      API_KEYS: [
+        `alice:mcp:${keys.alice}`,
+        `bob:mcp:${keys.bob}`,
+        `monitor:health:${keys.monitor}`,
+        `prometheus:metrics:${keys.prometheus}`,
+        `operator:admin:${keys.operator}`,
+      ].join(),
     };
     const defaults = { LOG_FORMAT: "text", LOG_LEVEL: "error", NEON_ENDPOINT_OVERRIDE: neon.endpoint };
     return {
       neon,
       keys,
+      postgres,
       ask,
       stop,
       async startWorker(vars = {}) {

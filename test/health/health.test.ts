@@ -2,17 +2,23 @@ import { expect, test } from "vitest";
 import { parseCron } from "../../src/cleanup/tiers.ts";
 import { type Census, grade, overdueSeconds } from "../../src/health/health.ts";
 
-const quiet = { lastRun: null, failuresInARow: 0 };
+const quiet = { lastRun: null, failuresInARow: 0, lastSuccessAt: null };
 
 const census = (over: Partial<Census> = {}): Census => ({
   total: 1000,
   expired: 0,
   isOverdue: false,
+  oldestExpiredAt: null,
+  totals: {},
   history: { regular: quiet, immediate: quiet },
   ...over,
 });
 
-const limits = { expiredRatioMax: 1, activeTiers: ["regular"], regularCron: parseCron("0 * * * *") } as const;
+const limits = {
+  expiredRatioMax: 1,
+  activeTiers: ["regular"],
+  crons: { regular: parseCron("0 * * * *"), immediate: parseCron("*/10 * * * *") },
+} as const;
 
 test.each([
   ["nothing", census(), []],

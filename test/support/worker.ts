@@ -12,6 +12,7 @@ export const IMMEDIATE_CRON = "*/10 * * * *";
 export const keys = {
   health: keepSecret("health-key-0123456789abcdef"),
   metrics: keepSecret("metrics-key-0123456789abcdef"),
+  admin: keepSecret("admin-key-0123456789abcdefgh"),
   alice: keepSecret("alice-key-0123456789abcdefgh"),
   bob: keepSecret("bob-key-0123456789abcdefghij"),
 };
@@ -55,7 +56,7 @@ export async function createDatabase({ empty = false } = {}): Promise<TestDataba
 export function environment(overrides: Record<string, string> = {}): Env {
   const variables: Partial<Env> & Record<string, string> = {
     DATABASE_URL: "postgresql://mcp:unused-password@ep-test.localhost/none",
-    API_KEYS: `monitor:health:${keys.health}, prometheus:metrics:${keys.metrics} alice:mcp:${keys.alice} bob:mcp:${keys.bob}`,
+    API_KEYS: `monitor:health:${keys.health}, prometheus:metrics:${keys.metrics} ops:admin:${keys.admin} alice:mcp:${keys.alice} bob:mcp:${keys.bob}`,
     MCP_AGGRESSIVE_CLEANUP: "false",
     MCP_REGULAR_CLEANUP_CRON: REGULAR_CRON,
     MCP_IMMEDIATE_CLEANUP_CRON: IMMEDIATE_CRON,

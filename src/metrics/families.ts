@@ -1,0 +1,167 @@
+// What there is to measure, as metric families. Every number is the database's: an isolate is no place to count in,
+// because others count beside it and it is gone tomorrow. Labels have few values, all of them listed here. Pure.
+import { type Tier, tierNames } from "../cleanup/tiers.ts";
+import { type FaultKind, faultKinds } from "../db/fault-kinds.ts";
+import { type Census, type Degradation, degradations } from "../health/health.ts";
+
+/** One family, as the Prometheus text format has them (Prometheus, "Exposition formats"). */
+export interface Family {
+  name: string;
+  help: string;
+  type: "gauge" | "counter" | "histogram";
+  values: Sample[];
+}
+
+export interface Sample {
+  labels: Record<string, string>;
+  value: number;
+  /** The name of the sample, where it is not the family's: those of a histogram. */
+  metricName?: string;
+}
+
+export interface Version {
+  id: string;
+  tag: string;
+}
+
+/** What one scrape has found. */
+export interface Scrape {
+  version: Version;
+  /** Of the tiers that are switched on: the time between two of their cron events. */
+  intervalSeconds: Partial<Record<Tier, number>>;
+  querySeconds: number;
+  store: { census: Census; reasons: readonly Degradation[] } | { fault: FaultKind };
+}
+
+export const endReasons = ["client", "operator", "evicted"] as const;
+export const outcomes = ["completed", "partial", "skipped", "failed"] as const;
+
+/** Upper bounds in milliseconds, as mcp_count_cleanup_run in drizzle/0007 has them. */
+export const durationBoundsMs = [10, 50, 100, 500, 1000, 5000, 20_000, 60_000, 300_000] as const;
+
+const gauge = (name: string, help: string, values: Sample[]): Family => ({
+  name,
+  help,
+  type: "gauge",
+  values,
+});
+const counter = (name: string, help: string, values: Sample[]): Family => ({
+  name,
+  help,
+  type: "counter",
+  values,
+});
+const single = (value: number): Sample[] => [{ labels: {}, value }];
+const each = <K extends string>(label: string, keys: readonly K[], valueOf: (key: K) => number): Sample[] =>
+  keys.map((key) => ({ labels: { [label]: key }, value: valueOf(key) }));
+/** Times since 1970 in seconds; what never was has no sample. */
+const times = (samples: { labels: Record<string, string>; at: Date | null }[]): Sample[] =>
+  samples.flatMap(({ labels, at }) => (at === null ? [] : [{ labels, value: at.getTime() / 1000 }]));
+
+/** All families of a scrape. While the database cannot be asked, only those that need no row of it. */
+export function familiesOf({ version, intervalSeconds, querySeconds, store }: Scrape): Family[] {
+  const fault = "fault" in store ? store.fault : undefined;
+  const activeTiers = tierNames.filter((tier) => intervalSeconds[tier] !== undefined);
+  return [
+    gauge(
+      "mcp_session_store_up",
+      "Whether the database answered this scrape",
+      single(fault === undefined ? 1 : 0),
+    ),
+    gauge(
+      "mcp_session_store_fault",
+      "Why the database did not answer this scrape",
+      each("kind", faultKinds, (kind) => (kind === fault ? 1 : 0)),
+    ),
+    gauge(
+      "mcp_session_store_query_duration_seconds",
+      "How long the statement of this scrape took",
+      single(querySeconds),
+    ),
+    gauge("mcp_session_worker_info", "The version of the Worker that answered this scrape", [
+      { labels: { version: version.id, tag: version.tag }, value: 1 },
+    ]),
+    gauge(
+      "mcp_session_cleanup_interval_seconds",
+      "The time between two cron events of a tier that is switched on",
+      each("tier", activeTiers, (tier) => intervalSeconds[tier] ?? 0),
+    ),
+    ...("fault" in store ? [] : familiesOfCensus(store.census, store.reasons)),
+  ];
+}
+
+function familiesOfCensus(
+  { total, expired, oldestExpiredAt, history, totals }: Census,
+  reasons: readonly Degradation[],
+): Family[] {
+  const sum = (name: string) => totals[name] ?? 0;
+  return [
+    gauge("mcp_sessions", "Sessions in the table by state", [
+      { labels: { state: "active" }, value: total - expired },
+      { labels: { state: "expired" }, value: expired },
+    ]),
+    counter("mcp_sessions_opened_total", "Sessions that were opened", single(sum("sessions_opened"))),
+    counter(
+      "mcp_sessions_ended_total",
+      "Sessions that were ended before they expired",
+      each("reason", endReasons, (reason) => sum(`sessions_ended/${reason}`)),
+    ),
+    counter(
+      "mcp_sessions_deleted_total",
+      "Sessions that cleanup has deleted",
+      each("tier", tierNames, (tier) => sum(`sessions_deleted/${tier}`)),
+    ),
+    counter(
+      "mcp_session_cleanup_runs_total",
+      "Cleanup runs that have ended",
+      tierNames.flatMap((tier) =>
+        outcomes.map((outcome) => ({
+          labels: { tier, outcome },
+          value: sum(`cleanup_runs/${tier}/${outcome}`),
+        })),
+      ),
+    ),
+    {
+      name: "mcp_session_cleanup_duration_seconds",
+      help: "How long cleanup runs took that were neither skipped nor interrupted",
+      type: "histogram",
+      values: tierNames.flatMap((tier) => durations(tier, sum)),
+    },
+    gauge(
+      "mcp_session_cleanup_last_success_timestamp_seconds",
+      "When the last cleanup run of a tier ended that did not fail",
+      times(tierNames.map((tier) => ({ labels: { tier }, at: history[tier].lastSuccessAt }))),
+    ),
+    gauge(
+      "mcp_session_cleanup_consecutive_failures",
+      "Cleanup runs of a tier that have failed since the last one that did not",
+      each("tier", tierNames, (tier) => history[tier].failuresInARow),
+    ),
+    gauge(
+      "mcp_session_cleanup_backlog_oldest_timestamp_seconds",
+      "When the session expired that has been expired for longest",
+      times([{ labels: {}, at: oldestExpiredAt }]),
+    ),
+    gauge(
+      "mcp_session_health_degraded",
+      "Whether session health is degraded, and why",
+      each("reason", degradations, (reason) => (reasons.includes(reason) ? 1 : 0)),
+    ),
+  ];
+}
+
+/** A histogram's samples: its buckets, each with those before it, their sum and their number. */
+function durations(tier: Tier, sum: (name: string) => number): Sample[] {
+  const name = "mcp_session_cleanup_duration_seconds";
+  let count = 0;
+  const buckets = [...durationBoundsMs, "more" as const].map((bound) => {
+    count += sum(`cleanup_duration/${tier}/${bound}`);
+    const le = bound === "more" ? "+Inf" : String(bound / 1000);
+    return { labels: { tier, le }, value: count, metricName: `${name}_bucket` };
+  });
+  return [
+    ...buckets,
+    { labels: { tier }, value: sum(`cleanup_duration_ms/${tier}`) / 1000, metricName: `${name}_sum` },
+    { labels: { tier }, value: count, metricName: `${name}_count` },
+  ];
+}

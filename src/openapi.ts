@@ -1,0 +1,115 @@
+// How routes describe themselves, with the schemas by which they read and answer; hono-openapi makes a document of it.
+import type { MiddlewareHandler } from "hono";
+import { describeRoute, type DescribeRouteOptions } from "hono-openapi";
+import * as z from "zod";
+import type { Scope } from "./api-keys.ts";
+import { type ErrorCode, statusOf } from "./errors.ts";
+
+interface Answer {
+  description: string;
+  /** Left out for an answer without a body, or with one that is no JSON. */
+  schema?: z.ZodType;
+  contentTypes?: readonly string[];
+}
+
+interface Operation {
+  summary: string;
+  description?: string;
+  /** Left out where anyone may ask. */
+  scope?: Scope;
+  query?: z.ZodObject;
+  params?: z.ZodObject;
+  headers?: z.ZodObject;
+  body?: z.ZodType;
+  answers: Record<number, Answer>;
+  refusals?: readonly ErrorCode[];
+  /** Of the body of a refusal, where it is not the usual one. */
+  refusal?: z.ZodType;
+}
+
+const usualRefusal = z.strictObject({
+  error: z.strictObject({
+    code: z.string(),
+    message: z.string(),
+    request_id: z.guid(),
+  }),
+});
+
+/** A middleware that does nothing but to carry what is said of the route. */
+export function describe(operation: Operation): MiddlewareHandler {
+  const {
+    summary,
+    description,
+    scope,
+    query,
+    params,
+    headers,
+    body,
+    answers,
+    refusal = usualRefusal,
+  } = operation;
+  const refusals: ErrorCode[] = [
+    ...(scope === undefined ? [] : (["unauthenticated", "forbidden"] as const)),
+    ...(operation.refusals ?? []),
+    "payload_too_large",
+    "internal",
+    "configuration_invalid",
+  ];
+  const responses: Record<string, object> = {};
+  for (const code of refusals) {
+    const status = statusOf(code);
+    const others = refusals.filter((other) => statusOf(other) === status);
+    responses[status] = {
+      description: others.join(", "),
+      content: { "application/json": { schema: jsonSchema(refusal) } },
+    };
+  }
+  for (const [status, answer] of Object.entries(answers)) {
+    const types = answer.contentTypes ?? ["application/json"];
+    const schemas = [
+      ...(answer.schema === undefined ? [] : [jsonSchema(answer.schema)]),
+      ...(responses[status] === undefined ? [] : [jsonSchema(refusal)]),
+    ];
+    const schema = schemas.length === 1 ? schemas[0] : { anyOf: schemas };
+    responses[status] = {
+      description: answer.description,
+      ...(schemas.length > 0 && { content: Object.fromEntries(types.map((type) => [type, { schema }])) }),
+    };
+  }
+  const spec = {
+    summary,
+    ...(description !== undefined && { description }),
+    ...(scope !== undefined && { security: [{ bearer: [scope] }], tags: [scope] }),
+    parameters: [
+      ...parametersOf("path", params),
+      ...parametersOf("query", query),
+      ...parametersOf("header", headers),
+    ],
+    ...(body !== undefined && {
+      requestBody: { required: true, content: { "application/json": { schema: jsonSchema(body) } } },
+    }),
+    responses,
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON Schema of zod's is what its types spell out
+  return describeRoute(spec as DescribeRouteOptions);
+}
+
+/** OpenAPI 3.1 takes JSON Schema as it is. */
+function jsonSchema(schema: z.ZodType, io: "input" | "output" = "output"): Record<string, unknown> {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: "draft-2020-12", io });
+  return rest;
+}
+
+function parametersOf(place: "path" | "query" | "header", schema: z.ZodObject | undefined): object[] {
+  if (schema === undefined) return [];
+  // What is parsed is text; what it stands for says more.
+  const properties = Object(jsonSchema(schema)["properties"]);
+  const required = jsonSchema(schema, "input")["required"];
+  return Object.entries<{ description?: string }>(properties).map(([name, { description, ...shape }]) => ({
+    name,
+    in: place,
+    required: place === "path" || (Array.isArray(required) && required.includes(name)),
+    ...(description !== undefined && { description }),
+    schema: shape,
+  }));
+}
