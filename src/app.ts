@@ -12,6 +12,7 @@ import { AppError, describeFault, errorResponse } from "./errors.ts";
 import { healthEndpoint, healthRoute } from "./health/endpoint.ts";
 import type { Limits } from "./health/health.ts";
 import type { HealthStore } from "./health/store.ts";
+import { sharedAnswers } from "./health/shared-answers.ts";
 import { logOf } from "./log.ts";
 import {
   isLegacyRequest,
@@ -52,6 +53,7 @@ export interface AppDeps {
   authenticate: Authenticate;
   health: HealthStore;
   healthLimits: Limits;
+  healthMaxAgeSeconds: number;
   sessions: SessionStore;
   state: StateStore;
   admin: AdminStore;
@@ -65,7 +67,8 @@ export interface AppDeps {
 }
 
 export function createApp(deps: AppDeps) {
-  const { authenticate, health, healthLimits, sessions, state, recall, mayOpenSession } = deps;
+  const { authenticate, health, healthLimits, healthMaxAgeSeconds, sessions, state, recall, mayOpenSession } =
+    deps;
   const { admin, runs, manualCleanups, allowedOrigins, version, now } = deps;
   const app = new Hono<{ Variables: RequestVariables }>();
 
@@ -89,6 +92,7 @@ export function createApp(deps: AppDeps) {
     "/session-health",
     healthRoute,
     requireScope(authenticate, "health"),
+    sharedAnswers({ maxAgeSeconds: healthMaxAgeSeconds, now }),
     healthEndpoint({ store: health, limits: healthLimits, version, now }),
   );
   app.get(

@@ -40,6 +40,7 @@ export function createDeps({
       expiredRatioMax: health.expiredRatioMax,
       activeTiers: tierNames.filter((tier) => runsIn(tier, cleanup.mode)),
     },
+    healthMaxAgeSeconds: health.maxAgeSeconds,
     sessions: trusting,
     recall: sessions.degradedMode === "serve" ? trusting.recall : undefined,
     admin: createAdminStore(database, { timeoutMs: sessions.timeoutMs, onEnded: trusting.distrust }),

@@ -125,6 +125,7 @@ const bindings = z
     ALLOWED_ORIGINS: origins,
     // Uptime monitors wait 10 to 30 s; a suspended Neon compute needs a few to wake.
     HEALTH_TIMEOUT_MS: integer(8000, 100, 60_000),
+    HEALTH_MAX_AGE_SECONDS: integer(0, 0, 3600),
     HEALTH_EXPIRED_RATIO_MAX: ratio(1),
     INITIALIZE_RATE_LIMIT: rateLimit,
     CF_VERSION_METADATA: versionMetadata,
@@ -214,6 +215,7 @@ export function readConfig(env: object) {
     allowedOrigins: vars.ALLOWED_ORIGINS,
     health: {
       timeoutMs: vars.HEALTH_TIMEOUT_MS,
+      maxAgeSeconds: vars.HEALTH_MAX_AGE_SECONDS,
       expiredRatioMax: vars.HEALTH_EXPIRED_RATIO_MAX,
     },
     log: { level: vars.LOG_LEVEL, format: vars.LOG_FORMAT },

@@ -43,7 +43,7 @@ test("what is not set has its documented default", () => {
     initializeRateLimit: undefined,
     allowedOrigins: [],
     version: { id: "unknown", tag: "", deployedAt: null },
-    health: { timeoutMs: 8000, expiredRatioMax: 1 },
+    health: { timeoutMs: 8000, maxAgeSeconds: 0, expiredRatioMax: 1 },
     log: { level: "info", format: "json" },
   });
 });

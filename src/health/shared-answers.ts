@@ -1,0 +1,37 @@
+// Lets requests at one Cloudflare location share an answer of health for a while, so that monitors do not keep the
+// database awake. What failed is never shared, and ends the sharing of what was answered before it.
+import { createMiddleware } from "hono/factory";
+
+const STORED_AT = "X-Stored-At";
+
+/** With a maximum age of 0 seconds every request asks. A shared answer has the header `Age`, in seconds. */
+export function sharedAnswers({ maxAgeSeconds, now }: { maxAgeSeconds: number; now: () => Date }) {
+  return createMiddleware(async function sharedAnswer(c, next) {
+    if (maxAgeSeconds === 0) return next();
+    const { origin, pathname } = new URL(c.req.url);
+    // Not the URL that was asked: what monitors add to it against caches would make an answer for each of them.
+    const keyOf = (verbose: string) => `${origin}${pathname}?verbose=${verbose}`;
+    const key = keyOf(c.req.query("verbose") ?? "0");
+    // Without its cache the Worker asks the database, as it would without this.
+    const stored = await caches.default.match(key).catch(() => undefined);
+    if (stored !== undefined) {
+      const ageSeconds = Math.floor((now().getTime() - Number(stored.headers.get(STORED_AT))) / 1000);
+      if (ageSeconds >= 0 && ageSeconds < maxAgeSeconds) {
+        const headers = { "Content-Type": "application/json", Age: String(ageSeconds) };
+        return c.body(await stored.text(), 200, headers);
+      }
+    }
+    await next();
+    const write = async () => {
+      if (c.res.status === 200) {
+        const headers = { "Cache-Control": `max-age=${maxAgeSeconds}`, [STORED_AT]: String(now().getTime()) };
+        await caches.default.put(key, new Response(await c.res.clone().text(), { headers }));
+      } else if (c.res.status === 503) {
+        await Promise.all(["0", "1"].map((verbose) => caches.default.delete(keyOf(verbose))));
+      }
+    };
+    // Awaited, because the next request may be on its way already.
+    await write().catch(() => undefined);
+    return undefined;
+  });
+}

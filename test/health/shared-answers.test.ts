@@ -1,0 +1,63 @@
+// HEALTH_MAX_AGE_SECONDS: what may be told twice, and for how long.
+import { afterEach, expect, test, vi } from "vitest";
+import { bearer, createDatabase, databaseRequests, keys, send, setFaults } from "../support/worker.ts";
+
+// The cache outlives a test, and its key has the host.
+let hosts = 0;
+const newOrigin = () => `https://health-${++hosts}.test`;
+const ask = (env: Env, origin: string, path = "/session-health", key: string = keys.health) =>
+  send(env, path, bearer(key), origin);
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test("an answer is shared for as long as it may be, and says its age", async () => {
+  const env = (await createDatabase()).env({ HEALTH_MAX_AGE_SECONDS: "60" });
+  const origin = newOrigin();
+  const before = await databaseRequests();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  const first = await ask(env, origin);
+  expect(first.headers.get("Age")).toBeNull();
+  const body = await first.text();
+  vi.setSystemTime(Date.now() + 59_000);
+  const second = await ask(env, origin, "/session-health?cache-buster=1");
+  expect(second.headers.get("Age")).toBe("59");
+  expect(second.headers.get("Cache-Control")).toBe("no-store");
+  expect(second.headers.get("Content-Type")).toBe("application/json");
+  expect(await second.text()).toBe(body);
+  expect((await databaseRequests()) - before).toBe(1);
+  vi.setSystemTime(Date.now() + 1000);
+  expect((await ask(env, origin)).headers.get("Age")).toBeNull();
+  expect((await databaseRequests()) - before).toBe(2);
+});
+
+test("without it every request asks", async () => {
+  const env = (await createDatabase()).env();
+  const origin = newOrigin();
+  const before = await databaseRequests();
+  for (let i = 0; i < 3; i++) await ask(env, origin);
+  expect((await databaseRequests()) - before).toBe(3);
+});
+
+test("a verbose answer is another one, and neither is for a key without the scope", async () => {
+  const env = (await createDatabase()).env({ HEALTH_MAX_AGE_SECONDS: "60" });
+  const origin = newOrigin();
+  await ask(env, origin);
+  expect(await (await ask(env, origin, "/session-health?verbose=1")).json()).toHaveProperty("cleanup");
+  expect((await ask(env, origin, "/session-health", keys.alice)).status).toBe(403);
+  expect((await ask(env, origin, "/session-health?verbose=2")).status).toBe(400);
+});
+
+test("a failure is never shared, and ends the sharing of what was answered before it", async () => {
+  const env = (await createDatabase()).env({ HEALTH_MAX_AGE_SECONDS: "60", HEALTH_TIMEOUT_MS: "500" });
+  const origin = newOrigin();
+  expect((await ask(env, origin)).status).toBe(200);
+  await setFaults({ fault: { kind: "reset" } });
+  expect((await ask(env, origin, "/session-health?verbose=1")).status).toBe(503);
+  expect((await ask(env, origin)).status).toBe(503);
+  await setFaults();
+  const back = await ask(env, origin);
+  expect(back.status).toBe(200);
+  expect(back.headers.get("Age")).toBeNull();
+});
