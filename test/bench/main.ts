@@ -4,10 +4,11 @@ import { Failure } from "../../dev/failure.ts";
 import { type Life, untilAsked } from "../../dev/shutdown.ts";
 import { breaker } from "./breaker.ts";
 import { soak } from "./soak.ts";
+import { touch } from "./touch.ts";
 
 export type Bench = (life: Life, args: string[]) => Promise<void>;
 
-const benches: Record<string, Bench> = { soak, breaker };
+const benches: Record<string, Bench> = { soak, breaker, touch };
 
 // What a shell says of a command that Ctrl-C has ended: a bench that did not end has shown nothing.
 const INTERRUPTED = 130;

@@ -50,15 +50,24 @@ const pythonTable = [
 
 const cleanUp = "CALL mcp_cleanup_sessions('regular', 'manual', now(), 0, 100, 10000, 30)";
 // As the Python server sees it: what the migrations add is taken away again.
-const added = ["principal", "protocol_version", "log_level", "state", "state_writes", "ended_at"];
+const added = [
+  "principal",
+  "protocol_version",
+  "log_level",
+  "state",
+  "state_writes",
+  "end_reason",
+  "ended_at",
+];
 const allSessions = `SELECT to_jsonb(s) - '{${added.join(",")}}'::text[] AS session FROM mcp_sessions s ORDER BY session_id`;
 const indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'mcp_sessions' ORDER BY 1";
 
-test("an empty database gets both tables, the index and the procedure", async () => {
+test("an empty database gets the tables, the indexes and the procedure", async () => {
   const config = await createDatabase();
   await migrate(config);
   expect(await query(config, indexes)).toEqual([
     { indexname: "idx_mcp_sessions_expires" },
+    { indexname: "idx_mcp_sessions_handle" },
     { indexname: "idx_mcp_sessions_principal" },
     { indexname: "mcp_sessions_pkey" },
   ]);

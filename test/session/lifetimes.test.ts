@@ -27,6 +27,8 @@ test("a session lives for its first lifetime until it is used, and for its full 
   // Any message counts, and at once: the touch interval does not hold it up.
   await mcp(env, { id: undefined, method: "notifications/initialized" }, { session });
   expect(await remainingSeconds(database)).toBeGreaterThan(4995);
+  // Ends are a 48th of the lifetime apart.
+  expect(await remainingSeconds(database)).toBeLessThanOrEqual(5000 + 5000 / 48);
 });
 
 test("the defaults are five minutes and a day", async () => {
@@ -34,7 +36,8 @@ test("the defaults are five minutes and a day", async () => {
   const session = await open(database.env());
   expect(Math.round((await remainingSeconds(database)) / 10)).toBe(30);
   await mcp(database.env(), list, { session });
-  expect(Math.round((await remainingSeconds(database)) / 10)).toBe(8640);
+  expect(await remainingSeconds(database)).toBeGreaterThan(86_395);
+  expect(await remainingSeconds(database)).toBeLessThanOrEqual(86_400 + 1800);
 });
 
 test("a client that never comes back loses its session, and the next regular cleanup removes it", async () => {
@@ -76,6 +79,19 @@ test("a session is touched at most once in the touch interval, however many requ
   expect(await writes()).toBe(2);
 });
 
+test("touches between two steps change no indexed column, and rows stay where they are", async () => {
+  const database = await createDatabase();
+  const env = database.env({ MCP_SESSION_TOUCH_INTERVAL_SECONDS: "0" });
+  const session = await open(env);
+  const ends = new Set<unknown>();
+  for (let i = 0; i < 20; i++) {
+    await mcp(env, list, { session });
+    ends.add((await rowsOf(database))[0]?.["expires_at"]?.toString());
+  }
+  // One more where a step falls into the test.
+  expect(ends.size).toBeLessThanOrEqual(2);
+});
+
 test("each touch starts the lifetime anew", async () => {
   const database = await createDatabase();
   const env = database.env({ MCP_SESSION_TTL_SECONDS: "1000" });
@@ -99,7 +115,9 @@ test("no touch takes a session beyond its maximum lifetime", async () => {
   ] as const) {
     await age(database, aged);
     expect((await mcp(env, list, { session })).status).toBe(200);
-    expect(Math.abs((await remainingSeconds(database)) - remaining)).toBeLessThan(5);
+    expect(await remainingSeconds(database)).toBeGreaterThan(remaining - 5);
+    // The step of a touch is 1000 / 48 seconds; the maximum is exact.
+    expect(await remainingSeconds(database)).toBeLessThanOrEqual(remaining === 200 ? 200 : remaining + 21);
   }
   await age(database, "201 seconds");
   expect((await mcp(env, list, { session })).status).toBe(404);
