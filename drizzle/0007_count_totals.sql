@@ -38,6 +38,22 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
+-- Whoever may write the records of runs may count them.
+DO $$
+DECLARE
+  granted record;
+BEGIN
+  FOR granted IN
+    SELECT a.privilege_type AS privilege,
+           CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS role
+      FROM pg_class c, aclexplode(c.relacl) a
+     WHERE c.oid = 'mcp_cleanup_runs'::regclass AND a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE')
+  LOOP
+    EXECUTE format('GRANT %s ON mcp_session_totals TO %s', granted.privilege, granted.role);
+  END LOOP;
+END
+$$;
+--> statement-breakpoint
 -- The totals begin with what is on record. Nobody runs a cleanup meanwhile.
 LOCK TABLE mcp_cleanup_runs IN SHARE ROW EXCLUSIVE MODE;
 --> statement-breakpoint

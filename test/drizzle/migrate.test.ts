@@ -90,6 +90,40 @@ test("it runs on a database whose record of migrations is lost", async () => {
   expect(await query(config, "SELECT session_id FROM mcp_sessions")).toEqual([{ session_id: "kept" }]);
 });
 
+test("totals begin with the records that there are, and for the role that writes those", async () => {
+  const config = await createDatabase();
+  await migrate(config);
+  const role = `"Worker ${String(config.database)}"`;
+  await query(
+    config,
+    `CREATE ROLE ${role}`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON mcp_sessions, mcp_cleanup_runs TO ${role}`,
+    `INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('old', now() - interval '1 day')`,
+    cleanUp,
+    // As it was before there were totals.
+    "DROP TABLE mcp_session_totals",
+    "DROP SCHEMA drizzle CASCADE",
+  );
+  await migrate(config);
+  expect(
+    await query(
+      config,
+      "SELECT name, value::int FROM mcp_session_totals WHERE name NOT LIKE '%duration%' ORDER BY 1",
+    ),
+  ).toEqual([
+    { name: "cleanup_runs/regular/completed", value: 1 },
+    { name: "sessions_deleted/regular", value: 1 },
+  ]);
+  await query(config, `GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO ${role}`);
+  const [opened] = await query(
+    config,
+    `SET ROLE ${role}`,
+    "SELECT mcp_open_session('new', 'alice', '2025-11-25', '{}', '{}', 60, NULL, 5) AS evicted",
+  );
+  expect(opened).toEqual({ evicted: 0 });
+  await query(config, `DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+});
+
 test("a Python server's table keeps every row, column and index, and both programs go on working", async () => {
   const config = await createDatabase(...pythonTable);
   const before = await query(config, allSessions);
