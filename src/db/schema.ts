@@ -108,3 +108,12 @@ export const mcpSessionTotals = pgTable(
   },
   (table) => [primaryKey({ columns: [table.name, table.shard] })],
 );
+
+/**
+ * How many rows mcp_sessions has is the sum of this: every statement that adds rows to it or takes some away, whoever
+ * runs it, adds a row here by a trigger. Nobody waits for another to add one. A cleanup run puts them together.
+ */
+export const mcpSessionChanges = pgTable("mcp_session_changes", {
+  /** Sessions that were added, or, below zero, taken away. */
+  change: bigint("change", { mode: "number" }).notNull(),
+});

@@ -43,6 +43,10 @@ export const healthRoute = describe({
         active_sessions: counts,
         expired_sessions: counts,
         timestamp: z.iso.datetime(),
+        expired_sessions_bounds: z
+          .object({ at_least: counts, at_most: counts })
+          .optional()
+          .describe("Only where expired_sessions, and with it active_sessions, is an estimate"),
         reasons: z.array(z.enum(degradations)).optional(),
         cleanup: z.object({ regular: tierHistory, immediate: tierHistory }).optional(),
         worker: z
@@ -111,6 +115,9 @@ export function healthEndpoint({
       active_sessions: census.total - census.expired,
       expired_sessions: census.expired,
       timestamp: wholeSeconds(now()),
+      ...(census.expired !== census.expiredAtLeast && {
+        expired_sessions_bounds: { at_least: census.expiredAtLeast, at_most: census.total },
+      }),
       ...(reasons.length > 0 && { reasons }),
       ...(verbose === "1" && {
         cleanup: cleanupOf(census),

@@ -24,7 +24,9 @@ export interface TierHistory {
 
 export interface Census {
   total: number;
+  /** Exact while it equals `expiredAtLeast`, else an estimate. */
   expired: number;
+  expiredAtLeast: number;
   /** Whether a session has been expired for longer than the regular cleanup can explain. */
   isOverdue: boolean;
   /** When the session expired that has been expired for longest; null when none is. */

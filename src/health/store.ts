@@ -7,7 +7,8 @@ import type { Census } from "./health.ts";
 
 export interface HealthStore {
   /**
-   * Counts exactly, by the database's clock. Reads the whole index of expiry times.
+   * Counts by the database's clock, exactly up to 100,000 expired sessions; more are an estimate, with its bound. What it
+   * reads grows with the expired sessions up to there, not with the table (drizzle/0010).
    * @param overdueSeconds how long a session may have been expired before cleanup is overdue.
    * @throws DatabaseFault
    */
@@ -48,16 +49,25 @@ const censuses = z.tuple([
     .object({
       total: z.coerce.number(),
       expired: z.coerce.number(),
+      expired_at_least: z.coerce.number(),
       is_overdue: z.boolean(),
       oldest_expired: seconds,
       totals: z.record(z.string(), z.number()),
       history: z.object({ regular: histories, immediate: histories }),
     })
-    .transform(({ is_overdue: isOverdue, oldest_expired: oldestExpiredAt, ...rest }) => ({
-      isOverdue,
-      oldestExpiredAt,
-      ...rest,
-    })),
+    .transform(
+      ({
+        is_overdue: isOverdue,
+        oldest_expired: oldestExpiredAt,
+        expired_at_least: expiredAtLeast,
+        ...rest
+      }) => ({
+        isOverdue,
+        oldestExpiredAt,
+        expiredAtLeast,
+        ...rest,
+      }),
+    ),
 ]);
 
 export function createHealthStore(database: Database, { timeoutMs }: { timeoutMs: number }): HealthStore {
@@ -69,13 +79,9 @@ export function createHealthStore(database: Database, { timeoutMs }: { timeoutMs
         async (db) => {
           const { rows } = await db.execute(sql`
           SELECT sessions.*, runs.history, totals.totals
-            FROM (SELECT count(*) AS total,
-                         count(*) FILTER (WHERE expires_at <= now()) AS expired,
-                         count(*) FILTER (WHERE expires_at <= now() - make_interval(secs => ${overdueSeconds})) > 0
-                           AS is_overdue,
-                         extract(epoch FROM min(expires_at) FILTER (
-                           WHERE expires_at <= now() AND expires_at > '-infinity'))::float8 AS oldest_expired
-                    FROM mcp_sessions) AS sessions,
+            FROM (SELECT total, expired, expired_at_least, is_overdue,
+                         extract(epoch FROM oldest_expired)::float8 AS oldest_expired
+                    FROM mcp_count_sessions(${overdueSeconds})) AS sessions,
                  (SELECT jsonb_object_agg(tier, jsonb_build_object(
                            'last_run', (SELECT to_jsonb(r) - 'run_id' - 'tier' - 'cutoff'
                                           FROM mcp_cleanup_runs r

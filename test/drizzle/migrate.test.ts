@@ -60,6 +60,8 @@ const added = [
   "ended_at",
 ];
 const allSessions = `SELECT to_jsonb(s) - '{${added.join(",")}}'::text[] AS session FROM mcp_sessions s ORDER BY session_id`;
+const counted =
+  "SELECT c.total::int, c.total = (SELECT count(*) FROM mcp_sessions) AS is_right FROM mcp_count_sessions(0) c";
 const indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'mcp_sessions' ORDER BY 1";
 
 test("an empty database gets the tables, the indexes and the procedure", async () => {
@@ -132,6 +134,7 @@ test("a Python server's table keeps every row, column and index, and both progra
   await migrate(config);
   await migrate(config);
   expect(await query(config, allSessions)).toEqual(before);
+  expect(await query(config, counted)).toEqual([{ total: 1000, is_right: true }]);
   expect(await query(config, indexes)).toEqual(expect.arrayContaining(indexesBefore));
 
   // The cleanup deletes what has expired and nothing else; NULL never expires.
@@ -153,6 +156,38 @@ test("a Python server's table keeps every row, column and index, and both progra
     "DELETE FROM mcp_sessions WHERE session_id = 'opened-later'",
     "DELETE FROM mcp_sessions WHERE expires_at < now()",
   );
+  expect(await query(config, counted)).toMatchObject([{ is_right: true }]);
+});
+
+test("a program that may write sessions, and nothing else of ours, is counted", async () => {
+  const config = await createDatabase();
+  await migrate(config);
+  const role = `guest_${String(config.database)}`;
+  await query(
+    config,
+    `CREATE ROLE ${role}`,
+    `GRANT SELECT, INSERT, DELETE ON mcp_sessions TO ${role}`,
+    `SET ROLE ${role}`,
+    "SET search_path = pg_catalog",
+    "INSERT INTO public.mcp_sessions (session_id) SELECT i::text FROM generate_series(1, 9) i",
+    "DELETE FROM public.mcp_sessions WHERE session_id < '3'",
+  );
+  expect(await query(config, counted)).toEqual([{ total: 7, is_right: true }]);
+  await query(config, `DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+});
+
+test("rows that came past the triggers are found by a recount, which says how many", async () => {
+  const config = await createDatabase();
+  await migrate(config);
+  await query(
+    config,
+    "INSERT INTO mcp_sessions (session_id) VALUES ('a'), ('b')",
+    "SET session_replication_role = replica",
+    "INSERT INTO mcp_sessions (session_id) VALUES ('c'), ('d'), ('e')",
+  );
+  expect(await query(config, counted)).toEqual([{ total: 2, is_right: false }]);
+  expect(await query(config, "SELECT mcp_recount_sessions() AS wrong_by")).toEqual([{ wrong_by: "3" }]);
+  expect(await query(config, counted)).toEqual([{ total: 5, is_right: true }]);
 });
 
 test("a table that cannot be adopted is refused with each column's reason, and nothing is applied", async () => {

@@ -57,6 +57,29 @@ test("a healthy store answers with exactly six keys, its exact counts and whole 
   );
 });
 
+test("above 100,000 expired sessions the number is an estimate, with its bounds", async () => {
+  const database = await createDatabase();
+  await addMany(database, 100_000, "now() - interval '1 minute'");
+  await addMany(database, 200_000, "now() + interval '1 hour'");
+  expect(await (await ask(database.env())).json()).toEqual({
+    status: "healthy",
+    database: "connected",
+    total_sessions: 300_000,
+    active_sessions: 200_000,
+    expired_sessions: 100_000,
+    timestamp: expect.any(String),
+  });
+  await addMany(database, 50_000, "now() - interval '2 minutes'");
+  const body = await (await ask(database.env())).json<Record<string, number>>();
+  expect(body).toMatchObject({
+    total_sessions: 350_000,
+    expired_sessions_bounds: { at_least: 100_001, at_most: 350_000 },
+  });
+  expect(body["expired_sessions"]).toBeGreaterThan(110_000);
+  expect(body["expired_sessions"]).toBeLessThan(200_000);
+  expect(body["active_sessions"]).toBe(350_000 - (body["expired_sessions"] ?? 0));
+});
+
 test("an empty table is healthy", async () => {
   const database = await createDatabase();
   expect(await (await ask(database.env())).json()).toMatchObject({ status: "healthy", total_sessions: 0 });

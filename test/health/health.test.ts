@@ -7,6 +7,7 @@ const quiet = { lastRun: null, failuresInARow: 0, lastSuccessAt: null };
 const census = (over: Partial<Census> = {}): Census => ({
   total: 1000,
   expired: 0,
+  expiredAtLeast: 0,
   isOverdue: false,
   oldestExpiredAt: null,
   totals: {},

@@ -72,7 +72,7 @@ test("a lock on the table: timeout, and the abandoned query is cancelled", async
 
 test("a statement_timeout of the role: timeout, from a database that answers", async () => {
   const database = await createDatabase();
-  await database.query("CREATE VIEW slow AS SELECT NULL::timestamptz AS expires_at FROM pg_sleep(5)");
+  await database.query("CREATE VIEW slow AS SELECT now() - interval '1 day' AS expires_at FROM pg_sleep(5)");
   await database.query("ALTER TABLE mcp_sessions RENAME TO sessions");
   await database.query("ALTER VIEW slow RENAME TO mcp_sessions");
   const name = new URL(database.url).pathname.slice(1);

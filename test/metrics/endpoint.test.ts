@@ -149,7 +149,7 @@ test("a database that cannot be asked is 200 and store_up 0, and says which faul
   });
   expect(Object.keys(samples).filter((name) => /^mcp_sessions|_total/.test(name))).toEqual([]);
   expect(logged("Session metrics failed")).toEqual([
-    expect.objectContaining({ kind: "schema_missing", sqlstate: "42P01" }),
+    expect.objectContaining({ kind: "schema_missing", sqlstate: "42883" }),
   ]);
 });
 

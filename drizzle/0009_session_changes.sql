@@ -1,0 +1,3 @@
+CREATE TABLE IF NOT EXISTS "mcp_session_changes" (
+	"change" bigint NOT NULL
+);

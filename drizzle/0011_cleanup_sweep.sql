@@ -1,0 +1,268 @@
+-- One cleanup run, in one call: deletes what has expired in batches, each its own transaction that also counts
+-- it. Called as a single statement outside a transaction block, which is what makes COMMIT possible here.
+--
+-- A run is alive exactly as long as its backend holds the sweep lock: a session-level advisory lock, which
+-- outlives the COMMITs and goes when the backend does.
+--
+-- Expired sessions are found by the index of expiry times, oldest first, a counted batch at a time. When there are more
+-- than one batch of them in a table of some size, the run deletes in bulk, without locking each row first, for some
+-- milliseconds at a time: by ranges of expiry times when sessions that expire together are stored together; otherwise,
+-- if many have expired, page after page through the table, so that each page is read once.
+DROP PROCEDURE IF EXISTS mcp_cleanup_sessions(text, text, timestamptz, integer, integer, integer, integer, bigint, text,
+                                              bigint, integer, text);
+--> statement-breakpoint
+CREATE OR REPLACE PROCEDURE mcp_cleanup_sessions(
+  p_tier text,
+  p_trigger text,
+  p_scheduled_at timestamptz,
+  p_min_age_seconds integer,
+  p_batch_size integer,
+  p_time_budget_ms integer,
+  p_retention_days integer,
+  INOUT run_id bigint DEFAULT NULL,
+  INOUT outcome text DEFAULT NULL,
+  INOUT deleted bigint DEFAULT NULL,
+  INOUT batches integer DEFAULT NULL,
+  INOUT error_code text DEFAULT NULL,
+  -- Of the sessions that are left, when the first expires; infinity when none does; NULL when that is not known.
+  INOUT earliest_expiry timestamptz DEFAULT NULL
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  -- The locks belong to this mcp_sessions: another schema's has its own.
+  table_key CONSTANT integer := 'mcp_sessions'::regclass::oid::integer;
+  sweep_lock CONSTANT integer := 1;
+  regular_lock CONSTANT integer := 2;
+  started CONSTANT timestamptz := clock_timestamp();
+  -- A statement_timeout of the role is for the whole run: half of it is left for the batch that is under way then.
+  statement_limit CONSTANT interval := nullif(current_setting('statement_timeout')::interval, interval '0') / 2;
+  deadline CONSTANT timestamptz := started + least(p_time_budget_ms * interval '1 millisecond', statement_limit);
+  -- Halved for each of the tier's last ten runs that was cancelled: the same batch would be, again.
+  batch_size integer;
+  -- Frozen, so that the run ends; never ahead of the database's clock, so that nothing live is in reach.
+  expired_before CONSTANT timestamptz := least(p_scheduled_at, started);
+  cutoff CONSTANT timestamptz := expired_before - p_min_age_seconds * interval '1 second';
+  -- A session that was ended is kept for a while: whoever ends one and hears nothing asks again, and must find that it
+  -- was he.
+  ended_before CONSTANT timestamptz := started - interval '2 minutes';
+  -- Before this, nothing was ended a short while ago (ending a session sets expires_at, too): one comparison is enough.
+  bulk_until CONSTANT timestamptz := least(cutoff, ended_before) - interval '1 microsecond';
+  -- Where the last batch ended. Without it every batch walks the index entries of all earlier ones for as long
+  -- as an old snapshot keeps them.
+  watermark timestamptz := '-infinity';
+  -- Of the batch under way and of the next: counted, or in bulk by ranges or by pages.
+  form text := 'counted';
+  bulk text;
+  range_width interval;
+  range_end timestamptz;
+  pages bigint;
+  next_page bigint := 0;
+  pages_a_batch bigint := 16;
+  from_row tid;
+  to_row tid;
+  -- What a batch in bulk is to take; by ranges it stops at twice that.
+  bulk_ms double precision;
+  -- By how much the next is to be larger or smaller.
+  growth double precision;
+  is_blocked boolean;
+  skip_locked boolean := false;
+  batch_started timestamptz;
+  batch_found bigint;
+  batch_pages bigint;
+  batch_deleted bigint;
+  is_last boolean;
+  is_first boolean := true;
+  this_run bigint;
+  ending text;
+  failure text;
+BEGIN
+  -- The narrow tier gives way to any run. The regular tier gives way to a regular run only, and waits for a
+  -- narrow one: at a full hour both crons fire, and the regular run must not be the one that is left out.
+  IF p_tier = 'regular' THEN
+    IF NOT pg_try_advisory_lock(table_key, regular_lock) THEN
+      failure := 'busy';
+    ELSE
+      BEGIN
+        PERFORM set_config('lock_timeout', greatest(p_time_budget_ms, 1)::text, true);
+        PERFORM pg_advisory_lock(table_key, sweep_lock);
+      EXCEPTION WHEN lock_not_available OR query_canceled THEN
+        PERFORM pg_advisory_unlock(table_key, regular_lock);
+        failure := 'busy';
+      END;
+    END IF;
+  ELSIF NOT pg_try_advisory_lock(table_key, sweep_lock) THEN
+    failure := 'busy';
+  END IF;
+
+  IF failure IS NULL THEN
+    BEGIN
+      -- Nothing is lost when a crash takes a batch back: its record goes with it, and the next run repeats it.
+      PERFORM set_config('synchronous_commit', 'off', true);
+      -- Whoever holds the sweep lock is alone: a run that is still `running` has died.
+      UPDATE mcp_cleanup_runs r
+         SET outcome = 'failed', error_code = 'interrupted', finished_at = clock_timestamp()
+       WHERE r.outcome = 'running';
+      PERFORM mcp_merge_session_changes();
+      DELETE FROM mcp_cleanup_runs r WHERE r.started_at < started - p_retention_days * interval '1 day';
+      IF p_trigger = 'cron' AND EXISTS (
+        SELECT FROM mcp_cleanup_runs r
+         WHERE r.tier = p_tier AND r.trigger = 'cron' AND r.scheduled_at = p_scheduled_at AND r.outcome = 'completed'
+      ) THEN
+        failure := 'duplicate';
+      ELSE
+        SELECT greatest(p_batch_size >> least(count(*), 10)::integer, 1) INTO batch_size
+          FROM (SELECT r.error_code FROM mcp_cleanup_runs r WHERE r.tier = p_tier
+                 ORDER BY r.run_id DESC LIMIT 10) AS recent
+         WHERE recent.error_code = '57014';
+        INSERT INTO mcp_cleanup_runs AS r (tier, trigger, scheduled_at, cutoff, started_at, outcome)
+        VALUES (p_tier, p_trigger, p_scheduled_at, cutoff, started, 'running')
+        RETURNING r.run_id INTO this_run;
+      END IF;
+    EXCEPTION WHEN query_canceled OR OTHERS THEN
+      PERFORM pg_advisory_unlock(table_key, sweep_lock);
+      IF p_tier = 'regular' THEN PERFORM pg_advisory_unlock(table_key, regular_lock); END IF;
+      RAISE;
+    END;
+    COMMIT;
+    IF failure IS NOT NULL THEN
+      PERFORM pg_advisory_unlock(table_key, sweep_lock);
+      IF p_tier = 'regular' THEN PERFORM pg_advisory_unlock(table_key, regular_lock); END IF;
+    END IF;
+  END IF;
+
+  IF failure IS NOT NULL THEN
+    INSERT INTO mcp_cleanup_runs AS r (tier, trigger, scheduled_at, cutoff, started_at, finished_at, outcome, error_code)
+    VALUES (p_tier, p_trigger, p_scheduled_at, cutoff, started, clock_timestamp(), 'skipped', failure)
+    RETURNING r.run_id, r.outcome, r.deleted, r.batches, r.error_code
+         INTO run_id, outcome, deleted, batches, error_code;
+    RETURN;
+  END IF;
+
+  bulk_ms := least(0.02 * batch_size, 20);
+
+  LOOP
+    is_last := false;
+    is_blocked := false;
+    batch_started := clock_timestamp();
+    BEGIN
+      PERFORM set_config('synchronous_commit', 'off', true);
+      IF form = 'counted' THEN
+        PERFORM set_config('lock_timeout', greatest(p_time_budget_ms, 1)::text, true);
+        -- Locking the rows judges their latest version, so a session that was extended meanwhile drops out; and
+        -- skipping the locked ones means that no run ever waits for a row, or deadlocks.
+        WITH victims AS MATERIALIZED (
+          SELECT s.ctid AS row_id, s.expires_at
+            FROM mcp_sessions s
+           WHERE s.expires_at >= watermark AND s.expires_at < expired_before AND s.expires_at <= cutoff
+             AND (s.ended_at IS NULL OR s.ended_at < ended_before)
+           ORDER BY s.expires_at
+           LIMIT batch_size
+             FOR UPDATE SKIP LOCKED
+        ), gone AS (
+          DELETE FROM mcp_sessions WHERE ctid = ANY (ARRAY(SELECT v.row_id FROM victims v)) RETURNING 1
+        )
+        SELECT count(*), coalesce(max(v.expires_at), watermark), (SELECT count(*) FROM gone),
+               CASE WHEN is_first THEN count(DISTINCT (v.row_id::text::point)[0]) END,
+               coalesce(range_width, greatest(max(v.expires_at) - min(v.expires_at) FILTER (WHERE isfinite(v.expires_at)),
+                                              interval '1 second'))
+          INTO batch_found, watermark, batch_deleted, batch_pages, range_width
+          FROM victims v;
+        is_last := batch_found < batch_size;
+        IF is_first AND NOT is_last THEN
+          pages := pg_relation_size('mcp_sessions') / current_setting('block_size')::bigint;
+          IF pages >= 500 AND 4 * batch_pages <= batch_found AND isfinite(watermark) THEN
+            bulk := 'ranges';
+          ELSIF pages >= 500 THEN
+            -- Pages picked at random tell whether a tenth has expired.
+            SELECT CASE WHEN 10 * count(*) FILTER (WHERE s.expires_at <= bulk_until) >= count(*) THEN 'pages' END
+              INTO bulk FROM mcp_sessions s TABLESAMPLE SYSTEM (least(100.0 * 100 / pages, 100));
+          END IF;
+        END IF;
+      ELSE
+        -- A row that another holds for longer is left to a batch that skips it.
+        PERFORM set_config('lock_timeout', '10', true);
+        IF form = 'ranges' THEN
+          PERFORM set_config('enable_seqscan', 'off', true);
+          PERFORM set_config('enable_bitmapscan', 'off', true);
+          range_end := least(watermark + range_width, bulk_until);
+          DELETE FROM mcp_sessions s
+           WHERE s.expires_at >= watermark AND s.expires_at <= range_end
+             AND clock_timestamp() < batch_started + 2 * bulk_ms * interval '1 millisecond';
+        ELSE
+          from_row := format('(%s,0)', next_page)::tid;
+          to_row := format('(%s,0)', next_page + pages_a_batch)::tid;
+          -- IS TRUE keeps the index of expiry times out of this.
+          IF skip_locked THEN
+            DELETE FROM mcp_sessions WHERE ctid = ANY (ARRAY(
+              SELECT s.ctid FROM mcp_sessions s
+               WHERE s.ctid >= from_row AND s.ctid < to_row AND (s.expires_at <= bulk_until) IS TRUE
+                 FOR UPDATE SKIP LOCKED));
+          ELSE
+            DELETE FROM mcp_sessions s
+             WHERE s.ctid >= from_row AND s.ctid < to_row AND (s.expires_at <= bulk_until) IS TRUE;
+          END IF;
+        END IF;
+        GET DIAGNOSTICS batch_deleted = ROW_COUNT;
+      END IF;
+      UPDATE mcp_cleanup_runs r
+         SET deleted = r.deleted + batch_deleted, batches = r.batches + (batch_deleted > 0)::integer
+       WHERE r.run_id = this_run AND r.outcome = 'running';
+      IF NOT FOUND THEN
+        RAISE EXCEPTION 'this run was closed by another' USING ERRCODE = 'object_not_in_prerequisite_state';
+      END IF;
+    EXCEPTION
+      WHEN lock_not_available THEN
+        is_blocked := true;
+        IF form = 'counted' THEN failure := SQLSTATE; END IF;
+      WHEN query_canceled OR OTHERS THEN
+        failure := SQLSTATE;
+    END;
+    COMMIT;
+    ending := CASE
+      WHEN failure IS NOT NULL THEN 'failed'
+      WHEN is_last THEN 'completed'
+      WHEN clock_timestamp() >= deadline THEN 'partial'
+    END;
+    EXIT WHEN ending IS NOT NULL;
+
+    growth := bulk_ms / (extract(epoch FROM clock_timestamp() - batch_started) * 1000);
+    IF form = 'counted' THEN
+      is_first := false;
+    ELSIF form = 'pages' THEN
+      skip_locked := is_blocked;
+      IF NOT is_blocked THEN
+        next_page := next_page + pages_a_batch;
+        pages_a_batch := greatest(pages_a_batch * least(greatest(growth, 0.5), 2), 1);
+      END IF;
+    ELSIF is_blocked OR growth <= 0.5 THEN
+      -- It did not get to the end. One that counts gets on whatever there is; then by shorter ranges.
+      range_width := greatest(range_width / 4, interval '1 millisecond');
+      form := NULL;
+    ELSE
+      watermark := range_end;
+      range_width := range_width * least(growth, 2);
+    END IF;
+    IF bulk = 'ranges' AND watermark >= bulk_until OR bulk = 'pages' AND next_page >= pages THEN
+      -- What is left are the last minutes.
+      watermark := greatest(watermark, bulk_until);
+      bulk := NULL;
+    END IF;
+    form := CASE WHEN form IS NULL THEN 'counted' ELSE coalesce(bulk, 'counted') END;
+  END LOOP;
+
+  UPDATE mcp_cleanup_runs r
+     SET outcome = ending, error_code = failure, finished_at = clock_timestamp()
+   WHERE r.run_id = this_run AND r.outcome = 'running';
+  COMMIT;
+  PERFORM pg_advisory_unlock(table_key, sweep_lock);
+  IF p_tier = 'regular' THEN PERFORM pg_advisory_unlock(table_key, regular_lock); END IF;
+  -- One batch was enough, so the index begins with what is left.
+  IF ending = 'completed' AND is_first THEN
+    SELECT coalesce(min(s.expires_at), 'infinity') INTO earliest_expiry FROM mcp_sessions s;
+  END IF;
+  SELECT r.run_id, r.outcome, r.deleted, r.batches, r.error_code
+    INTO run_id, outcome, deleted, batches, error_code
+    FROM mcp_cleanup_runs r WHERE r.run_id = this_run;
+END
+$$;
