@@ -1,4 +1,4 @@
-// All SQL of the cleanup: one call of the procedure that drizzle/0001 makes, one round trip a run.
+// All SQL of the cleanup: one call of the procedure that drizzle/0011 makes, one round trip a run.
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";

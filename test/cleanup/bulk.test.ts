@@ -1,0 +1,105 @@
+// Large backlogs in large tables are deleted in bulk: the same sessions, in few transactions.
+import { beforeEach, describe, expect, test } from "vitest";
+import { runCleanupOnce, runImmediateCleanup } from "../../src/cleanup/clean.ts";
+import { poll, runsOf, storeOf } from "../support/cleanup.ts";
+import { createDatabase, type TestDatabase } from "../support/worker.ts";
+
+const ROWS = 6000;
+
+// Stored in the order in which they expire, or in another. Every third second-half session never expires.
+describe.each([
+  ["ranges of expiry times", "i"],
+  ["pages of the table", `(i * 4099::bigint + 13) % ${ROWS}`],
+])("by %s", (_name, position) => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await createDatabase();
+    await database.query(
+      `INSERT INTO mcp_sessions (session_id, client_info, expires_at)
+       SELECT i::text, jsonb_build_object('padding', repeat('x', 1400)),
+              CASE WHEN position < ${ROWS / 2} OR position % 3 > 0
+                THEN now() + (position - ${ROWS / 2}) * interval '5 seconds' - interval '1 minute' END
+         FROM (SELECT i, ${position} AS position FROM generate_series(0, ${ROWS - 1}) i) AS rows`,
+    );
+  });
+
+  const count = async (where: string) =>
+    Number((await database.query(`SELECT count(*) FROM mcp_sessions WHERE ${where}`))[0]?.["count"]);
+
+  test("everything that has expired goes, in few batches, and nothing else", async () => {
+    const live = await count("expires_at > now() OR expires_at IS NULL");
+    const deleted = await runCleanupOnce(storeOf(database, { batchSize: 100 }));
+    expect(deleted).toBeGreaterThanOrEqual(ROWS / 2);
+    expect(await count("true")).toBe(ROWS - deleted);
+    expect(await count("true")).toBeLessThanOrEqual(live);
+    expect(await count("true")).toBeGreaterThan(live - 10);
+    expect(await count("expires_at < now() - interval '30 seconds'")).toBe(0);
+    const [run] = await runsOf(database);
+    expect(run).toMatchObject({ outcome: "completed", deleted: String(deleted) });
+    expect(Number(run?.["batches"])).toBeLessThan(ROWS / 2 / 100);
+  });
+
+  test("the immediate tier leaves what has not been expired for its age", async () => {
+    const old = await count("expires_at <= now() - interval '1 hour'");
+    const recent = await count("expires_at > now() - interval '50 minutes' AND expires_at <= now()");
+    const deleted = await runImmediateCleanup(storeOf(database, { batchSize: 100 }));
+    expect(deleted).toBeGreaterThanOrEqual(old);
+    expect(deleted).toBeLessThan(old + 10);
+    expect(
+      await count("expires_at > now() - interval '50 minutes' AND expires_at <= now()"),
+    ).toBeGreaterThanOrEqual(recent);
+  });
+
+  test("a session that was just ended is kept, as always", async () => {
+    await database.query(
+      `UPDATE mcp_sessions SET ended_at = now(), expires_at = now(), end_reason = 'client' WHERE session_id = '${ROWS - 1}'`,
+    );
+    await runCleanupOnce(storeOf(database, { batchSize: 100 }));
+    expect(await count("ended_at IS NOT NULL")).toBe(1);
+  });
+
+  test("sessions that are being extended survive, and the run does not wait for them", async () => {
+    const extension = database.query(
+      `WITH extended AS (UPDATE mcp_sessions SET expires_at = now() + interval '1 day'
+                          WHERE expires_at < now() AND session_id LIKE '%77' RETURNING 1)
+       SELECT count(*), pg_sleep(3) FROM extended`,
+    );
+    await poll(() =>
+      database.query(
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()",
+      ),
+    );
+    const startedAt = Date.now();
+    await runCleanupOnce(storeOf(database, { batchSize: 100 }));
+    expect(Date.now() - startedAt).toBeLessThan(2500);
+    const [extended] = await extension;
+    expect(Number(extended?.["count"])).toBeGreaterThan(10);
+    expect(await count("expires_at > now() + interval '20 hours'")).toBe(Number(extended?.["count"]));
+    expect(await count("expires_at < now() - interval '30 seconds'")).toBe(0);
+  });
+
+  test("as many as expire in the same instant are no trouble", async () => {
+    await database.query(
+      "UPDATE mcp_sessions SET expires_at = '2020-01-01T00:00:00Z' WHERE expires_at < now()",
+    );
+    await database.query("UPDATE mcp_sessions SET expires_at = '-infinity' WHERE session_id < '2'");
+    const deleted = await runCleanupOnce(storeOf(database, { batchSize: 10 }));
+    expect(await count("expires_at < now() - interval '30 seconds'")).toBe(0);
+    expect(deleted).toBe(ROWS - (await count("true")));
+    expect((await runsOf(database))[0]).toMatchObject({ outcome: "completed" });
+  });
+
+  test("a run whose time is up says so, and the next one goes on", async () => {
+    await database.query(`CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_sleep(0.0005); RETURN OLD; END'`);
+    await database.query(
+      "CREATE TRIGGER slow BEFORE DELETE ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION be_slow()",
+    );
+    const first = await runCleanupOnce(storeOf(database, { batchSize: 100, timeBudgetMs: 300 }));
+    expect(first).toBeGreaterThan(0);
+    expect((await runsOf(database))[0]).toMatchObject({ outcome: "partial", deleted: String(first) });
+    const second = await runCleanupOnce(storeOf(database, { batchSize: 100 }));
+    expect(first + second).toBe(ROWS - (await count("true")));
+    expect(await count("expires_at < now() - interval '30 seconds'")).toBe(0);
+  });
+});
