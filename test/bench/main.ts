@@ -1,14 +1,18 @@
-// `npm run bench -- <name>`: each bench starts what it needs, is bounded in time, and leaves nothing behind.
+// `npm run bench -- <name>`: each bench starts what it needs, is bounded in time, and leaves nothing behind. Without a name
+// all that measure run, one after the other; `--quick` does less of everything, `--json` prints what tables are made of.
 import { join } from "node:path";
 import { Failure } from "../../dev/failure.ts";
 import { type Life, untilAsked } from "../../dev/shutdown.ts";
 import { breaker } from "./breaker.ts";
+import { cleanup } from "./cleanup.ts";
+import { type Figure, machine, render, summaryOf } from "./figures.ts";
 import { soak } from "./soak.ts";
 import { touch } from "./touch.ts";
 
-export type Bench = (life: Life, args: string[]) => Promise<void>;
-
-const benches: Record<string, Bench> = { soak, breaker, touch };
+/** What measures. With `quick` it shows that it works, and no figure to quote. */
+const benches: Record<string, (life: Life, quick: boolean) => Promise<Figure[]>> = { cleanup, touch };
+/** What does not measure, but tries: it fails when it finds a fault. */
+const trials: Record<string, (life: Life, args: string[]) => Promise<void>> = { soak, breaker };
 
 // What a shell says of a command that Ctrl-C has ended: a bench that did not end has shown nothing.
 const INTERRUPTED = 130;
@@ -17,13 +21,33 @@ process.chdir(join(import.meta.dirname, "../.."));
 let wasAsked = false;
 const exitCode = await untilAsked(async (life) => {
   life.asked.addEventListener("abort", () => (wasAsked = true));
-  const [name = "", ...args] = process.argv.slice(2);
-  const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
-  if (bench === undefined) {
+  const args = process.argv.slice(2);
+  const names = args.filter((arg) => !arg.startsWith("--"));
+  for (const name of names) {
+    if (Object.hasOwn(benches, name) || Object.hasOwn(trials, name)) continue;
     throw new Failure(
-      `${name === "" ? "Which bench?" : `There is no bench ${name}.`} npm run bench -- ${Object.keys(benches).join(" | ")}`,
+      `There is no bench ${name}. npm run bench -- ${Object.keys({ ...benches, ...trials }).join(" | ")}`,
     );
   }
-  await bench(life, args);
+  const results: Record<string, Figure[]> = {};
+  for (const name of names.length > 0 ? names : Object.keys(benches)) {
+    console.log(`\n${name}`);
+    await trials[name]?.(life, args);
+    const figures = await benches[name]?.(life, args.includes("--quick"));
+    if (figures === undefined) continue;
+    results[name] = figures;
+    console.log(render(figures));
+  }
+  if (Object.keys(results).length > 1) {
+    console.log(`\n${machine()}`);
+    for (const [name, figures] of Object.entries(results)) console.log(`\n${name}\n${render(figures)}`);
+  }
+  if (args.includes("--json")) {
+    const summaries = Object.entries(results).map(([name, figures]) => [
+      name,
+      figures.map((figure) => ({ ...figure, ...summaryOf(figure) })),
+    ]);
+    console.log(JSON.stringify({ machine: machine(), figures: Object.fromEntries(summaries) }));
+  }
 });
 process.exit(wasAsked ? INTERRUPTED : exitCode);

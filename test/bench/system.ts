@@ -29,11 +29,7 @@ export interface BenchDatabase {
 /** A role and a database as Neon makes them, migrated. What is committed survives a killed server, not the machine. */
 export async function startDatabase(life: Life): Promise<BenchDatabase> {
   const postgres = await startTestPostgres({ fsync: "off" });
-  life.defer("PostgreSQL", async () => {
-    // What it waits for does not keep Node running by itself.
-    const waiting = setInterval(() => {}, 1000);
-    await postgres.remove().finally(() => clearInterval(waiting));
-  });
+  life.defer("PostgreSQL", () => postgres.remove());
   const { host, port, user, password } = postgres;
   const askIn = <Row extends object>(database: string, text: string, params: unknown[]) =>
     connected(

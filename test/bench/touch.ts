@@ -1,11 +1,10 @@
 // What it costs to find, judge and touch a session, against what connect-pg-simple 10 does: a SELECT, then an UPDATE
 // for each request. Directly on PostgreSQL, because the way there costs both the same.
-import { availableParallelism, cpus } from "node:os";
 import { Client } from "pg";
 import type { Life } from "../../dev/shutdown.ts";
 import { migrate } from "../../drizzle/migrate.ts";
-import { startTestPostgres } from "../support/postgres.ts";
-import { table } from "./soak/tally.ts";
+import type { Figure } from "./figures.ts";
+import { onServer, type Server, SESSION_DATA } from "./server.ts";
 
 const CLIENTS = 8;
 const SESSIONS = 20_000;
@@ -19,18 +18,11 @@ interface Measured {
   hotShare: number;
 }
 
-export async function touch(life: Life, args: string[]): Promise<void> {
-  const roundMs = args.includes("--quick") ? 1000 : 5000;
-  // As on Neon, whose storage has no need of page images.
-  const postgres = await startTestPostgres({ full_page_writes: "off" });
-  life.defer("PostgreSQL", () => postgres.remove());
-  const config = {
-    host: postgres.host,
-    port: postgres.port,
-    user: postgres.user,
-    password: postgres.password,
-    database: "postgres",
-  };
+export const touch = (life: Life, quick: boolean) => onServer((server) => compare(life, server, quick));
+
+async function compare(life: Life, server: Server, quick: boolean): Promise<Figure[]> {
+  const roundMs = quick ? 500 : 5000;
+  const config = server.config("postgres");
   await migrate(config);
   const clients = Array.from({ length: CLIENTS }, () => new Client(config));
   await Promise.all(clients.map((client) => client.connect()));
@@ -67,46 +59,68 @@ export async function touch(life: Life, args: string[]): Promise<void> {
     pairs.push({ ours: await measure(ours, "mcp_sessions"), peer: await measure(peer, "session") });
     console.log(`pair ${i + 1} of ${PAIRS}`);
   }
-  const row = (name: string, valueOf: (pair: (typeof pairs)[number]) => number, digits: number) => {
-    const values = pairs.map(valueOf).toSorted((a, b) => a - b);
-    return [
-      name,
-      ...[values[0], values[Math.floor(PAIRS / 2)], values.at(-1)].map((value) =>
-        (value ?? 0).toFixed(digits),
-      ),
-    ];
-  };
-  const { rows } = await first.query<{ version: string }>(
-    "SELECT current_setting('server_version') AS version",
-  );
-  console.log(
-    `PostgreSQL ${rows[0]?.version}, Node ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model}`,
-  );
+  const writes: number[] = [];
+  for (let i = 0; i < PAIRS; i++) writes.push(await writesOfSimultaneous(clients, `session-${i}`, ours));
   await Promise.all(clients.map((client) => client.end()));
-  console.log(
-    table([
-      ["", "min", "median", "max"],
-      row("requests/s against SELECT, then UPDATE", ({ ours: a, peer: b }) => a.perSecond / b.perSecond, 2),
-      row("WAL bytes a request against it", ({ ours: a, peer: b }) => a.walBytes / b.walBytes, 3),
-      row("requests/s", ({ ours: a }) => a.perSecond, 0),
-      row("WAL bytes a request", ({ ours: a }) => a.walBytes, 0),
-      row("HOT share of the touches", ({ ours: a }) => a.hotShare, 3),
-      row("HOT share of its touches", ({ peer: b }) => b.hotShare, 3),
-    ]),
+  const of = (valueOf: (pair: (typeof pairs)[number]) => number) => pairs.map(valueOf);
+  return [
+    {
+      what: "requests/s against SELECT, then UPDATE",
+      values: of(({ ours: a, peer: b }) => a.perSecond / b.perSecond),
+      goal: { atLeast: 3 },
+    },
+    {
+      what: "WAL bytes a request against it",
+      values: of(({ ours: a, peer: b }) => a.walBytes / b.walBytes),
+      digits: 3,
+      goal: { atMost: 0.1 },
+    },
+    { what: "requests/s", values: of(({ ours: a }) => a.perSecond), digits: 0 },
+    { what: "HOT share of the touches", values: of(({ ours: a }) => a.hotShare), goal: { atLeast: 0.95 } },
+    { what: "HOT share of its touches", values: of(({ peer: b }) => b.hotShare) },
+    {
+      what: "writes when 8 requests of a session arrive at once",
+      values: writes,
+      digits: 0,
+      goal: { atMost: 1 },
+    },
+  ];
+}
+
+/** How many of them write, when every client sends a request of a session whose touch is due. */
+async function writesOfSimultaneous(
+  clients: Client[],
+  id: string,
+  request: (client: Client, i: number) => Promise<void>,
+): Promise<number> {
+  const [first] = clients;
+  if (first === undefined) throw new Error("no client");
+  await first.query(
+    "UPDATE mcp_sessions SET last_active = now() - interval '1 hour', expires_at = now() + interval '1 hour' WHERE session_id = $1",
+    [id],
   );
+  const updates = async () => {
+    await Promise.all(clients.map((client) => client.query("SELECT pg_stat_force_next_flush()")));
+    const { rows } = await first.query<{ count: string }>(
+      "SELECT n_tup_upd AS count FROM pg_stat_user_tables WHERE relname = 'mcp_sessions'",
+    );
+    return Number(rows[0]?.count);
+  };
+  const before = await updates();
+  await Promise.all(clients.map((client) => request(client, Number(id.replace("session-", "")))));
+  return (await updates()) - before;
 }
 
 /** Both tables with the same sessions. Ours ended up where touches have put them. */
 async function fill(client: Client): Promise<void> {
-  const data = `jsonb_build_object('name', 'bench', 'padding', repeat('x', 260))`;
   await client.query(
     `CREATE TABLE session (sid varchar PRIMARY KEY, sess json NOT NULL, expire timestamp(6) NOT NULL)`,
   );
   await client.query("CREATE INDEX ON session (expire)");
-  await client.query(`INSERT INTO session SELECT 'session-' || i, ${data}, now() + interval '1 day'
+  await client.query(`INSERT INTO session SELECT 'session-' || i, ${SESSION_DATA}, now() + interval '1 day'
                         FROM generate_series(0, ${SESSIONS - 1}) i`);
   await client.query(`INSERT INTO mcp_sessions (session_id, principal, protocol_version, client_info, created_at, last_active, expires_at)
-    SELECT 'session-' || i, 'bench', '2025-11-25', ${data}, now() - interval '1 hour', active,
+    SELECT 'session-' || i, 'bench', '2025-11-25', ${SESSION_DATA}, now() - interval '1 hour', active,
            date_bin('30 minutes', active + interval '1 day', 'epoch') + interval '30 minutes'
       FROM (SELECT i, now() - random() * ${TOUCH_SECONDS} * interval '1 second' AS active
               FROM generate_series(0, ${SESSIONS - 1}) i) AS used`);

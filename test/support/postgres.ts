@@ -31,10 +31,12 @@ export async function startTestPostgres(settings: Record<string, string> = {}): 
     settings: { max_connections: "200", ...settings },
   });
   const remove = async () => {
+    // What it waits for does not keep Node running by itself.
+    const waiting = setInterval(() => {}, 1000);
     await postgres.stop();
     const removed = once(guard, "exit");
     guard.stdin.end();
-    await removed;
+    await removed.finally(() => clearInterval(waiting));
   };
   return { ...postgres, remove };
 }
