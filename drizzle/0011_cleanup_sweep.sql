@@ -24,8 +24,9 @@ CREATE OR REPLACE PROCEDURE mcp_cleanup_sessions(
   INOUT deleted bigint DEFAULT NULL,
   INOUT batches integer DEFAULT NULL,
   INOUT error_code text DEFAULT NULL,
-  -- Of the sessions that are left, when the first expires; infinity when none does; NULL when that is not known.
-  INOUT earliest_expiry timestamptz DEFAULT NULL
+  -- Of the sessions that are left, when the first expires, in milliseconds since 1970; 8640000000000000 when none does;
+  -- NULL when that is not known.
+  INOUT earliest_expiry bigint DEFAULT NULL
 )
 LANGUAGE plpgsql
 AS $$
@@ -259,7 +260,8 @@ BEGIN
   IF p_tier = 'regular' THEN PERFORM pg_advisory_unlock(table_key, regular_lock); END IF;
   -- One batch was enough, so the index begins with what is left.
   IF ending = 'completed' AND is_first THEN
-    SELECT coalesce(min(s.expires_at), 'infinity') INTO earliest_expiry FROM mcp_sessions s;
+    SELECT floor(least(greatest(extract(epoch FROM coalesce(min(s.expires_at), 'infinity')) * 1000, 0), 8640000000000000))
+      INTO earliest_expiry FROM mcp_sessions s;
   END IF;
   SELECT r.run_id, r.outcome, r.deleted, r.batches, r.error_code
     INTO run_id, outcome, deleted, batches, error_code

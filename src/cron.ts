@@ -1,5 +1,6 @@
-// The cron door: event → tier → clean → rethrow on failure.
-import { runTier } from "./cleanup/clean.ts";
+// The cron door: event → tier → asleep? → clean → rethrow on failure.
+import { cleanTier } from "./cleanup/clean.ts";
+import type { SleepStore } from "./cleanup/sleep-store.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { type CleanupMode, runsIn, type Tier, tierForCron } from "./cleanup/tiers.ts";
 import { describeFault } from "./errors.ts";
@@ -14,12 +15,14 @@ export interface CronSettings {
 
 /**
  * Handles one cron event. The event's own time is the cutoff, so a late or repeated event cuts at the same place.
+ * @param sleep where cron events may leave the database asleep.
  * @throws whatever the run failed with, and UnknownCron; Cloudflare then shows the event as failed.
  */
 export async function handleCron(
   { cron, scheduledTime }: ScheduledController,
   { mode, crons }: CronSettings,
   cleanups: CleanupStore,
+  sleep: SleepStore | undefined,
 ): Promise<void> {
   let tier: Tier;
   try {
@@ -37,5 +40,12 @@ export async function handleCron(
     scheduled_at: scheduledAt,
     active: isActive,
   });
-  if (isActive) await runTier[tier](cleanups, scheduledAt);
+  if (!isActive) return;
+  const wakesAt = (await sleep?.wakesAt())?.[tier];
+  if (wakesAt !== undefined && wakesAt > scheduledAt) {
+    log.info("MCP session cleanup: asleep", { tier, until: wakesAt });
+    return;
+  }
+  const { earliestExpiry } = await cleanTier(cleanups, tier, scheduledAt);
+  if (earliestExpiry !== null) await sleep?.noteRun(scheduledAt, earliestExpiry);
 }

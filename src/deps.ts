@@ -1,6 +1,7 @@
 // The only place that builds the database, the stores and the clock.
 import { createAuthenticate } from "./auth.ts";
 import { createRunsStore } from "./cleanup/runs-store.ts";
+import { createSleepStore } from "./cleanup/sleep-store.ts";
 import { createCleanupStore } from "./cleanup/store.ts";
 import { parseCron, runsIn, tierNames } from "./cleanup/tiers.ts";
 import { connect } from "./db/client.ts";
@@ -8,7 +9,7 @@ import type { Config } from "./env.ts";
 import { createHealthStore } from "./health/store.ts";
 import { createAdminStore } from "./session/admin-store.ts";
 import { createStateStore } from "./session/state-store.ts";
-import { createSessionStore } from "./session/store.ts";
+import { createSessionStore, type SessionStore } from "./session/store.ts";
 import { createTrustingStore } from "./session/trusting-store.ts";
 
 const now = () => new Date();
@@ -21,17 +22,41 @@ export function createDeps({
   sessions,
   allowedOrigins,
   initializeRateLimit,
+  sleep: sleepSettings,
   version,
 }: Omit<Config, "log">) {
   const database = connect(address);
-  const trusting = createTrustingStore(createSessionStore(database, sessions), {
+  const sleep =
+    sleepSettings?.notes === undefined
+      ? undefined
+      : createSleepStore(sleepSettings.notes, {
+          versionId: version.id,
+          minAgeSeconds: cleanup.minAgeSeconds,
+          maxSleepSeconds: sleepSettings.maxSeconds,
+          now,
+        });
+  /** Also when it fails: it may have been committed. */
+  const noted = async <T>(work: Promise<T>): Promise<T> => {
+    const [outcome] = await Promise.allSettled([work, sleep?.noteUse()]);
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
+  };
+  const store = createSessionStore(database, sessions);
+  const noting: SessionStore = {
+    ...store,
+    open: (session) => noted(store.open(session)),
+    end: (key, principal) => noted(store.end(key, principal)),
+    endOthers: (principal, exceptKey) => noted(store.endOthers(principal, exceptKey)),
+  };
+  const trusting = createTrustingStore(noting, {
     intervalSeconds: sessions.validationIntervalSeconds,
     now,
   });
+  const admin = createAdminStore(database, { timeoutMs: sessions.timeoutMs, onEnded: trusting.distrust });
   return {
     authenticate: createAuthenticate(apiKeys),
     cleanups: createCleanupStore(database, { ...cleanup, trigger: "cron" }),
-    health: createHealthStore(database, health),
+    health: createHealthStore(database, { ...health, sleep, now }),
     healthLimits: {
       crons: {
         regular: parseCron(cleanup.crons.regular),
@@ -43,7 +68,12 @@ export function createDeps({
     healthMaxAgeSeconds: health.maxAgeSeconds,
     sessions: trusting,
     recall: sessions.degradedMode === "serve" ? trusting.recall : undefined,
-    admin: createAdminStore(database, { timeoutMs: sessions.timeoutMs, onEnded: trusting.distrust }),
+    admin: {
+      ...admin,
+      end: (handle: string) => noted(admin.end(handle)),
+      endAll: (principal: string) => noted(admin.endAll(principal)),
+    },
+    sleep,
     runs: createRunsStore(database, sessions),
     manualCleanups: createCleanupStore(database, { ...cleanup, trigger: "manual" }),
     state: createStateStore(database, sessions),

@@ -78,6 +78,13 @@ const rateLimit = z
   })
   .optional();
 
+// Another: where cron events note how long the database can sleep.
+const sleepNotes = z
+  .custom<KVNamespace>((value) => typeof Object(value).put === "function", {
+    error: "must be a KV namespace",
+  })
+  .optional();
+
 // Another binding: which version of the Worker this is. Its texts are Cloudflare's.
 const versionMetadata = z
   .object({ id: z.string(), tag: z.string(), timestamp: z.string() }, { error: "must be version metadata" })
@@ -111,6 +118,9 @@ const bindings = z
     // Cloudflare ends a cron event after 15 minutes.
     MCP_CLEANUP_TIME_BUDGET_MS: integer(20_000, 100, 600_000),
     MCP_CLEANUP_RUN_RETENTION_DAYS: integer(30, 1, 3650),
+    MCP_CLEANUP_IDLE_SLEEP: boolean(false),
+    // A table that only the Worker writes to needs no cap; a day bounds what another program can leave behind.
+    MCP_CLEANUP_MAX_SLEEP_SECONDS: integer(86_400, 60, MAX_SECONDS),
     // Twenty-four hours, as MCP servers commonly keep them.
     MCP_DEGRADED_MODE: choice(["refuse", "serve"], "refuse"),
     MCP_MAX_SESSIONS_PER_PRINCIPAL: integer(1000, 1, 1_000_000),
@@ -128,6 +138,7 @@ const bindings = z
     HEALTH_MAX_AGE_SECONDS: integer(0, 0, 3600),
     HEALTH_EXPIRED_RATIO_MAX: ratio(1),
     INITIALIZE_RATE_LIMIT: rateLimit,
+    CLEANUP_SLEEP: sleepNotes,
     CF_VERSION_METADATA: versionMetadata,
     LOG_LEVEL: choice(logLevels, "info"),
     LOG_FORMAT: choice(logFormats, "json"),
@@ -136,6 +147,10 @@ const bindings = z
   .refine((all) => all.MCP_REGULAR_CLEANUP_CRON !== all.MCP_IMMEDIATE_CLEANUP_CRON, {
     path: ["MCP_IMMEDIATE_CLEANUP_CRON"],
     error: "must differ from MCP_REGULAR_CLEANUP_CRON: a cron event tells its tier by its string",
+  })
+  .refine((all) => !all.MCP_CLEANUP_IDLE_SLEEP || all.CLEANUP_SLEEP !== undefined, {
+    path: ["MCP_CLEANUP_IDLE_SLEEP"],
+    error: "needs the KV namespace CLEANUP_SLEEP in wrangler.toml",
   })
   // A session that is used all the time is touched at the first validation after the touch interval.
   .refine(
@@ -196,6 +211,9 @@ export function readConfig(env: object) {
       timeBudgetMs: vars.MCP_CLEANUP_TIME_BUDGET_MS,
       runRetentionDays: vars.MCP_CLEANUP_RUN_RETENTION_DAYS,
     },
+    sleep: vars.MCP_CLEANUP_IDLE_SLEEP
+      ? { notes: vars.CLEANUP_SLEEP, maxSeconds: vars.MCP_CLEANUP_MAX_SLEEP_SECONDS }
+      : undefined,
     sessions: {
       ttlSeconds: vars.MCP_SESSION_TTL_SECONDS,
       initTtlSeconds: vars.MCP_SESSION_INIT_TTL_SECONDS,

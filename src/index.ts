@@ -13,7 +13,7 @@ function open(env: Env) {
   const { log, cleanup, ...config } = readConfig(env);
   configureLog(log);
   const deps = createDeps({ cleanup, ...config });
-  return { app: createApp(deps), cleanup, cleanups: deps.cleanups };
+  return { app: createApp(deps), cleanup, cleanups: deps.cleanups, sleep: deps.sleep };
 }
 
 function doorsOf(env: Env): ReturnType<typeof open> {
@@ -41,8 +41,8 @@ export default {
   },
   async scheduled(event, env) {
     try {
-      const { cleanup, cleanups } = doorsOf(env);
-      await handleCron(event, cleanup, cleanups);
+      const { cleanup, cleanups, sleep } = doorsOf(env);
+      await handleCron(event, cleanup, cleanups, sleep);
     } catch (error) {
       if (error instanceof ConfigurationError)
         logConfiguration(error, "session_cleanup_task_failed", { cron: event.cron });

@@ -65,6 +65,8 @@ test.each([
   ["MCP_IMMEDIATE_CLEANUP_AGE_SECONDS", ["-1", "1.5", "", "1h", "315360001", "1e3", " 5"]],
   ["MCP_CLEANUP_BATCH_SIZE", ["0", "100001", "many"]],
   ["MCP_CLEANUP_TIME_BUDGET_MS", ["99", "600001"]],
+  ["MCP_CLEANUP_IDLE_SLEEP", ["yes", ""]],
+  ["MCP_CLEANUP_MAX_SLEEP_SECONDS", ["59", "315360001", "1.5"]],
   ["MCP_CLEANUP_RUN_RETENTION_DAYS", ["0", "3651"]],
   ["MCP_DEGRADED_MODE", ["off", "SERVE", ""]],
   ["MCP_MAX_SESSIONS_PER_PRINCIPAL", ["0", "1000001", "none"]],

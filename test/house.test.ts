@@ -11,7 +11,7 @@ const floors: Record<number, RegExp> = {
   3: /^(app|cron|deps)\.ts$/,
   2: /^([a-z]+\/(endpoint|middleware|shared-answers|clean|tools|transport)|request-log|origin|openapi-document)\.ts$/,
   1: /^([a-z]+\/([a-z]+-)?store|db\/[a-z]+|auth|input|openapi)\.ts$/,
-  0: /^(env|errors|schema-vendors|log|api-keys|cleanup\/tiers|db\/fault-kinds|health\/health|metrics\/families|session\/(session|protocol|degraded))\.ts$/,
+  0: /^(env|errors|cleanup\/sleep|schema-vendors|log|api-keys|cleanup\/tiers|db\/fault-kinds|health\/health|metrics\/families|session\/(session|protocol|degraded))\.ts$/,
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })

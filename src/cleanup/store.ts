@@ -12,6 +12,8 @@ export interface CleanupReport {
   batches: number;
   /** SQLSTATE of a failed run, `busy` or `duplicate` for a skipped one, else null. */
   errorCode: string | null;
+  /** Of the sessions that are left, when the first expires; null when that is not known. */
+  earliestExpiry: Date | null;
 }
 
 export interface CleanupStore {
@@ -42,8 +44,17 @@ const reports = z.tuple([
       deleted: z.coerce.number(),
       batches: z.coerce.number(),
       error_code: z.string().nullable(),
+      earliest_expiry: z.coerce
+        .number()
+        .transform((ms) => new Date(ms))
+        .nullable(),
     })
-    .transform(({ run_id: runId, error_code: errorCode, ...rest }) => ({ runId, errorCode, ...rest })),
+    .transform(({ run_id: runId, error_code: errorCode, earliest_expiry: earliestExpiry, ...rest }) => ({
+      runId,
+      errorCode,
+      earliestExpiry,
+      ...rest,
+    })),
 ]);
 
 export function createCleanupStore(database: Database, settings: CleanupSettings): CleanupStore {

@@ -27,6 +27,7 @@ const tierHistory = z.object({
     .loose()
     .nullable(),
   failures_in_a_row: counts,
+  sleeps_until: z.iso.datetime().optional().describe("Cron events before then leave the database asleep"),
 });
 
 export const healthRoute = describe({
@@ -120,7 +121,7 @@ export function healthEndpoint({
       }),
       ...(reasons.length > 0 && { reasons }),
       ...(verbose === "1" && {
-        cleanup: cleanupOf(census),
+        cleanup: cleanupOf(census, now()),
         worker: { version_id: version.id, version_tag: version.tag, deployed_at: version.deployedAt },
       }),
     });
@@ -131,10 +132,19 @@ function wholeSeconds(time: Date): string {
   return time.toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-function cleanupOf({ history }: Census) {
+function cleanupOf({ history, wakesAt }: Census, at: Date) {
   const entries = tierNames.map((tier) => {
     const { lastRun, failuresInARow } = history[tier];
-    return [tier, { last_run: lastRun, failures_in_a_row: failuresInARow }];
+    const until = wakesAt?.[tier];
+    const isAsleep = until !== undefined && until > at;
+    return [
+      tier,
+      {
+        last_run: lastRun,
+        failures_in_a_row: failuresInARow,
+        ...(isAsleep && { sleeps_until: wholeSeconds(until) }),
+      },
+    ];
   });
   return Object.fromEntries(entries);
 }

@@ -32,6 +32,8 @@ export interface Census {
   /** When the session expired that has been expired for longest; null when none is. */
   oldestExpiredAt: Date | null;
   history: Record<Tier, TierHistory>;
+  /** Where cron events may leave the database asleep: until when each tier has nothing to delete, as far as is known. */
+  wakesAt: Record<Tier, Date> | undefined;
   /** The sums that only grow, by the names that the migrations give them; one that is missing is 0. */
   totals: Record<string, number>;
 }

@@ -1,6 +1,7 @@
 // The census: what there is, how the last runs went and what has happened so far, in one statement.
 import { sql } from "drizzle-orm";
 import * as z from "zod";
+import type { SleepStore } from "../cleanup/sleep-store.ts";
 import { runOutcomes } from "../cleanup/tiers.ts";
 import type { Database } from "../db/client.ts";
 import type { Census } from "./health.ts";
@@ -70,9 +71,29 @@ const censuses = z.tuple([
     ),
 ]);
 
-export function createHealthStore(database: Database, { timeoutMs }: { timeoutMs: number }): HealthStore {
+export interface HealthStoreOptions {
+  timeoutMs: number;
+  /** Where cron events may leave the database asleep. */
+  sleep: SleepStore | undefined;
+  now: () => Date;
+}
+
+export function createHealthStore(
+  database: Database,
+  { timeoutMs, sleep, now }: HealthStoreOptions,
+): HealthStore {
   return {
-    takeCensus: (overdueSeconds) =>
+    async takeCensus(overdueSeconds) {
+      const [counted, wakesAt] = await Promise.all([count(overdueSeconds), sleep?.wakesAt()]);
+      // What has expired since has come by another program, and cleanup is asleep as it should.
+      const isExcused =
+        wakesAt !== undefined && wakesAt.regular.getTime() > now().getTime() - overdueSeconds * 1000;
+      return { ...counted, isOverdue: counted.isOverdue && !isExcused, wakesAt };
+    },
+  };
+
+  function count(overdueSeconds: number) {
+    return (
       // A read. Health goes out although the circuit is open: health is how one learns that it can close.
       database.run(
         { name: "session census", budgetMs: timeoutMs, isIdempotent: true, isProbe: true },
@@ -100,6 +121,7 @@ export function createHealthStore(database: Database, { timeoutMs }: { timeoutMs
                     FROM (SELECT name, sum(value) AS value FROM mcp_session_totals GROUP BY name) AS summed) AS totals`);
           return censuses.parse(rows)[0];
         },
-      ),
-  };
+      )
+    );
+  }
 }

@@ -91,7 +91,7 @@ export function familiesOf({ version, intervalSeconds, querySeconds, store }: Sc
 }
 
 function familiesOfCensus(
-  { total, expired, oldestExpiredAt, history, totals }: Census,
+  { total, expired, oldestExpiredAt, history, wakesAt, totals }: Census,
   reasons: readonly Degradation[],
 ): Family[] {
   const sum = (name: string) => totals[name] ?? 0;
@@ -131,6 +131,11 @@ function familiesOfCensus(
       "mcp_session_cleanup_last_success_timestamp_seconds",
       "When the last cleanup run of a tier ended that did not fail",
       times(tierNames.map((tier) => ({ labels: { tier }, at: history[tier].lastSuccessAt }))),
+    ),
+    gauge(
+      "mcp_session_cleanup_sleep_until_timestamp_seconds",
+      "Until when the cron events of a tier leave the database asleep, with MCP_CLEANUP_IDLE_SLEEP",
+      times(tierNames.map((tier) => ({ labels: { tier }, at: wakesAt?.[tier] ?? null }))),
     ),
     gauge(
       "mcp_session_cleanup_consecutive_failures",

@@ -94,7 +94,7 @@ test("after a random history of many at once, they are what counting finds", asy
       await Promise.allSettled(history.map((statement) => database.query(statement)));
       await expectTrueCounts(database);
     }),
-    { numRuns: 40 },
+    { numRuns: 15 },
   );
 }, 60_000);
 

@@ -8,6 +8,7 @@ const census = (over: Partial<Census> = {}): Census => ({
   total: 1000,
   expired: 0,
   expiredAtLeast: 0,
+  wakesAt: undefined,
   isOverdue: false,
   oldestExpiredAt: null,
   totals: {},
