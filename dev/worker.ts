@@ -17,6 +17,8 @@ export interface WorkerOptions {
   vars: Vars;
   /** Names that the Worker must not get from the developer's shell. */
   foreign: readonly string[];
+  /** What runs instead of `main` in wrangler.toml. */
+  script?: string;
   /** For a Worker beside others in one folder: where wrangler keeps its state, which it locks. */
   stateDir?: string;
 }
@@ -44,7 +46,7 @@ const POLL_MS = 150;
 const CLOSE_TIMEOUT_MS = 8_000;
 
 export function launchWorker(options: WorkerOptions): DevWorker {
-  const { port, inspectorPort, secrets, vars, foreign, stateDir } = options;
+  const { port, inspectorPort, secrets, vars, foreign, stateDir, script } = options;
   const own = Object.entries(process.env).filter(([name]) => !foreign.includes(name));
   const child = spawn(
     process.execPath,
@@ -52,6 +54,7 @@ export function launchWorker(options: WorkerOptions): DevWorker {
       fileURLToPath(new URL("leash.ts", import.meta.url)),
       fileURLToPath(import.meta.resolve("wrangler")),
       "dev",
+      ...(script === undefined ? [] : [script]),
       "--config=wrangler.toml",
       "--ip=127.0.0.1",
       `--port=${port}`,

@@ -19,7 +19,7 @@ export interface CronSettings {
  * @throws whatever the run failed with, and UnknownCron; Cloudflare then shows the event as failed.
  */
 export async function handleCron(
-  { cron, scheduledTime }: ScheduledController,
+  { cron, scheduledTime }: { cron: string; scheduledTime: number },
   { mode, crons }: CronSettings,
   cleanups: CleanupStore,
   sleep: SleepStore | undefined,

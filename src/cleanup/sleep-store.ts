@@ -17,6 +17,12 @@ export interface SleepStore {
   noteUse: () => Promise<void>;
 }
 
+/** Of Workers KV, what the notes need. */
+export interface Notes {
+  get: (key: string) => Promise<string | null>;
+  put: (key: string, value: string) => Promise<void>;
+}
+
 const log = logOf("cleanup");
 
 const RUN = "last-run";
@@ -39,7 +45,7 @@ async function attempt<T>(operation: string, work: () => Promise<T>): Promise<T 
 }
 
 export function createSleepStore(
-  kv: KVNamespace,
+  kv: Notes,
   {
     versionId,
     minAgeSeconds,

@@ -6,11 +6,22 @@ import { type Life, untilAsked } from "../../dev/shutdown.ts";
 import { breaker } from "./breaker.ts";
 import { cleanup } from "./cleanup.ts";
 import { type Figure, machine, render, summaryOf } from "./figures.ts";
+import { idle } from "./idle.ts";
+import { large } from "./large.ts";
+import { requests } from "./requests.ts";
 import { soak } from "./soak.ts";
 import { touch } from "./touch.ts";
+import { weight } from "./weight.ts";
 
 /** What measures. With `quick` it shows that it works, and no figure to quote. */
-const benches: Record<string, (life: Life, quick: boolean) => Promise<Figure[]>> = { cleanup, touch };
+const benches: Record<string, (life: Life, quick: boolean) => Promise<Figure[]>> = {
+  cleanup,
+  large,
+  touch,
+  requests,
+  idle,
+  weight,
+};
 /** What does not measure, but tries: it fails when it finds a fault. */
 const trials: Record<string, (life: Life, args: string[]) => Promise<void>> = { soak, breaker };
 

@@ -1,6 +1,6 @@
 // The server of a bench: the embedded PostgreSQL, and a local Neon before it. Gone when the bench is.
 import type { ClientConfig } from "pg";
-import { startLocalNeon } from "../../dev/neon/server.ts";
+import { type LocalNeon, startLocalNeon } from "../../dev/neon/server.ts";
 import { connect, type Database } from "../../src/db/client.ts";
 import { connected, startTestPostgres } from "../support/postgres.ts";
 
@@ -9,8 +9,7 @@ export interface Server {
   config: (database: string) => ClientConfig;
   /** As the Worker gets it in DATABASE_URL. */
   url: (database: string) => string;
-  /** URL of the local Neon, for NEON_ENDPOINT_OVERRIDE. */
-  neonEndpoint: string;
+  neon: LocalNeon;
   connect: (database: string) => Database;
   /** Runs a statement beside all databases, such as CREATE DATABASE. */
   admin: (statement: string) => Promise<unknown>;
@@ -40,7 +39,7 @@ export async function onServer<T>(
       return await work({
         config,
         url,
-        neonEndpoint: neon.endpoint,
+        neon,
         connect: (database) => connect({ url: url(database), endpointOverride: neon.endpoint }),
         admin: (statement) => connected(config("postgres"), (client) => client.query(statement)),
       });

@@ -53,12 +53,13 @@ export interface BenchWorker {
   url: string;
   /** Everything the Worker has logged. */
   logFile: string;
+  inspectorPort: number;
 }
 
 /** One Worker in one isolate, under `wrangler dev`. @throws Failure with wrangler's output when it does not start */
 export async function startWorker(
   life: Life,
-  { secrets, vars }: { secrets: Vars; vars: Vars },
+  { secrets, vars, script }: { secrets: Vars; vars: Vars; script?: string },
 ): Promise<BenchWorker> {
   const config = readWranglerConfig({ config: "wrangler.toml" }, { hideWarnings: true });
   const stateDir = mkdtempSync(join(tmpdir(), "mcp-sessions-bench-"));
@@ -70,6 +71,7 @@ export async function startWorker(
     vars,
     foreign: [config.vars, vars, secrets].flatMap(Object.keys),
     stateDir,
+    ...(script !== undefined && { script }),
   };
   const logFile = join(stateDir, "worker.log");
   const log = openSync(logFile, "w");
@@ -92,7 +94,7 @@ export async function startWorker(
     interrupted(life.asked),
   ]);
   if ("failure" in message) throw new Failure(message.failure);
-  return { url: message.url, logFile };
+  return { url: message.url, logFile, inspectorPort: options.inspectorPort };
 }
 
 /** A new bearer key. */

@@ -3,7 +3,7 @@ import { createScheduledController } from "cloudflare:test";
 import { env as bindings } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { beforeEach, expect, test } from "vitest";
-import { createSleepStore } from "../../src/cleanup/sleep-store.ts";
+import { createSleepStore, type Notes } from "../../src/cleanup/sleep-store.ts";
 import { handleCron } from "../../src/cron.ts";
 import { ConfigurationError, readConfig } from "../../src/env.ts";
 import { logged } from "../support/captured-logs.ts";
@@ -44,7 +44,7 @@ type Act =
 /** A history of ten-minute steps on two databases, one with sleep and one without, `afterStep` seeing both. */
 async function live(
   history: Act[],
-  { notes = kv, capSeconds = 86_400, ageSeconds = 3600 },
+  { notes = kv as Notes, capSeconds = 86_400, ageSeconds = 3600 },
   afterStep: (slept: Set<string>, awake: Set<string>, time: number) => void,
 ): Promise<number> {
   await forget();
@@ -88,12 +88,14 @@ function statementOf(act: Act, now: string): string | undefined {
   if (act.kind === "nothing") return undefined;
   if (!("ttlMinutes" in act))
     return `UPDATE mcp_sessions SET expires_at = ${now}, ended_at = ${now}
-             WHERE session_id = '${act.kind === "end" ? "open" : "foreign"}-${act.id}' AND expires_at > ${now}`;
+             WHERE session_id LIKE '${act.kind === "end" ? "open" : "foreign"}-${act.id}%' AND expires_at > ${now}`;
   const expiry = `${now} + interval '${act.ttlMinutes} minutes'`;
+  // Another program's ids are its own: a row that is still there must not keep a new one out.
+  const id = act.kind === "foreign" ? `foreign-${act.id}-${now}` : `open-${act.id}`;
   return act.kind === "touch"
     ? `UPDATE mcp_sessions SET expires_at = greatest(expires_at, ${expiry})
         WHERE session_id = 'open-${act.id}' AND expires_at > ${now}`
-    : `INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('${act.kind}-${act.id}', ${expiry}) ON CONFLICT DO NOTHING`;
+    : `INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('${id}', ${expiry}) ON CONFLICT DO NOTHING`;
 }
 
 const ids = fc.nat(3);
@@ -167,7 +169,7 @@ test("whatever another program writes and KV loses, nothing stays longer than wi
         const goneSince = new Map<string, number>();
         await live(
           [...before, ...written, ...pause],
-          { notes: unreliable as KVNamespace, capSeconds },
+          { notes: unreliable, capSeconds },
           (slept, awake, time) => {
             for (const id of slept) {
               if (awake.has(id)) goneSince.delete(id);
