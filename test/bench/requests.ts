@@ -48,9 +48,13 @@ async function measure(life: Life, server: Server, roundMs: number): Promise<Fig
       secrets: {
         DATABASE_URL: server.url(DATABASE),
         API_KEYS: `alice:mcp:${keys.alice},monitor:health:${keys.monitor},prometheus:metrics:${keys.prometheus},operator:admin:${keys.operator}`,
-        BARE_QUERIES: JSON.stringify(queries),
       },
-      vars: { NEON_ENDPOINT_OVERRIDE: server.neon.endpoint, LOG_LEVEL: "warning", ...vars },
+      vars: {
+        NEON_ENDPOINT_OVERRIDE: server.neon.endpoint,
+        LOG_LEVEL: "warning",
+        BARE_QUERIES: JSON.stringify(queries),
+        ...vars,
+      },
     });
   const { url } = await start({});
   await connected(server.config(DATABASE), (client) =>
@@ -104,7 +108,10 @@ async function measure(life: Life, server: Server, roundMs: number): Promise<Fig
 
   const trips = async (what: string, request: WireRequest, expected: number): Promise<Figure> => {
     server.neon.resetRequests();
-    const { status } = await exchange(request);
+    // An exchange reads JSON, which metrics are not.
+    const { status } = await (request.url.endsWith("/metrics")
+      ? fetch(request.url, { headers: { Authorization: `Bearer ${request.key}` } })
+      : exchange(request));
     if (status !== 200) throw new Error(`${what}: ${status}`);
     return {
       what: `round trips: ${what}`,
