@@ -35,30 +35,45 @@ const usualRefusal = z.strictObject({
   }),
 });
 
-/** A middleware that does nothing but to carry what is said of the route. */
+/** A middleware that does nothing but to carry what is said of the route; it is spelt out when it is asked for. */
 export function describe(operation: Operation): MiddlewareHandler {
-  const {
+  const { summary, description, scope, query, params, headers, body } = operation;
+  const spec = {
     summary,
-    description,
-    scope,
-    query,
-    params,
-    headers,
-    body,
-    answers,
-    refusal = usualRefusal,
-  } = operation;
-  const refusals: ErrorCode[] = [
+    ...(description !== undefined && { description }),
+    ...(scope !== undefined && { security: [{ bearer: [scope] }], tags: [scope] }),
+    // Making JSON Schema takes a tenth of the time in which the Worker starts.
+    get parameters() {
+      return [
+        ...parametersOf("path", params),
+        ...parametersOf("query", query),
+        ...parametersOf("header", headers),
+      ];
+    },
+    get requestBody() {
+      if (body === undefined) return undefined;
+      return { required: true, content: { "application/json": { schema: jsonSchema(body) } } };
+    },
+    get responses() {
+      return responsesOf(operation);
+    },
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON Schema of zod's is what its types spell out
+  return describeRoute(spec as DescribeRouteOptions);
+}
+
+function responsesOf({ scope, answers, refusals = [], refusal = usualRefusal }: Operation) {
+  const codes: ErrorCode[] = [
     ...(scope === undefined ? [] : (["unauthenticated", "forbidden"] as const)),
-    ...(operation.refusals ?? []),
+    ...refusals,
     "payload_too_large",
     "internal",
     "configuration_invalid",
   ];
   const responses: Record<string, object> = {};
-  for (const code of refusals) {
+  for (const code of codes) {
     const status = statusOf(code);
-    const others = refusals.filter((other) => statusOf(other) === status);
+    const others = codes.filter((other) => statusOf(other) === status);
     responses[status] = {
       description: others.join(", "),
       content: { "application/json": { schema: jsonSchema(refusal) } },
@@ -76,22 +91,7 @@ export function describe(operation: Operation): MiddlewareHandler {
       ...(schemas.length > 0 && { content: Object.fromEntries(types.map((type) => [type, { schema }])) }),
     };
   }
-  const spec = {
-    summary,
-    ...(description !== undefined && { description }),
-    ...(scope !== undefined && { security: [{ bearer: [scope] }], tags: [scope] }),
-    parameters: [
-      ...parametersOf("path", params),
-      ...parametersOf("query", query),
-      ...parametersOf("header", headers),
-    ],
-    ...(body !== undefined && {
-      requestBody: { required: true, content: { "application/json": { schema: jsonSchema(body) } } },
-    }),
-    responses,
-  };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON Schema of zod's is what its types spell out
-  return describeRoute(spec as DescribeRouteOptions);
+  return responses;
 }
 
 /** OpenAPI 3.1 takes JSON Schema as it is. */
