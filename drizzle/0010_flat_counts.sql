@@ -14,6 +14,11 @@ DECLARE
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO mcp_session_changes (change) SELECT count(*) FROM added HAVING count(*) > 0;
+    -- So that few are to be summed up, also in the hour between two cleanup runs. What another transaction has merged
+    -- meanwhile would fail one that is isolated from it.
+    IF random() < 0.001 AND current_setting('transaction_isolation') = 'read committed' THEN
+      PERFORM mcp_merge_session_changes(10000);
+    END IF;
   ELSIF TG_OP = 'DELETE' THEN
     removed := pg_stat_get_xact_tuples_deleted(TG_RELID);
     depth := coalesce(nullif(current_setting('mcp_sessions.delete_depth', true), ''), '0');
@@ -35,14 +40,14 @@ END
 $$;
 --> statement-breakpoint
 -- Puts the changes together into one, but for those that another transaction is about to put together.
-CREATE OR REPLACE FUNCTION mcp_merge_session_changes()
+CREATE OR REPLACE FUNCTION mcp_merge_session_changes(p_limit bigint DEFAULT 100000)
 RETURNS void
 LANGUAGE sql
 SECURITY DEFINER
 AS $$
   WITH merged AS (
     DELETE FROM mcp_session_changes
-     WHERE ctid = ANY (ARRAY(SELECT ctid FROM mcp_session_changes LIMIT 100000 FOR UPDATE SKIP LOCKED))
+     WHERE ctid = ANY (ARRAY(SELECT ctid FROM mcp_session_changes LIMIT p_limit FOR UPDATE SKIP LOCKED))
     RETURNING change
   )
   INSERT INTO mcp_session_changes (change) SELECT sum(change) FROM merged HAVING count(*) > 0
@@ -83,11 +88,13 @@ DECLARE
   pages CONSTANT bigint := greatest(pg_relation_size('mcp_sessions') / current_setting('block_size')::bigint, 1);
   expired_share double precision;
 BEGIN
-  SELECT count(*), coalesce(bool_or(e.expires_at <= now() - p_overdue_seconds * interval '1 second'), false),
-         min(e.expires_at) FILTER (WHERE e.expires_at > '-infinity')
-    INTO expired_at_least, is_overdue, oldest_expired
-    FROM (SELECT s.expires_at FROM mcp_sessions s WHERE s.expires_at <= now()
-           ORDER BY s.expires_at LIMIT exact_up_to + 1) AS e;
+  SELECT count(*) INTO expired_at_least
+    FROM (SELECT FROM mcp_sessions s WHERE s.expires_at <= now() ORDER BY s.expires_at LIMIT exact_up_to + 1) AS e;
+  is_overdue := EXISTS (
+    SELECT FROM mcp_sessions s WHERE s.expires_at <= now() - p_overdue_seconds * interval '1 second'
+  );
+  SELECT min(s.expires_at) INTO oldest_expired
+    FROM mcp_sessions s WHERE s.expires_at > '-infinity' AND s.expires_at <= now();
   SELECT coalesce(sum(c.change), 0) INTO total FROM mcp_session_changes c;
   expired := expired_at_least;
   IF expired_at_least > exact_up_to THEN
@@ -105,7 +112,7 @@ DECLARE
   granted record;
 BEGIN
   EXECUTE format('ALTER FUNCTION mcp_note_session_change() SET search_path = %I, pg_temp', current_schema());
-  EXECUTE format('ALTER FUNCTION mcp_merge_session_changes() SET search_path = %I, pg_temp', current_schema());
+  EXECUTE format('ALTER FUNCTION mcp_merge_session_changes(bigint) SET search_path = %I, pg_temp', current_schema());
   FOR granted IN
     SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS role
       FROM pg_class c, aclexplode(c.relacl) a
@@ -115,6 +122,9 @@ BEGIN
   END LOOP;
 END
 $$;
+--> statement-breakpoint
+-- Its rows come and go quickly.
+ALTER TABLE mcp_session_changes SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 --> statement-breakpoint
 -- Nobody writes sessions from here to the end of the migration.
 LOCK TABLE mcp_sessions IN SHARE ROW EXCLUSIVE MODE;

@@ -40,24 +40,27 @@ export const large = (life: Life, quick: boolean) =>
 async function measure(life: Life, server: Server, { health, small, big, most }: Sizes): Promise<Figure[]> {
   const [base = 0, ...larger] = health;
   const biggest = larger.at(-1) ?? 0;
-  for (const rows of health) {
-    await server.admin(`CREATE DATABASE ${nameOf(rows)}`);
-    await migrate(server.config(nameOf(rows)));
-    await fill(life, server, rows, 0, rows === biggest ? big : rows);
+  for (const database of ["small", ...health.map(nameOf)]) {
+    await server.admin(`CREATE DATABASE ${database}`);
+    await migrate(server.config(database));
   }
-  const figures = [await backlogs(life, server, small, biggest)];
-  await fill(life, server, biggest, big, biggest);
+  await fill(life, server, "small", 0, small);
+  await fill(life, server, nameOf(biggest), 0, big);
+  const figures = [await backlogs(life, server, small, nameOf(biggest))];
 
   const expire = (rows: number, count: number) =>
     query(
       server,
-      rows,
+      nameOf(rows),
       `INSERT INTO mcp_sessions (session_id, expires_at)
        SELECT 'expired-' || gen_random_uuid(), now() - random() * interval '1 hour' FROM generate_series(1, ${count})`,
     );
+  // What expires together was opened together, and lies in the midst of the others.
   for (const rows of health) {
+    const middle = rows === biggest ? big : rows / 2;
+    if (rows !== biggest) await fill(life, server, nameOf(rows), 0, middle);
     await expire(rows, Math.min(rows / 100, EXPIRED));
-    await query(server, rows, "VACUUM ANALYZE");
+    await fill(life, server, nameOf(rows), middle, rows);
   }
   const take = async (rows: number) => {
     const census = await createHealthStore(server.connect(nameOf(rows)), {
@@ -101,7 +104,7 @@ async function measure(life: Life, server: Server, { health, small, big, most }:
   for (const rows of health) {
     await query(
       server,
-      rows,
+      nameOf(rows),
       `UPDATE mcp_sessions SET last_active = now(), expires_at = expires_at + interval '30 minutes'
         WHERE expires_at > now() AND hashtext(session_id) % 20 = 0`,
     );
@@ -131,13 +134,12 @@ async function measure(life: Life, server: Server, { health, small, big, most }:
 }
 
 /** A hundred expired sessions in a big table, against as many in a small one. */
-async function backlogs(life: Life, server: Server, small: number, biggest: number): Promise<Figure> {
+async function backlogs(life: Life, server: Server, small: number, biggest: string): Promise<Figure> {
   console.log(`a backlog of ${BACKLOG}`);
-  const clean = async (rows: number) => {
-    const database = nameOf(rows);
+  const clean = async (database: string) => {
     await query(
       server,
-      rows,
+      database,
       `INSERT INTO mcp_sessions (session_id, expires_at)
        SELECT gen_random_uuid(), now() - random() * interval '1 hour' FROM generate_series(1, ${BACKLOG})`,
     );
@@ -159,7 +161,7 @@ async function backlogs(life: Life, server: Server, small: number, biggest: numb
   };
   const times: { small: number[]; big: number[] } = { small: [], big: [] };
   for (let i = -2; i < 4 * PAIRS; i++) {
-    const pair = { small: await clean(small), big: await clean(biggest) };
+    const pair = { small: await clean("small"), big: await clean(biggest) };
     if (i < 0) continue;
     times.small.push(pair.small);
     times.big.push(pair.big);
@@ -172,10 +174,10 @@ async function backlogs(life: Life, server: Server, small: number, biggest: numb
 }
 
 /** Live sessions, in the order in which they expire, from the `from`th to the `to`th; indexed afterwards. */
-async function fill(life: Life, server: Server, rows: number, from: number, to: number): Promise<void> {
+async function fill(life: Life, server: Server, database: string, from: number, to: number): Promise<void> {
   console.log(`Filling in ${label(to - from)} sessions.`);
   const CHUNK = 250_000;
-  await connected(server.config(nameOf(rows)), async (client) => {
+  await connected(server.config(database), async (client) => {
     const { rows: indexes } = await client.query<{ name: string; definition: string }>(
       `SELECT indexname AS name, indexdef AS definition FROM pg_indexes
         WHERE tablename = 'mcp_sessions' AND indexname <> 'mcp_sessions_pkey'`,
@@ -188,7 +190,7 @@ async function fill(life: Life, server: Server, rows: number, from: number, to: 
         // Ids in their order, which fills their index at its end; how they are found does not matter here.
         `INSERT INTO mcp_sessions (session_id, principal, client_info, created_at, last_active, expires_at)
          SELECT lpad(i::text, 32, '0'), 'principal-' || i % 1000, ${SESSION_DATA}, now(), now(),
-                now() + interval '12 hours' + i * interval '12 hours' / ${rows}
+                now() + interval '12 hours' + i * interval '4 milliseconds'
            FROM generate_series(${first}, ${Math.min(first + CHUNK, to) - 1}) i`,
       );
     }
@@ -207,5 +209,5 @@ async function timed(life: Life, work: () => Promise<unknown>, calls: number): P
 
 const nameOf = (rows: number) => `sessions_${rows}`;
 const label = (rows: number) => (rows >= MILLION ? `${rows / MILLION}M` : `${rows / 1000}k`);
-const query = (server: Server, rows: number, statement: string) =>
-  connected(server.config(nameOf(rows)), (client) => client.query(statement));
+const query = (server: Server, database: string, statement: string) =>
+  connected(server.config(database), (client) => client.query(statement));
