@@ -43,7 +43,10 @@ const exitCode = await untilAsked(async (life) => {
   const results: Record<string, Figure[]> = {};
   for (const name of names.length > 0 ? names : Object.keys(benches)) {
     console.log(`\n${name}`);
-    await trials[name]?.(life, args);
+    await trials[name]?.(
+      life,
+      args.filter((arg) => arg !== name),
+    );
     const figures = await benches[name]?.(life, args.includes("--quick"));
     if (figures === undefined) continue;
     results[name] = figures;
