@@ -181,8 +181,8 @@ BEGIN
           END IF;
         END IF;
       ELSE
-        -- A row that another holds for longer is left to a batch that skips it.
-        PERFORM set_config('lock_timeout', '10', true);
+        -- A row that another holds for longer is left to a batch that skips it, and waits for nothing but the table.
+        PERFORM set_config('lock_timeout', CASE WHEN skip_locked THEN greatest(p_time_budget_ms, 1) ELSE 10 END::text, true);
         IF form = 'ranges' THEN
           PERFORM set_config('enable_seqscan', 'off', true);
           PERFORM set_config('enable_bitmapscan', 'off', true);
@@ -215,7 +215,7 @@ BEGIN
     EXCEPTION
       WHEN lock_not_available THEN
         is_blocked := true;
-        IF form = 'counted' THEN failure := SQLSTATE; END IF;
+        IF form = 'counted' OR skip_locked THEN failure := SQLSTATE; END IF;
       WHEN query_canceled OR OTHERS THEN
         failure := SQLSTATE;
     END;

@@ -1,7 +1,7 @@
 // Large backlogs in large tables are deleted in bulk: the same sessions, in few transactions.
 import { beforeEach, describe, expect, test } from "vitest";
 import { runCleanupOnce, runImmediateCleanup } from "../../src/cleanup/clean.ts";
-import { poll, runsOf, storeOf } from "../support/cleanup.ts";
+import { lockSessions, poll, runsOf, runUnderWay, storeOf } from "../support/cleanup.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 const ROWS = 6000;
@@ -101,5 +101,20 @@ describe.each([
     const second = await runCleanupOnce(storeOf(database, { batchSize: 100 }));
     expect(first + second).toBe(ROWS - (await count("true")));
     expect(await count("expires_at < now() - interval '30 seconds'")).toBe(0);
+  });
+
+  test("a table that another program locks during it makes the run fail, not hang", async () => {
+    await database.query(`CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_sleep(0.001); RETURN OLD; END'`);
+    await database.query(
+      "CREATE TRIGGER slow BEFORE DELETE ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION be_slow()",
+    );
+    const run = runCleanupOnce(storeOf(database, { batchSize: 100, timeBudgetMs: 1500 }));
+    run.catch(() => {});
+    await runUnderWay(database);
+    const unlocked = await lockSessions(database, 3.5);
+    await expect(run).rejects.toThrow("55P03");
+    await unlocked();
+    expect((await runsOf(database))[0]).toMatchObject({ outcome: "failed", error_code: "55P03" });
   });
 });
