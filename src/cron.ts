@@ -1,5 +1,5 @@
 // The cron door: event → tier → asleep? → clean → rethrow on failure.
-import { cleanTier } from "./cleanup/clean.ts";
+import { runTier } from "./cleanup/clean.ts";
 import type { SleepStore } from "./cleanup/sleep-store.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { type CleanupMode, runsIn, type Tier, tierForCron } from "./cleanup/tiers.ts";
@@ -46,6 +46,5 @@ export async function handleCron(
     log.info("MCP session cleanup: asleep", { tier, until: wakesAt });
     return;
   }
-  const { earliestExpiry } = await cleanTier(cleanups, tier, scheduledAt);
-  if (earliestExpiry !== null) await sleep?.noteRun(scheduledAt, earliestExpiry);
+  await runTier[tier](cleanups, scheduledAt);
 }

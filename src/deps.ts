@@ -8,8 +8,9 @@ import { connect } from "./db/client.ts";
 import type { Config } from "./env.ts";
 import { createHealthStore } from "./health/store.ts";
 import { createAdminStore } from "./session/admin-store.ts";
+import { createNotingAdminStore, createNotingStore } from "./session/noting-store.ts";
 import { createStateStore } from "./session/state-store.ts";
-import { createSessionStore, type SessionStore } from "./session/store.ts";
+import { createSessionStore } from "./session/store.ts";
 import { createTrustingStore } from "./session/trusting-store.ts";
 
 const now = () => new Date();
@@ -35,19 +36,9 @@ export function createDeps({
           maxSleepSeconds: sleepSettings.maxSeconds,
           now,
         });
-  /** Also when it fails: it may have been committed. */
-  const noted = async <T>(work: Promise<T>): Promise<T> => {
-    const [outcome] = await Promise.allSettled([work, sleep?.noteUse()]);
-    if (outcome.status === "rejected") throw outcome.reason;
-    return outcome.value;
-  };
+  const cleanups = createCleanupStore(database, { ...cleanup, trigger: "cron" });
   const store = createSessionStore(database, sessions);
-  const noting: SessionStore = {
-    ...store,
-    open: (session) => noted(store.open(session)),
-    end: (key, principal) => noted(store.end(key, principal)),
-    endOthers: (principal, exceptKey) => noted(store.endOthers(principal, exceptKey)),
-  };
+  const noting = sleep === undefined ? store : createNotingStore(store, sleep.noteUse);
   const trusting = createTrustingStore(noting, {
     intervalSeconds: sessions.validationIntervalSeconds,
     now,
@@ -55,7 +46,7 @@ export function createDeps({
   const admin = createAdminStore(database, { timeoutMs: sessions.timeoutMs, onEnded: trusting.distrust });
   return {
     authenticate: createAuthenticate(apiKeys),
-    cleanups: createCleanupStore(database, { ...cleanup, trigger: "cron" }),
+    cleanups: sleep === undefined ? cleanups : sleep.notingRuns(cleanups),
     health: createHealthStore(database, { ...health, sleep, now }),
     healthLimits: {
       crons: {
@@ -68,11 +59,7 @@ export function createDeps({
     healthMaxAgeSeconds: health.maxAgeSeconds,
     sessions: trusting,
     recall: sessions.degradedMode === "serve" ? trusting.recall : undefined,
-    admin: {
-      ...admin,
-      end: (handle: string) => noted(admin.end(handle)),
-      endAll: (principal: string) => noted(admin.endAll(principal)),
-    },
+    admin: sleep === undefined ? admin : createNotingAdminStore(admin, sleep.noteUse),
     sleep,
     runs: createRunsStore(database, sessions),
     manualCleanups: createCleanupStore(database, { ...cleanup, trigger: "manual" }),

@@ -39,6 +39,12 @@ export async function runImmediateCleanup(
   return (await cleanTier(store, "immediate", currentTime)).deleted;
 }
 
+/** What the schedule calls for each tier. */
+export const runTier = {
+  regular: runCleanupOnce,
+  immediate: runImmediateCleanup,
+} as const satisfies Record<Tier, (store: CleanupStore, currentTime: Date) => Promise<number>>;
+
 /** One run of a tier and its log line. @throws DatabaseFault | CleanupFailed */
 export async function cleanTier(store: CleanupStore, tier: Tier, currentTime: Date): Promise<CleanupReport> {
   const startedAt = Date.now();

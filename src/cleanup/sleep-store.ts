@@ -6,13 +6,14 @@ import type * as z from "zod";
 import { describeFault } from "../errors.ts";
 import { logOf } from "../log.ts";
 import { joinedUse, lastRunNotes, useNotes, wakeTime } from "./sleep.ts";
+import type { CleanupStore } from "./store.ts";
 import type { Tier } from "./tiers.ts";
 
 export interface SleepStore {
   /** Before then a tier has nothing to delete; undefined when that is not known. */
   wakesAt: () => Promise<Record<Tier, Date> | undefined>;
-  /** Notes what a run that completed has found. */
-  noteRun: (ranAt: Date, earliestExpiry: Date) => Promise<void>;
+  /** A store whose runs are noted where they tell when the first of the remaining sessions expires. */
+  notingRuns: (cleanups: CleanupStore) => CleanupStore;
   /** Notes that sessions are being opened or ended. Of many uses on an isolate it writes one in five minutes. */
   noteUse: () => Promise<void>;
 }
@@ -30,7 +31,7 @@ const USE = "use";
 
 // KV takes one write a second for a key, and the free plan a thousand a day.
 const USE_WINDOW_MS = 300_000;
-// As long as the notes of another isolate may not have been seen yet.
+// As long as the notes of another isolate may not have been seen yet, and a use may go on: MCP_SESSION_TIMEOUT_MS at most.
 const UNSEEN_MS = 60_000;
 // KV answers within milliseconds; beyond this the database is asked instead.
 const TIMEOUT_MS = 2000;
@@ -71,16 +72,24 @@ export function createSleepStore(
       return { regular: of("regular"), immediate: of("immediate") };
     },
 
-    async noteRun(ranAt, earliestExpiry) {
-      const notes = { versionId, ranAt: ranAt.getTime(), earliestExpiry: earliestExpiry.getTime() };
-      await attempt("note a run", () => write(RUN, notes));
-    },
+    notingRuns: (cleanups) => ({
+      async clean(tier, currentTime) {
+        const report = await cleanups.clean(tier, currentTime);
+        const earliestExpiry = report.earliestExpiry?.getTime();
+        if (earliestExpiry !== undefined) {
+          const notes = { versionId, ranAt: currentTime.getTime(), earliestExpiry };
+          await attempt("note a run", () => write(RUN, notes));
+        }
+        return report;
+      },
+    }),
 
     async noteUse() {
       const at = now().getTime();
       if (at < notedUntil) return;
-      const use = { since: at - UNSEEN_MS, until: at + USE_WINDOW_MS };
-      notedUntil = use.until;
+      notedUntil = at + USE_WINDOW_MS;
+      // A run must not think that it has seen a use that begins last and ends later.
+      const use = { since: at - UNSEEN_MS, until: notedUntil + UNSEEN_MS };
       const noted = await attempt("note a use", async () => {
         const notes = await readBoth().catch(() => undefined);
         // What cannot be read may have said anything.

@@ -42,7 +42,7 @@ export function wakeTime(
   );
 }
 
-/** Notes for a use at `at` and all until `until`. What an earlier one says stays while the last run has not seen it. */
+/** The notes of a use, and of an earlier one that the last run has not seen. */
 export function joinedUse(
   earlier: UseNotes | undefined,
   run: LastRunNotes | undefined,

@@ -82,23 +82,12 @@ export function createHealthStore(
   database: Database,
   { timeoutMs, sleep, now }: HealthStoreOptions,
 ): HealthStore {
-  return {
-    async takeCensus(overdueSeconds) {
-      const [counted, wakesAt] = await Promise.all([count(overdueSeconds), sleep?.wakesAt()]);
-      // What has expired since has come by another program, and cleanup is asleep as it should.
-      const isExcused =
-        wakesAt !== undefined && wakesAt.regular.getTime() > now().getTime() - overdueSeconds * 1000;
-      return { ...counted, isOverdue: counted.isOverdue && !isExcused, wakesAt };
-    },
-  };
-
-  function count(overdueSeconds: number) {
-    return (
-      // A read. Health goes out although the circuit is open: health is how one learns that it can close.
-      database.run(
-        { name: "session census", budgetMs: timeoutMs, isIdempotent: true, isProbe: true },
-        async (db) => {
-          const { rows } = await db.execute(sql`
+  const count = (overdueSeconds: number) =>
+    // A read. Health goes out although the circuit is open: health is how one learns that it can close.
+    database.run(
+      { name: "session census", budgetMs: timeoutMs, isIdempotent: true, isProbe: true },
+      async (db) => {
+        const { rows } = await db.execute(sql`
           SELECT sessions.*, runs.history, totals.totals
             FROM (SELECT total, expired, expired_at_least, is_overdue,
                          extract(epoch FROM oldest_expired)::float8 AS oldest_expired
@@ -119,9 +108,17 @@ export function createHealthStore(
                     FROM (VALUES ('regular'), ('immediate')) AS tiers (tier)) AS runs,
                  (SELECT coalesce(jsonb_object_agg(name, value), '{}') AS totals
                     FROM (SELECT name, sum(value) AS value FROM mcp_session_totals GROUP BY name) AS summed) AS totals`);
-          return censuses.parse(rows)[0];
-        },
-      )
+        return censuses.parse(rows)[0];
+      },
     );
-  }
+
+  return {
+    async takeCensus(overdueSeconds) {
+      const [counted, wakesAt] = await Promise.all([count(overdueSeconds), sleep?.wakesAt()]);
+      // What has expired since has come by another program, and cleanup is asleep as it should.
+      const isExcused =
+        wakesAt !== undefined && wakesAt.regular.getTime() > now().getTime() - overdueSeconds * 1000;
+      return { ...counted, isOverdue: counted.isOverdue && !isExcused, wakesAt };
+    },
+  };
 }

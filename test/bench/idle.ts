@@ -62,7 +62,7 @@ async function live(life: Life, server: Server, { mode, sleeps, hasSession }: Da
   };
   const options = { versionId: "1", minAgeSeconds, maxSleepSeconds: 86_400, now: () => new Date(now) };
   const sleep = sleeps ? createSleepStore(kv, options) : undefined;
-  const store = createCleanupStore(server.connect(database), {
+  const cleanups = createCleanupStore(server.connect(database), {
     trigger: "cron",
     minAgeSeconds,
     batchSize: 1000,
@@ -90,7 +90,12 @@ async function live(life: Life, server: Server, { mode, sleeps, hasSession }: Da
       ...(now % (10 * MINUTE) === 0 ? [crons.immediate] : []),
     ]) {
       const before = server.neon.requests();
-      await handleCron({ cron, scheduledTime: now }, { mode, crons }, store, sleep);
+      await handleCron(
+        { cron, scheduledTime: now },
+        { mode, crons },
+        sleep?.notingRuns(cleanups) ?? cleanups,
+        sleep,
+      );
       if (server.neon.requests() === before) continue;
       if (now >= secondDay) queries += server.neon.requests() - before;
       askedAt.push(now);

@@ -60,7 +60,7 @@ async function live(
     now: () => new Date(time),
   });
   const settings = { trigger: "cron", minAgeSeconds } as const;
-  const cleanups = { slept: storeOf(slept, settings), awake: storeOf(awake, settings) };
+  const cleanups = { slept: sleep.notingRuns(storeOf(slept, settings)), awake: storeOf(awake, settings) };
   for (const act of history) {
     time += 10 * MINUTE;
     // Some minutes before the event.
@@ -189,6 +189,28 @@ test("an idle day of aggressive events asks the database once", async () => {
   const day = Array.from({ length: 143 }, (): Act => ({ kind: "nothing" }));
   const runs = await live(day, {}, () => {});
   expect(runs).toBe(1);
+});
+
+test("a use that began before its note ended, and committed after the next run, is not missed", async () => {
+  const start = new Date();
+  let time = start;
+  const sleep = createSleepStore(kv, {
+    versionId: "1",
+    minAgeSeconds: { regular: 0, immediate: 3600 },
+    maxSleepSeconds: 86_400,
+    now: () => time,
+  });
+  await sleep.noteUse();
+  // No second note is written for this one, which takes a while.
+  time = at(start, 5 * MINUTE - 1);
+  await sleep.noteUse();
+  const ranAt = at(time, 20_000);
+  const never = new Date(8.64e15);
+  const report = { runId: 1, outcome: "completed", deleted: 0, batches: 0, errorCode: null } as const;
+  await sleep
+    .notingRuns({ clean: async () => ({ ...report, earliestExpiry: never }) })
+    .clean("regular", ranAt);
+  expect((await sleep.wakesAt())?.regular).toEqual(ranAt);
 });
 
 test("an event that sleeps makes no query and says until when; opening a session ends the sleep", async () => {
