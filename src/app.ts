@@ -3,17 +3,31 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { type Authenticate, principalOf, requireScope } from "./auth.ts";
-import { cleanupEndpoint, listRunsRoute, runCleanupRoute } from "./cleanup/endpoint.ts";
-import type { RunsStore } from "./cleanup/runs-store.ts";
+import { cleanupEndpoint, listRunsRoute, runCleanupRoute } from "./admin/cleanup-endpoint.ts";
+import type { RunsStore } from "./admin/runs-store.ts";
+import {
+  endSessionRoute,
+  endSessionsRoute,
+  listSessionsRoute,
+  sessionsEndpoint,
+} from "./admin/sessions-endpoint.ts";
+import type { SessionsStore } from "./admin/sessions-store.ts";
+import { requireScope } from "./auth/guard.ts";
+import type { Authenticate } from "./auth/keys.ts";
+import { principalOf } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { DatabaseFault } from "./db/fault.ts";
-import { AppError, describeFault, errorResponse } from "./errors.ts";
+import type { UnknownVariable } from "./unknown-variables.ts";
 import { healthEndpoint, healthRoute } from "./health/endpoint.ts";
-import type { Limits } from "./health/health.ts";
+import type { Limits } from "./health/grade.ts";
 import type { HealthStore } from "./health/store.ts";
+import type { Version } from "./health/settings.ts";
 import { sharedAnswers } from "./health/shared-answers.ts";
-import { logOf } from "./log.ts";
+import { mcpCors, originGuard } from "./http/cors.ts";
+import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.ts";
+import { AppError, errorResponse } from "./http/errors.ts";
+import { requestLog, type RequestVariables } from "./http/request-log.ts";
+import { errorName, logOf } from "./log.ts";
 import {
   isLegacyRequest,
   legacyVersions,
@@ -21,17 +35,8 @@ import {
   mcpEndpoint,
   mcpPostRoute,
 } from "./mcp/endpoint.ts";
+import type { ServerFactory } from "./mcp/server-factory.ts";
 import { metricsEndpoint, metricsRoute } from "./metrics/endpoint.ts";
-import { mcpCors, originGuard } from "./origin.ts";
-import { documentEndpoint, documentRoute, livenessRoute } from "./openapi-document.ts";
-import { requestLog, type RequestVariables } from "./request-log.ts";
-import type { AdminStore } from "./session/admin-store.ts";
-import {
-  endSessionRoute,
-  endSessionsRoute,
-  listSessionsRoute,
-  sessionsEndpoint,
-} from "./session/endpoint.ts";
 import { sessionMiddleware, type SessionMiddlewareOptions } from "./session/middleware.ts";
 import { jsonRpcError } from "./session/protocol.ts";
 import type { StateStore } from "./session/state-store.ts";
@@ -50,26 +55,26 @@ const MCP_PATH = "/mcp";
 type AppContext = Context<{ Variables: RequestVariables }>;
 
 export interface AppDeps {
+  now: () => Date;
+  version: Version;
+  unknownVariables: readonly UnknownVariable[];
+  allowedOrigins: readonly string[];
   authenticate: Authenticate;
-  health: HealthStore;
-  healthLimits: Limits;
-  healthMaxAgeSeconds: number;
+  createServer: ServerFactory;
   sessions: SessionStore;
   state: StateStore;
-  admin: AdminStore;
-  manualCleanups: CleanupStore;
-  runs: RunsStore;
   recall: SessionMiddlewareOptions["recall"] | undefined;
   mayOpenSession: (principal: string) => Promise<boolean>;
-  allowedOrigins: readonly string[];
-  version: { id: string; tag: string; deployedAt: string | null };
-  now: () => Date;
+  manualCleanups: CleanupStore;
+  runs: RunsStore;
+  allSessions: SessionsStore;
+  health: HealthStore;
+  healthMaxAgeSeconds: number;
+  healthLimits: Limits;
 }
 
 export function createApp(deps: AppDeps) {
-  const { authenticate, health, healthLimits, healthMaxAgeSeconds, sessions, state, recall, mayOpenSession } =
-    deps;
-  const { admin, runs, manualCleanups, allowedOrigins, version, now } = deps;
+  const { now, version, authenticate } = deps;
   const app = new Hono<{ Variables: RequestVariables }>();
 
   // Every request gets an id of its own: one from the client could be anything, a secret too.
@@ -92,39 +97,50 @@ export function createApp(deps: AppDeps) {
     "/session-health",
     healthRoute,
     requireScope(authenticate, "health"),
-    sharedAnswers({ maxAgeSeconds: healthMaxAgeSeconds, now }),
-    healthEndpoint({ store: health, limits: healthLimits, version, now }),
+    sharedAnswers({ maxAgeSeconds: deps.healthMaxAgeSeconds, now }),
+    healthEndpoint({
+      store: deps.health,
+      limits: deps.healthLimits,
+      version,
+      unknownVariables: deps.unknownVariables,
+      now,
+    }),
   );
   app.get(
     "/metrics",
     metricsRoute,
     requireScope(authenticate, "metrics"),
-    metricsEndpoint({ store: health, limits: healthLimits, version, now }),
+    metricsEndpoint({ store: deps.health, limits: deps.healthLimits, version, now }),
   );
   const isAdmin = requireScope(authenticate, "admin");
-  const administered = sessionsEndpoint({ store: admin });
-  app.get("/sessions", listSessionsRoute, isAdmin, administered.list);
-  app.delete("/sessions", endSessionsRoute, isAdmin, administered.endAll);
-  app.delete("/sessions/:handle", endSessionRoute, isAdmin, administered.end);
-  const cleanup = cleanupEndpoint({ store: manualCleanups, runs, now });
+  const sessions = sessionsEndpoint({ store: deps.allSessions });
+  app.get("/sessions", listSessionsRoute, isAdmin, sessions.list);
+  app.delete("/sessions", endSessionsRoute, isAdmin, sessions.endAll);
+  app.delete("/sessions/:handle", endSessionRoute, isAdmin, sessions.end);
+  const cleanup = cleanupEndpoint({ store: deps.manualCleanups, runs: deps.runs, now });
   app.get("/cleanup/runs", listRunsRoute, isAdmin, cleanup.list);
   app.post("/cleanup/:tier", runCleanupRoute, isAdmin, cleanup.run);
   app.post(MCP_PATH, mcpPostRoute);
   app.delete(MCP_PATH, mcpDeleteRoute);
   app.all(
     MCP_PATH,
-    mcpCors(allowedOrigins),
-    originGuard(allowedOrigins),
+    mcpCors(deps.allowedOrigins),
+    originGuard(deps.allowedOrigins),
     requireScope(authenticate, "mcp"),
     sessionMiddleware({
-      store: sessions,
+      store: deps.sessions,
       principal: principalOf,
       isLegacy: isLegacyRequest,
       protocolVersions: legacyVersions,
-      mayOpen: mayOpenSession,
-      ...(recall !== undefined && { recall }),
+      mayOpen: deps.mayOpenSession,
+      ...(deps.recall !== undefined && { recall: deps.recall }),
     }),
-    mcpEndpoint({ sessions, state, principal: principalOf }),
+    mcpEndpoint({
+      createServer: deps.createServer,
+      sessions: deps.sessions,
+      state: deps.state,
+      principal: principalOf,
+    }),
   );
 
   app.notFound((c) => refuse(c, new AppError("not_found")));
@@ -132,7 +148,7 @@ export function createApp(deps: AppDeps) {
   return app;
 }
 
-/** What the client is told of an error; what it is not told is logged. */
+/** What the client is told of an error. The rest is logged. */
 function refusalOf(error: Error, c: AppContext): AppError {
   if (error instanceof AppError) return error;
   const id = c.get("requestId");
@@ -140,7 +156,7 @@ function refusalOf(error: Error, c: AppContext): AppError {
     log.error("MCP session store failed", { kind: error.kind, sqlstate: error.sqlstate, request_id: id });
     return new AppError("sessions_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS });
   }
-  log.error("The request failed", { ...describeFault(error), request_id: id });
+  log.error("The request failed", { error: errorName(error), request_id: id });
   return new AppError("internal");
 }
 

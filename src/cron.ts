@@ -1,10 +1,9 @@
-// The cron door: event → tier → asleep? → clean → rethrow on failure.
-import { runTier } from "./cleanup/clean.ts";
-import type { SleepStore } from "./cleanup/sleep-store.ts";
+// The cron door: event → tier → asleep? → run → rethrow on failure.
+import { runCleanupOnce, runImmediateCleanup } from "./cleanup/clean.ts";
+import type { IdleSleep } from "./cleanup/idle-sleep.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { type CleanupMode, runsIn, type Tier, tierForCron } from "./cleanup/tiers.ts";
-import { describeFault } from "./errors.ts";
-import { logOf } from "./log.ts";
+import { errorName, logOf } from "./log.ts";
 
 const log = logOf("cron");
 
@@ -13,22 +12,23 @@ export interface CronSettings {
   crons: Record<Tier, string>;
 }
 
+const run = { regular: runCleanupOnce, immediate: runImmediateCleanup } satisfies Record<Tier, unknown>;
+
 /**
  * Handles one cron event. The event's own time is the cutoff, so a late or repeated event cuts at the same place.
- * @param sleep where cron events may leave the database asleep.
- * @throws whatever the run failed with, and UnknownCron; Cloudflare then shows the event as failed.
+ * @throws whatever the run failed with, and UnknownCron. Cloudflare then shows the event as failed.
  */
 export async function handleCron(
   { cron, scheduledTime }: { cron: string; scheduledTime: number },
   { mode, crons }: CronSettings,
   cleanups: CleanupStore,
-  sleep: SleepStore | undefined,
+  idleSleep: IdleSleep,
 ): Promise<void> {
   let tier: Tier;
   try {
     tier = tierForCron(cron, crons);
   } catch (error) {
-    log.error("session_cleanup_task_failed", { cron, kind: "unknown_cron", ...describeFault(error) });
+    log.error("session_cleanup_task_failed", { cron, kind: "unknown_cron", error: errorName(error) });
     throw error;
   }
   const scheduledAt = new Date(scheduledTime);
@@ -41,10 +41,10 @@ export async function handleCron(
     active: isActive,
   });
   if (!isActive) return;
-  const wakesAt = (await sleep?.wakesAt())?.[tier];
+  const wakesAt = (await idleSleep.wakesAt())?.[tier];
   if (wakesAt !== undefined && wakesAt > scheduledAt) {
     log.info("MCP session cleanup: asleep", { tier, until: wakesAt });
     return;
   }
-  await runTier[tier](cleanups, scheduledAt);
+  await run[tier](cleanups, scheduledAt);
 }

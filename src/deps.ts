@@ -1,17 +1,17 @@
-// The only place that builds the database, the stores and the clock.
-import { createAuthenticate } from "./auth.ts";
-import { createRunsStore } from "./cleanup/runs-store.ts";
-import { createSleepStore } from "./cleanup/sleep-store.ts";
+// The recipe: the only place that builds the database, the stores and the clock. One builder a room.
+import { createRunsStore } from "./admin/runs-store.ts";
+import { createSessionsStore } from "./admin/sessions-store.ts";
+import { createAuthenticate } from "./auth/keys.ts";
+import { createIdleSleep } from "./cleanup/idle-sleep.ts";
 import { createCleanupStore } from "./cleanup/store.ts";
-import { parseCron, runsIn, tierNames } from "./cleanup/tiers.ts";
+import { eachTier, parseCron, runsIn, tierNames } from "./cleanup/tiers.ts";
 import { connect } from "./db/client.ts";
 import type { Config } from "./env.ts";
 import { createHealthStore } from "./health/store.ts";
-import { createAdminStore } from "./session/admin-store.ts";
-import { createNotingAdminStore, createNotingStore } from "./session/noting-store.ts";
+import { createActivityStore, createAdminActivityStore } from "./session/activity-store.ts";
+import { createCachedStore } from "./session/cached-store.ts";
 import { createStateStore } from "./session/state-store.ts";
 import { createSessionStore } from "./session/store.ts";
-import { createTrustingStore } from "./session/trusting-store.ts";
 
 const now = () => new Date();
 
@@ -22,52 +22,58 @@ export function createDeps({
   health,
   sessions,
   allowedOrigins,
-  initializeRateLimit,
-  sleep: sleepSettings,
-  version,
-}: Omit<Config, "log">) {
+  unknownVariables,
+}: Omit<Config, "log" | "server">) {
+  const { version } = health;
   const database = connect(address);
-  const sleep =
-    sleepSettings?.notes === undefined
-      ? undefined
-      : createSleepStore(sleepSettings.notes, {
-          versionId: version.id,
-          minAgeSeconds: cleanup.minAgeSeconds,
-          maxSleepSeconds: sleepSettings.maxSeconds,
-          now,
-        });
-  const cleanups = createCleanupStore(database, { ...cleanup, trigger: "cron" });
-  const store = createSessionStore(database, sessions);
-  const noting = sleep === undefined ? store : createNotingStore(store, sleep.noteUse);
-  const trusting = createTrustingStore(noting, {
-    intervalSeconds: sessions.validationIntervalSeconds,
+
+  const idleSleep = createIdleSleep(cleanup.idleSleep, {
+    versionId: version.id,
+    minAgeSeconds: cleanup.minAgeSeconds,
     now,
   });
-  const admin = createAdminStore(database, { timeoutMs: sessions.timeoutMs, onEnded: trusting.distrust });
+
+  // Activity is recorded next to the database, so that the cache outside cannot keep it from being seen.
+  const cachedSessions = createCachedStore(
+    createActivityStore(createSessionStore(database, sessions), idleSleep.recordActivity),
+    { intervalSeconds: sessions.validationIntervalSeconds, now },
+  );
+
   return {
+    now,
+    version,
+    unknownVariables,
+    allowedOrigins,
     authenticate: createAuthenticate(apiKeys),
-    cleanups: sleep === undefined ? cleanups : sleep.notingRuns(cleanups),
-    health: createHealthStore(database, { ...health, sleep, now }),
+
+    sessions: cachedSessions,
+    state: createStateStore(database, sessions),
+    recall: sessions.degradedMode === "serve" ? cachedSessions.recall : undefined,
+    mayOpenSession: async (principal: string) =>
+      sessions.initializeRateLimit === undefined ||
+      (await sessions.initializeRateLimit.limit({ key: principal })).success,
+
+    idleSleep,
+    cleanups: createCleanupStore(database, { ...cleanup, trigger: "cron" }, idleSleep.recordRun),
+    manualCleanups: createCleanupStore(database, { ...cleanup, trigger: "manual" }),
+
+    runs: createRunsStore(database, sessions),
+    allSessions: createAdminActivityStore(
+      createSessionsStore(database, {
+        timeoutMs: sessions.timeoutMs,
+        onEnded: cachedSessions.forgetAll,
+      }),
+      idleSleep.recordActivity,
+    ),
+
+    health: createHealthStore(database, { timeoutMs: health.timeoutMs, idleSleep, now }),
+    healthMaxAgeSeconds: health.maxAgeSeconds,
     healthLimits: {
-      crons: {
-        regular: parseCron(cleanup.crons.regular),
-        immediate: parseCron(cleanup.crons.immediate),
-      },
+      crons: eachTier((tier) => parseCron(cleanup.crons[tier])),
       expiredRatioMax: health.expiredRatioMax,
       activeTiers: tierNames.filter((tier) => runsIn(tier, cleanup.mode)),
     },
-    healthMaxAgeSeconds: health.maxAgeSeconds,
-    sessions: trusting,
-    recall: sessions.degradedMode === "serve" ? trusting.recall : undefined,
-    admin: sleep === undefined ? admin : createNotingAdminStore(admin, sleep.noteUse),
-    sleep,
-    runs: createRunsStore(database, sessions),
-    manualCleanups: createCleanupStore(database, { ...cleanup, trigger: "manual" }),
-    state: createStateStore(database, sessions),
-    mayOpenSession: async (principal: string) =>
-      initializeRateLimit === undefined || (await initializeRateLimit.limit({ key: principal })).success,
-    allowedOrigins,
-    version,
-    now,
   };
 }
+
+export type Deps = ReturnType<typeof createDeps>;

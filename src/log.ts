@@ -7,6 +7,7 @@ import {
   getTextFormatter,
   type TextFormatter,
 } from "@logtape/logtape";
+import { choice, defineSettings } from "./settings.ts";
 
 export const logLevels = ["debug", "info", "warning", "error"] as const;
 export const logFormats = ["json", "text"] as const;
@@ -15,6 +16,20 @@ export interface LogConfig {
   level: (typeof logLevels)[number];
   format: (typeof logFormats)[number];
 }
+
+export const logSettings = defineSettings({
+  shape: {
+    LOG_LEVEL: choice(logLevels, {
+      default: "info",
+      description: "The least severe lines that are logged.",
+    }),
+    LOG_FORMAT: choice(logFormats, {
+      default: "json",
+      description: "JSON for machines, or text for people.",
+    }),
+  },
+  read: (values): LogConfig => ({ level: values.LOG_LEVEL, format: values.LOG_FORMAT }),
+});
 
 /** `{"@timestamp","level","message","logger", …properties}` in one line. */
 const json = getJsonLinesFormatter({ properties: "flatten", message: "rendered" });
@@ -32,7 +47,7 @@ const text: TextFormatter = getTextFormatter({
   },
 });
 
-/** Sets level and format for this isolate; called again, it replaces what was set. */
+/** Sets level and format for this isolate. A second call replaces the first. */
 export function configureLog({ level, format }: LogConfig): void {
   configureSync({
     reset: true,
@@ -47,4 +62,12 @@ export function configureLog({ level, format }: LogConfig): void {
 /** The logger of one subject, such as `cleanup`. */
 export function logOf(subject: string) {
   return getLogger(["mcp-sessions", subject]);
+}
+
+/**
+ * An error as far as a log may have it: its name. Messages stay out: Drizzle puts every parameter into them, and the
+ * Neon driver can put the password there.
+ */
+export function errorName(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { ConfigurationError, readConfig } from "../src/env.ts";
+import * as z from "zod";
+import { ConfigurationError, readConfig, rooms } from "../src/env.ts";
+import { manuals } from "../src/settings.ts";
 
 const DIGEST = "ab".repeat(32);
 
@@ -29,6 +31,7 @@ test("what is not set has its documented default", () => {
       batchSize: 1000,
       timeBudgetMs: 20_000,
       runRetentionDays: 30,
+      idleSleep: undefined,
     },
     sessions: {
       ttlSeconds: 86_400,
@@ -39,12 +42,18 @@ test("what is not set has its documented default", () => {
       timeoutMs: 10_000,
       degradedMode: "refuse",
       maxPerPrincipal: 1000,
+      initializeRateLimit: undefined,
     },
-    initializeRateLimit: undefined,
     allowedOrigins: [],
-    version: { id: "unknown", tag: "", deployedAt: null },
-    health: { timeoutMs: 8000, maxAgeSeconds: 0, expiredRatioMax: 1 },
+    health: {
+      timeoutMs: 8000,
+      maxAgeSeconds: 0,
+      expiredRatioMax: 1,
+      version: { id: "unknown", tag: "", deployedAt: null },
+    },
     log: { level: "info", format: "json" },
+    server: {},
+    unknownVariables: [],
   });
 });
 
@@ -196,4 +205,50 @@ describe("API_KEYS", () => {
   ])("%o is refused by the position of the entry", (value, problem) => {
     expect(problemsOf({ API_KEYS: value })).toEqual({ API_KEYS: problem });
   });
+});
+
+test("the manual names each default as it is", () => {
+  const words: Record<string, unknown> = { none: [], empty: "", "no limit": null };
+  for (const [name, schema] of Object.values(rooms).flatMap(({ shape }) => Object.entries(shape))) {
+    const stated = manuals.get(schema)?.default?.replaceAll("`", "") ?? undefined;
+    const actual: unknown = schema.safeParse(undefined).data;
+    const isWord = stated !== undefined && stated in words;
+    expect([name, isWord || stated === undefined ? actual : String(actual)]).toEqual([
+      name,
+      isWord ? words[stated] : stated,
+    ]);
+  }
+});
+
+test("a variable that looks like ours and is not is named with the nearest one", () => {
+  const { unknownVariables } = readConfig(
+    {
+      ...required,
+      MCP_AGRESSIVE_CLEANUP: "true",
+      HEALTH_TIMEOUT: "1",
+      LOG_LEVLE: "info",
+      MCP_X: "",
+      OTHER: "",
+    },
+    { MCP_LIMIT: z.string().optional() },
+  );
+  expect(unknownVariables).toEqual([
+    { name: "HEALTH_TIMEOUT", nearest: "HEALTH_TIMEOUT_MS" },
+    { name: "LOG_LEVLE", nearest: "LOG_LEVEL" },
+    { name: "MCP_AGRESSIVE_CLEANUP", nearest: "MCP_AGGRESSIVE_CLEANUP" },
+    { name: "MCP_X", nearest: "MCP_LIMIT" },
+  ]);
+});
+
+test("what the author's server declares is known, checked and typed", () => {
+  const variables = { MCP_LIMIT: z.coerce.number({ error: "must be a number" }) };
+  const { server, unknownVariables } = readConfig({ ...required, MCP_LIMIT: "7" }, variables);
+  expect([server.MCP_LIMIT, unknownVariables]).toEqual([7, []]);
+  expect(() => readConfig({ ...required, MCP_LIMIT: "many" }, variables)).toThrow(
+    "MCP_LIMIT must be a number",
+  );
+  // With a variable of ours that is wrong, both are named.
+  expect(() => readConfig({ ...required, MCP_LIMIT: "many", LOG_LEVEL: "loud" }, variables)).toThrow(
+    /LOG_LEVEL must be one of .*MCP_LIMIT must be a number/,
+  );
 });

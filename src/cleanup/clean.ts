@@ -1,13 +1,12 @@
-// One cleanup run and its log line. A run that failed is logged and thrown, so that Cron Events shows it.
+// One cleanup run and its log line. A run that failed is logged and thrown, so that Cron Events shows it as failed.
 import { DatabaseFault } from "../db/fault.ts";
-import { describeFault } from "../errors.ts";
-import { logOf } from "../log.ts";
+import { errorName, logOf } from "../log.ts";
 import type { CleanupReport, CleanupStore } from "./store.ts";
 import type { Tier } from "./tiers.ts";
 
 const log = logOf("cleanup");
 
-/** A run that the database ended with an error, after what it had deleted was committed and recorded. */
+/** The database ended a run with an error, after it had committed and recorded what was deleted until then. */
 export class CleanupFailed extends Error {
   override name = "CleanupFailed";
   readonly report: CleanupReport;
@@ -24,7 +23,7 @@ export class CleanupFailed extends Error {
  * @throws DatabaseFault | CleanupFailed
  */
 export async function runCleanupOnce(store: CleanupStore, currentTime: Date = new Date()): Promise<number> {
-  return (await cleanTier(store, "regular", currentTime)).deleted;
+  return (await clean(store, "regular", currentTime)).deleted;
 }
 
 /**
@@ -36,26 +35,22 @@ export async function runImmediateCleanup(
   store: CleanupStore,
   currentTime: Date = new Date(),
 ): Promise<number> {
-  return (await cleanTier(store, "immediate", currentTime)).deleted;
+  return (await clean(store, "immediate", currentTime)).deleted;
 }
 
-/** What the schedule calls for each tier. */
-export const runTier = {
-  regular: runCleanupOnce,
-  immediate: runImmediateCleanup,
-} as const satisfies Record<Tier, (store: CleanupStore, currentTime: Date) => Promise<number>>;
-
-/** One run of a tier and its log line. @throws DatabaseFault | CleanupFailed */
-export async function cleanTier(store: CleanupStore, tier: Tier, currentTime: Date): Promise<CleanupReport> {
+/** A run of any tier with all that it reports. @throws DatabaseFault | CleanupFailed */
+export async function clean(store: CleanupStore, tier: Tier, currentTime: Date): Promise<CleanupReport> {
   const startedAt = Date.now();
   const timing = () => ({ tier, duration_ms: Date.now() - startedAt });
   let report: CleanupReport;
   try {
     report = await store.clean(tier, currentTime);
   } catch (error) {
-    const fault =
-      error instanceof DatabaseFault ? { kind: error.kind, sqlstate: error.sqlstate } : describeFault(error);
-    log.error("session_cleanup_task_failed", { ...timing(), ...fault });
+    const cause =
+      error instanceof DatabaseFault
+        ? { kind: error.kind, sqlstate: error.sqlstate }
+        : { error: errorName(error) };
+    log.error("session_cleanup_task_failed", { ...timing(), ...cause });
     throw error;
   }
   const { runId, outcome, deleted, batches, errorCode } = report;

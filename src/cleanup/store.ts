@@ -1,31 +1,31 @@
-// All SQL of the cleanup: one call of the procedure that drizzle/0011 makes, one round trip a run.
+// All SQL of the cleanup: a run is one call of the procedure mcp_cleanup_sessions, one round trip.
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
-import type { Tier } from "./tiers.ts";
+import { endedOutcomes, type Tier, type Trigger } from "./tiers.ts";
 
-/** How a run ended. `partial`: its time budget was used up and the next run goes on. */
+/** How a run ended, and what it did. */
 export interface CleanupReport {
   runId: number;
-  outcome: "completed" | "partial" | "skipped" | "failed";
+  outcome: (typeof endedOutcomes)[number];
   deleted: number;
   batches: number;
   /** SQLSTATE of a failed run, `busy` or `duplicate` for a skipped one, else null. */
   errorCode: string | null;
-  /** Of the sessions that are left, when the first expires; null when that is not known. */
+  /** When the first of the remaining sessions expires; null when that is not known. */
   earliestExpiry: Date | null;
 }
 
 export interface CleanupStore {
   /**
-   * Deletes what the tier may delete as of `currentTime`, which the database's clock caps.
-   * @throws DatabaseFault when the database did not answer; what was deleted until then is counted there.
+   * Deletes what the tier may delete as of `currentTime`, but nothing that is live by the database's clock.
+   * @throws DatabaseFault when the database did not answer. What was deleted until then is counted there.
    */
   clean(tier: Tier, currentTime: Date): Promise<CleanupReport>;
 }
 
 export interface CleanupSettings {
-  trigger: "cron" | "manual";
+  trigger: Trigger;
   minAgeSeconds: Record<Tier, number>;
   /** Sessions a transaction. */
   batchSize: number;
@@ -33,14 +33,14 @@ export interface CleanupSettings {
   runRetentionDays: number;
 }
 
-// Beyond its budget a run still ends its last batch, and a suspended compute needs seconds to wake.
-const PATIENCE_MS = 15_000;
+// After its budget a run still ends its last batch, and a suspended compute needs seconds to wake.
+const GRACE_MS = 15_000;
 
 const reports = z.tuple([
   z
     .object({
       run_id: z.coerce.number(),
-      outcome: z.enum(["completed", "partial", "skipped", "failed"]),
+      outcome: z.enum(endedOutcomes),
       deleted: z.coerce.number(),
       batches: z.coerce.number(),
       error_code: z.string().nullable(),
@@ -57,21 +57,32 @@ const reports = z.tuple([
     })),
 ]);
 
-export function createCleanupStore(database: Database, settings: CleanupSettings): CleanupStore {
-  const { trigger, minAgeSeconds, batchSize, timeBudgetMs, runRetentionDays } = settings;
-  const patience = { budgetMs: timeBudgetMs + PATIENCE_MS, attemptMs: timeBudgetMs + PATIENCE_MS };
+/** @param afterRun gets the report of each run that the database has answered. */
+export function createCleanupStore(
+  database: Database,
+  { trigger, minAgeSeconds, batchSize, timeBudgetMs, runRetentionDays }: CleanupSettings,
+  afterRun: (report: CleanupReport, currentTime: Date) => Promise<void> = () => Promise.resolve(),
+): CleanupStore {
+  const limitMs = timeBudgetMs + GRACE_MS;
   return {
-    clean: (tier, currentTime) =>
-      // Sent again, a run goes on where the last one ended; what was deleted has been counted with it.
-      database.run(
-        { ...patience, name: `${tier} cleanup`, isIdempotent: true, isProbe: true },
-        async (db) => {
-          const { rows } = await db.execute(
-            sql`CALL mcp_cleanup_sessions(${tier}, ${trigger}, ${currentTime.toISOString()}, ${minAgeSeconds[tier]},
+    async clean(tier, currentTime) {
+      const operation = {
+        name: `${tier} cleanup`,
+        budgetMs: limitMs,
+        attemptMs: limitMs,
+        // A repeated run continues where the last one ended, and each batch is counted in its own transaction.
+        isIdempotent: true,
+        isProbe: true,
+      };
+      const report = await database.run(operation, async (db) => {
+        const { rows } = await db.execute(
+          sql`CALL mcp_cleanup_sessions(${tier}, ${trigger}, ${currentTime.toISOString()}, ${minAgeSeconds[tier]},
             ${batchSize}, ${timeBudgetMs}, ${runRetentionDays})`,
-          );
-          return reports.parse(rows)[0];
-        },
-      ),
+        );
+        return reports.parse(rows)[0];
+      });
+      await afterRun(report, currentTime);
+      return report;
+    },
   };
 }

@@ -4,19 +4,19 @@ import { ExponentialBackoff, handleWhen, type IBackoffFactory, retry } from "coc
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import { logOf } from "../log.ts";
 import { createBreaker } from "./breaker.ts";
-import { DatabaseFault, type Fault, faultOf } from "./fault.ts";
-import type { FaultKind } from "./fault-kinds.ts";
+import { DatabaseFault, type Fault, type FaultKind } from "./fault.ts";
+import { readFault } from "./read-fault.ts";
 
 export interface Operation {
   /** Names the work in logs and faults. */
   name: string;
   /** How long it may take in all, repetitions included. */
   budgetMs: number;
-  /** Whether a statement that may have been committed can be sent again: say why where it is set. */
+  /** Whether a statement that may have been committed can be sent again. Say why where it is set. */
   isIdempotent: boolean;
   /** How long one attempt may take; a suspended compute must have the time to wake. */
   attemptMs?: number;
-  /** Goes out although the circuit is open: it is how one learns that the database is back. */
+  /** Is sent although the circuit is open: that is how the circuit closes again. */
   isProbe?: boolean;
 }
 
@@ -36,14 +36,14 @@ const neonEndpoint = neonConfig.fetchEndpoint;
 // Neon's computes wake within a few seconds; five have been seen.
 const ATTEMPT_MS = 6000;
 const MAX_RETRIES = 6;
-// Decorrelated jitter around these, so that isolates do not come back all at once.
+// With decorrelated jitter, so that isolates do not all come back at the same time.
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 2000;
 // With less than this left no attempt can be expected to succeed.
 const LEAST_ATTEMPT_MS = 100;
 
 /**
- * Connects nothing yet: Neon over HTTP has no connection to keep. What is kept is the circuit breaker.
+ * Connects nothing: Neon over HTTP has no connection to keep. Each database has one circuit breaker.
  * @param endpointOverride URL to send the statements to instead of Neon's, for development; empty for none.
  */
 export function connect({ url, endpointOverride }: { url: string; endpointOverride: string }): Database {
@@ -61,17 +61,17 @@ export function connect({ url, endpointOverride }: { url: string; endpointOverri
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       const result = await work(drizzle(neon(url, { fetchOptions: { signal } })), count);
-      noteAttempt(undefined);
+      recordAttempt(undefined);
       return result;
     } catch (thrown) {
-      const fault = new DatabaseFault(name, faultOf(thrown, signal.aborted), count + 1);
-      noteAttempt(fault);
+      const fault = new DatabaseFault(name, readFault(thrown, signal.aborted), count + 1);
+      recordAttempt(fault);
       throw fault;
     }
   }
 
-  function noteAttempt(failed: DatabaseFault | undefined): void {
-    const change = breaker.note(failed?.kind);
+  function recordAttempt(failed: DatabaseFault | undefined): void {
+    const change = breaker.record(failed?.kind);
     if (change === "opened") log.error("Database circuit opened", { kind: failed?.kind });
     if (change === "closed") log.info("Database circuit closed");
   }
@@ -91,8 +91,8 @@ export function connect({ url, endpointOverride }: { url: string; endpointOverri
           return attempt(name, timeoutMs, attempts++, work);
         }
         isOver = true;
-        // What an attempt has said is truer than that there is no time for another.
-        throw failed ?? new DatabaseFault(name, keptBack(refused ?? "timeout"), 0);
+        // The fault of the last attempt says more than that no time is left.
+        throw failed ?? new DatabaseFault(name, refusedByBreaker(refused ?? "timeout"), 0);
       };
       const canRetry = (error: unknown) => {
         if (!(error instanceof DatabaseFault) || isOver) return false;
@@ -134,7 +134,7 @@ export function connect({ url, endpointOverride }: { url: string; endpointOverri
   };
 }
 
-/** The fault of an operation that the circuit breaker did not let out. */
-function keptBack(kind: FaultKind): Fault {
+/** The fault of an operation that the circuit breaker has refused. */
+function refusedByBreaker(kind: FaultKind): Fault {
   return { kind, retryable: false, outcomeUnknown: false, answered: false };
 }

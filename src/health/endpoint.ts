@@ -1,23 +1,27 @@
 // GET /session-health: a database that is down is an answer here, not an exception.
 import type { Context } from "hono";
 import * as z from "zod";
-import { runOutcomes, tierNames } from "../cleanup/tiers.ts";
-import { DatabaseFault } from "../db/fault.ts";
-import { faultKinds } from "../db/fault-kinds.ts";
-import { readQuery } from "../input.ts";
+import { eachTier, runOutcomes, tierNames } from "../cleanup/tiers.ts";
+import { DatabaseFault, faultKinds } from "../db/fault.ts";
+import type { UnknownVariable } from "../unknown-variables.ts";
+import { readQuery } from "../http/input.ts";
 import { logOf } from "../log.ts";
-import { describe } from "../openapi.ts";
-import { type Census, degradations, grade, type Limits, overdueSeconds } from "./health.ts";
+import { documentedRoute } from "../http/openapi.ts";
+import { type Census, degradations, grade, type Limits, overdueSeconds } from "./grade.ts";
+import type { Version } from "./settings.ts";
 import type { HealthStore } from "./store.ts";
 
 const log = logOf("health");
 
-// A monitor that honours it asks again after a compute has had time to wake and a deploy to settle.
+// A compute has had time to wake by then, and a deploy to settle.
 const RETRY_AFTER_SECONDS = "30";
 
 // Not strict: monitors add parameters of their own against caches.
 const queries = z.object({
-  verbose: z.enum(["0", "1"], { error: "must be 0 or 1" }).default("0").describe("1 adds the last runs"),
+  verbose: z
+    .enum(["0", "1"], { error: "must be 0 or 1" })
+    .default("0")
+    .describe("1 adds the last runs, the version and unknown variables"),
 });
 
 const counts = z.int().min(0);
@@ -30,7 +34,7 @@ const tierHistory = z.object({
   sleeps_until: z.iso.datetime().optional().describe("Cron events before then leave the database asleep"),
 });
 
-export const healthRoute = describe({
+export const healthRoute = documentedRoute({
   summary: "How many sessions there are, and whether they are well",
   scope: "health",
   query: queries,
@@ -49,12 +53,17 @@ export const healthRoute = describe({
           .optional()
           .describe("Only where expired_sessions, and with it active_sessions, is an estimate"),
         reasons: z.array(z.enum(degradations)).optional(),
-        cleanup: z.object({ regular: tierHistory, immediate: tierHistory }).optional(),
+        cleanup: z.record(z.enum(tierNames), tierHistory).optional(),
         worker: z
           .object({
             version_id: z.string(),
             version_tag: z.string(),
             deployed_at: z.string().nullable(),
+            unknown_variables: z
+              .array(z.object({ name: z.string(), nearest: z.string().nullable() }))
+              .describe(
+                "Variables that look like ours but are not, each with the one that was probably meant",
+              ),
           })
           .optional(),
       }),
@@ -80,12 +89,14 @@ export function healthEndpoint({
   store,
   limits,
   version,
+  unknownVariables,
   now,
 }: {
   store: HealthStore;
   limits: Limits;
-  /** Of the Worker, for `?verbose=1`. */
-  version: { id: string; tag: string; deployedAt: string | null };
+  /** For `?verbose=1`, as the unknown variables are. */
+  version: Version;
+  unknownVariables: readonly UnknownVariable[];
   now: () => Date;
 }) {
   return async function sessionHealth(c: Context) {
@@ -122,7 +133,12 @@ export function healthEndpoint({
       ...(reasons.length > 0 && { reasons }),
       ...(verbose === "1" && {
         cleanup: cleanupOf(census, now()),
-        worker: { version_id: version.id, version_tag: version.tag, deployed_at: version.deployedAt },
+        worker: {
+          version_id: version.id,
+          version_tag: version.tag,
+          deployed_at: version.deployedAt,
+          unknown_variables: unknownVariables,
+        },
       }),
     });
   };
@@ -133,18 +149,14 @@ function wholeSeconds(time: Date): string {
 }
 
 function cleanupOf({ history, wakesAt }: Census, at: Date) {
-  const entries = tierNames.map((tier) => {
+  return eachTier((tier) => {
     const { lastRun, failuresInARow } = history[tier];
     const until = wakesAt?.[tier];
     const isAsleep = until !== undefined && until > at;
-    return [
-      tier,
-      {
-        last_run: lastRun,
-        failures_in_a_row: failuresInARow,
-        ...(isAsleep && { sleeps_until: wholeSeconds(until) }),
-      },
-    ];
+    return {
+      last_run: lastRun,
+      failures_in_a_row: failuresInARow,
+      ...(isAsleep && { sleeps_until: wholeSeconds(until) }),
+    };
   });
-  return Object.fromEntries(entries);
 }

@@ -1,20 +1,25 @@
 // The census: what there is, how the last runs went and what has happened so far, in one statement.
 import { sql } from "drizzle-orm";
 import * as z from "zod";
-import type { SleepStore } from "../cleanup/sleep-store.ts";
-import { runOutcomes } from "../cleanup/tiers.ts";
+import type { IdleSleep } from "../cleanup/idle-sleep.ts";
+import { runOutcomes, tierNames, triggers } from "../cleanup/tiers.ts";
 import type { Database } from "../db/client.ts";
-import type { Census } from "./health.ts";
+import type { Census } from "./grade.ts";
 
 export interface HealthStore {
   /**
-   * Counts by the database's clock, exactly up to 100,000 expired sessions; more are an estimate, with its bound. What it
-   * reads grows with the expired sessions up to there, not with the table (drizzle/0010).
+   * Counts by the database's clock: exactly up to 100,000 expired sessions; more are an estimate with a lower bound. Its cost
+   * grows with the expired sessions up to there, not with the table (mcp_count_sessions).
    * @param overdueSeconds how long a session may have been expired before cleanup is overdue.
    * @throws DatabaseFault
    */
   takeCensus(overdueSeconds: number): Promise<Census>;
 }
+
+const tierRows = sql.join(
+  tierNames.map((tier) => sql`(${sql.raw(`'${tier}'`)})`),
+  sql`, `,
+);
 
 const seconds = z
   .number()
@@ -28,7 +33,7 @@ const histories = z
     last_run: z
       .object({
         outcome: z.enum(runOutcomes),
-        trigger: z.enum(["cron", "manual"]),
+        trigger: z.enum(triggers),
         scheduled_at: z.string(),
         started_at: z.string(),
         finished_at: z.string().nullable(),
@@ -54,7 +59,7 @@ const censuses = z.tuple([
       is_overdue: z.boolean(),
       oldest_expired: seconds,
       totals: z.record(z.string(), z.number()),
-      history: z.object({ regular: histories, immediate: histories }),
+      history: z.record(z.enum(tierNames), histories),
     })
     .transform(
       ({
@@ -73,17 +78,16 @@ const censuses = z.tuple([
 
 export interface HealthStoreOptions {
   timeoutMs: number;
-  /** Where cron events may leave the database asleep. */
-  sleep: SleepStore | undefined;
+  idleSleep: IdleSleep;
   now: () => Date;
 }
 
 export function createHealthStore(
   database: Database,
-  { timeoutMs, sleep, now }: HealthStoreOptions,
+  { timeoutMs, idleSleep, now }: HealthStoreOptions,
 ): HealthStore {
   const count = (overdueSeconds: number) =>
-    // A read. Health goes out although the circuit is open: health is how one learns that it can close.
+    // A read. It is sent although the circuit is open: that is how the circuit closes again.
     database.run(
       { name: "session census", budgetMs: timeoutMs, isIdempotent: true, isProbe: true },
       async (db) => {
@@ -105,7 +109,7 @@ export function createHealthStore(
                                                       SELECT max(ok.run_id) FROM mcp_cleanup_runs ok
                                                        WHERE ok.tier = tiers.tier
                                                          AND ok.outcome IN ('completed', 'partial')), 0)))) AS history
-                    FROM (VALUES ('regular'), ('immediate')) AS tiers (tier)) AS runs,
+                    FROM (VALUES ${tierRows}) AS tiers (tier)) AS runs,
                  (SELECT coalesce(jsonb_object_agg(name, value), '{}') AS totals
                     FROM (SELECT name, sum(value) AS value FROM mcp_session_totals GROUP BY name) AS summed) AS totals`);
         return censuses.parse(rows)[0];
@@ -114,8 +118,8 @@ export function createHealthStore(
 
   return {
     async takeCensus(overdueSeconds) {
-      const [counted, wakesAt] = await Promise.all([count(overdueSeconds), sleep?.wakesAt()]);
-      // What has expired since has come by another program, and cleanup is asleep as it should.
+      const [counted, wakesAt] = await Promise.all([count(overdueSeconds), idleSleep.wakesAt()]);
+      // Another program has added it, and cleanup is rightly asleep.
       const isExcused =
         wakesAt !== undefined && wakesAt.regular.getTime() > now().getTime() - overdueSeconds * 1000;
       return { ...counted, isOverdue: counted.isOverdue && !isExcused, wakesAt };

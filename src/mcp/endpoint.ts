@@ -1,20 +1,22 @@
-// The MCP server behind the session gate. Clients up to 2025-11-25 are served in their session, by a fresh server a
-// request; clients of 2026-07-28 a request at a time, without a session.
+// The MCP endpoint behind the session gate. Every request gets a fresh server of the author's definition: for clients up to
+// 2025-11-25 in their session, for clients of 2026-07-28 without one.
 import {
   createMcpHandler,
   isLegacyRequest as isLegacyForSdk,
-  McpServer,
   SUPPORTED_PROTOCOL_VERSIONS,
 } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import * as z from "zod";
-import { describe } from "../openapi.ts";
-import type { RequestVariables } from "../request-log.ts";
+import { documentedRoute } from "../http/openapi.ts";
+import type { RequestVariables } from "../http/request-log.ts";
 import type { SessionVariables } from "../session/middleware.ts";
+import { createOwnSessions } from "../session/own-sessions.ts";
 import { messagesOf, SESSION_HEADER } from "../session/protocol.ts";
+import type { Session } from "../session/session.ts";
+import { createSessionState } from "../session/state.ts";
 import type { StateStore } from "../session/state-store.ts";
 import type { SessionStore } from "../session/store.ts";
-import { registerTools, serverInfo, type ToolContext } from "./tools.ts";
+import type { RequestContext, ServerFactory } from "./server-factory.ts";
 import { SessionTransport } from "./transport.ts";
 
 type McpContext = Context<{ Variables: SessionVariables & RequestVariables }>;
@@ -29,7 +31,7 @@ const sessionHeader = z.object({
   [SESSION_HEADER]: z.string().optional().describe("The session; not with `initialize`"),
 });
 
-export const mcpPostRoute = describe({
+export const mcpPostRoute = documentedRoute({
   summary: "The MCP endpoint: one JSON-RPC message, or a batch of them up to 2025-03-26",
   description: "Streamable HTTP, as the Model Context Protocol has it.",
   scope: "mcp",
@@ -60,7 +62,7 @@ export const mcpPostRoute = describe({
   refusal: jsonRpcRefusal,
 });
 
-export const mcpDeleteRoute = describe({
+export const mcpDeleteRoute = documentedRoute({
   summary: "Ends the session",
   scope: "mcp",
   headers: sessionHeader.required(),
@@ -70,6 +72,7 @@ export const mcpDeleteRoute = describe({
 });
 
 export interface McpEndpointOptions {
+  createServer: ServerFactory;
   sessions: SessionStore;
   state: StateStore;
   /** The same as the session middleware's. */
@@ -86,37 +89,40 @@ export const isLegacyRequest = (request: Request, body: unknown): Promise<boolea
 // RFC 5424, as logging/setLevel takes them.
 const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
-export function mcpEndpoint({ sessions, state, principal }: McpEndpointOptions) {
-  const serverFor = (context: Pick<ToolContext, "session" | "principal">): McpServer => {
-    const server = new McpServer(serverInfo, { capabilities: { logging: {} } });
-    registerTools(server, { ...context, sessions, state });
-    return server;
+export function mcpEndpoint({ createServer, sessions, state, principal }: McpEndpointOptions) {
+  const contextOf = (c: McpContext, session: Session | undefined): RequestContext => {
+    const owner = principal(c);
+    return {
+      session,
+      principal: owner,
+      sessions: createOwnSessions(sessions, owner, session),
+      state: session === undefined ? undefined : createSessionState(state, session),
+      waitUntil: (promise) => c.executionCtx.waitUntil(promise),
+      signal: c.req.raw.signal,
+    };
   };
-  const modern = createMcpHandler(
-    ({ authInfo }) => serverFor({ session: undefined, principal: authInfo?.clientId ?? "" }),
-    { legacy: "reject" },
-  );
 
   return async function mcp(c: McpContext): Promise<Response> {
-    const body = c.get("mcpBody");
-    const owner = principal(c);
+    const parsedBody = c.get("mcpBody");
     if (!c.get("isLegacy")) {
       // The key stays here: handlers know their caller by name.
-      const authInfo = { token: "", clientId: owner, scopes: [] };
-      return modern.fetch(c.req.raw, { parsedBody: body, authInfo });
+      const authInfo = { token: "", clientId: principal(c), scopes: [] };
+      const handler = createMcpHandler(() => createServer(contextOf(c, undefined)), { legacy: "reject" });
+      return handler.fetch(c.req.raw, { parsedBody, authInfo });
     }
     const session = c.get("session");
-    // Without a session this is `initialize`, whose answer is read again before it goes out.
+    // Without a session this is `initialize`: the session gate reads the answer before it goes out.
     const transport = new SessionTransport({ enableJsonResponse: session === undefined });
-    await serverFor({ session, principal: owner }).connect(transport);
+    const server = await createServer(contextOf(c, session));
+    await server.connect(transport);
     if (session !== undefined) {
       const id = c.req.header(SESSION_HEADER);
       if (id !== undefined) transport.sessionId = id;
-      const level = requestedLogLevel(body);
+      const level = requestedLogLevel(parsedBody);
       if (level !== undefined) await sessions.setLogLevel(session, level);
       await transport.restore(session);
     }
-    return transport.handleRequest(c.req.raw, { parsedBody: body });
+    return transport.handleRequest(c.req.raw, { parsedBody });
   };
 }
 

@@ -1,5 +1,5 @@
-// GET /metrics: what the database says of itself, in Prometheus's words. While the database cannot be asked this is
-// still a valid answer, so that the target stays up and the alert on the store fires.
+// GET /metrics: the census in Prometheus's format. While the database cannot be asked, the answer is still valid, so that
+// the target stays up and the alert on the store fires.
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import type { Metric, RegistryContentType } from "prom-client";
@@ -7,17 +7,18 @@ import Registry from "prom-client/lib/registry.js";
 import * as z from "zod";
 import { intervalSeconds, type Tier } from "../cleanup/tiers.ts";
 import { DatabaseFault } from "../db/fault.ts";
-import { grade, type Limits, overdueSeconds } from "../health/health.ts";
+import { grade, type Limits, overdueSeconds } from "../health/grade.ts";
+import type { Version } from "../health/settings.ts";
 import type { HealthStore } from "../health/store.ts";
 import { logOf } from "../log.ts";
-import { describe } from "../openapi.ts";
-import { familiesOf, type Family, type Scrape, type Version } from "./families.ts";
+import { documentedRoute } from "../http/openapi.ts";
+import { familiesOf, type Family, type Scrape } from "./families.ts";
 
 const log = logOf("metrics");
 
 const OPENMETRICS = "application/openmetrics-text";
 
-export const metricsRoute = describe({
+export const metricsRoute = documentedRoute({
   summary: "What Prometheus scrapes",
   description: "While the database cannot be asked, 200 with mcp_session_store_up 0.",
   scope: "metrics",

@@ -1,10 +1,12 @@
-// What there is to measure, as metric families. Every number is the database's: an isolate is no place to count in,
-// because others count beside it and it is gone tomorrow. Labels have few values, all of them listed here. Pure.
-import { type Tier, tierNames } from "../cleanup/tiers.ts";
-import { type FaultKind, faultKinds } from "../db/fault-kinds.ts";
-import { type Census, type Degradation, degradations } from "../health/health.ts";
+// What is measured, as metric families. Every number comes from the database: an isolate cannot count, because there are
+// others beside it and it does not last. Labels have few values, each of a list. Pure.
+import { durationBoundsMs, endedOutcomes, type Tier, tierNames } from "../cleanup/tiers.ts";
+import { type FaultKind, faultKinds } from "../db/fault.ts";
+import { type Census, type Degradation, degradations } from "../health/grade.ts";
+import type { Version } from "../health/settings.ts";
+import { endReasons } from "../session/session.ts";
 
-/** One family, as the Prometheus text format has them (Prometheus, "Exposition formats"). */
+/** One metric family, as the Prometheus text format has them (Prometheus, "Exposition formats"). */
 export interface Family {
   name: string;
   help: string;
@@ -19,11 +21,6 @@ export interface Sample {
   metricName?: string;
 }
 
-export interface Version {
-  id: string;
-  tag: string;
-}
-
 /** What one scrape has found. */
 export interface Scrape {
   version: Version;
@@ -32,12 +29,6 @@ export interface Scrape {
   querySeconds: number;
   store: { census: Census; reasons: readonly Degradation[] } | { fault: FaultKind };
 }
-
-export const endReasons = ["client", "operator", "evicted"] as const;
-export const outcomes = ["completed", "partial", "skipped", "failed"] as const;
-
-/** Upper bounds in milliseconds, as mcp_count_cleanup_run in drizzle/0007 has them. */
-export const durationBoundsMs = [10, 50, 100, 500, 1000, 5000, 20_000, 60_000, 300_000] as const;
 
 const gauge = (name: string, help: string, values: Sample[]): Family => ({
   name,
@@ -100,22 +91,22 @@ function familiesOfCensus(
       { labels: { state: "active" }, value: total - expired },
       { labels: { state: "expired" }, value: expired },
     ]),
-    counter("mcp_sessions_opened_total", "Sessions that were opened", single(sum("sessions_opened"))),
+    counter("mcp_sessions_opened_total", "Sessions opened on /mcp", single(sum("sessions_opened"))),
     counter(
       "mcp_sessions_ended_total",
-      "Sessions that were ended before they expired",
+      "Sessions ended before they expired",
       each("reason", endReasons, (reason) => sum(`sessions_ended/${reason}`)),
     ),
     counter(
       "mcp_sessions_deleted_total",
-      "Sessions that cleanup has deleted",
+      "Sessions deleted by cleanup, other programs' too",
       each("tier", tierNames, (tier) => sum(`sessions_deleted/${tier}`)),
     ),
     counter(
       "mcp_session_cleanup_runs_total",
       "Cleanup runs that have ended",
       tierNames.flatMap((tier) =>
-        outcomes.map((outcome) => ({
+        endedOutcomes.map((outcome) => ({
           labels: { tier, outcome },
           value: sum(`cleanup_runs/${tier}/${outcome}`),
         })),

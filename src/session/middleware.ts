@@ -1,14 +1,19 @@
-// The session gate: goes before any MCP handler on Hono. It opens a session when `initialize` has succeeded, finds
-// the session of every other request, and ends it on DELETE. Requests of the 2026-07-28 revision have no session:
-// they pass without touching the store.
+// The session gate, for any MCP handler on Hono. It opens a session when `initialize` has succeeded, finds the session of
+// every other request, and ends it on DELETE. Requests of the 2026-07-28 revision have no session: they pass without a query.
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { DatabaseFault, isOutage } from "../db/fault.ts";
-import { AppError } from "../errors.ts";
+import { AppError } from "../http/errors.ts";
 import { logOf } from "../log.ts";
-import type { RequestVariables } from "../request-log.ts";
+import type { RequestVariables } from "../http/request-log.ts";
 import { DEGRADED_HEADER, unknownSession } from "./degraded.ts";
-import { acceptsBoth, initializeParams, SESSION_HEADER, VERSION_HEADER } from "./protocol.ts";
+import {
+  acceptsBoth,
+  initializeParams,
+  RATE_LIMIT_PERIOD_SECONDS,
+  SESSION_HEADER,
+  VERSION_HEADER,
+} from "./protocol.ts";
 import {
   createSessionId,
   isSessionId,
@@ -38,20 +43,17 @@ export interface SessionMiddlewareOptions {
   isLegacy: (request: Request, body: unknown) => Promise<boolean>;
   /** The revisions with sessions that the handler speaks. */
   protocolVersions: readonly string[];
-  /** What the isolate remembers of a session, to serve it by while the store cannot be asked; left out, it is refused. */
+  /** What the isolate's cache has of a session, to serve it while the store cannot be asked; left out, it is refused. */
   recall?: (key: string, principal: string) => Session | "ended" | undefined;
-  /** Whether a principal may open one more session just now; left out, it always may. */
+  /** Whether a principal may open one more session now; left out, it always may. */
   mayOpen?: (principal: string) => Promise<boolean>;
 }
 
 const log = logOf("session");
 
-// The period of the rate limit in wrangler.toml.
-const RATE_PERIOD_SECONDS = "60";
-
 /**
  * Refuses with an AppError, whose JSON-RPC body `protocol.ts` has.
- * @throws DatabaseFault when the store cannot be asked; answer that with 503, never 404, which makes a client start over.
+ * @throws DatabaseFault when the store cannot be asked. Answer it with 503, never 404: a client starts over on 404.
  */
 export function sessionMiddleware(options: SessionMiddlewareOptions) {
   const { store, principal, isLegacy, protocolVersions, recall, mayOpen } = options;
@@ -77,11 +79,13 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
       if (!isStorable(params)) {
         throw new AppError(
           "invalid_request",
-          "What initialize says must not contain NUL or half a character",
+          "The parameters of initialize must not contain NUL or an unpaired surrogate",
         );
       }
       if (mayOpen !== undefined && !(await mayOpen(principal(c)))) {
-        throw new AppError("too_many_sessions", undefined, { "Retry-After": RATE_PERIOD_SECONDS });
+        throw new AppError("too_many_sessions", undefined, {
+          "Retry-After": String(RATE_LIMIT_PERIOD_SECONDS),
+        });
       }
       await next();
       return openWhenInitialized(c, params);
@@ -103,7 +107,7 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     return next();
   });
 
-  /** The session without its row; undefined when it is known to have ended. @throws the error, where that is no help */
+  /** The session without its row; undefined when it is known to have ended. @throws the error, unless it may be served */
   function degrade(error: unknown, c: Context<SessionEnv>, key: string, owner: string): Session | undefined {
     if (recall === undefined || !(error instanceof DatabaseFault) || !isOutage(error.kind)) throw error;
     const remembered = recall(key, owner);

@@ -1,8 +1,11 @@
 // The session rules of Streamable HTTP, MCP 2025-03-26 to 2025-11-25: headers, and errors as JSON-RPC. Pure.
-import type { AppError, ErrorCode } from "../errors.ts";
+import type { AppError, ErrorCode } from "../http/errors.ts";
 
 export const SESSION_HEADER = "Mcp-Session-Id";
 export const VERSION_HEADER = "MCP-Protocol-Version";
+
+/** How long a client waits that has opened too many sessions: the period of the rate limit in wrangler.toml. */
+export const RATE_LIMIT_PERIOD_SECONDS = 60;
 
 // JSON-RPC 2.0 §5.1, and what the MCP SDKs use beyond it.
 const PARSE_ERROR = -32700;

@@ -12,13 +12,13 @@ export interface Session {
   clientInfo: Record<string, unknown>;
   /** What the client said it can do in `initialize`. */
   capabilities: Record<string, unknown>;
-  /** What the client asked for with `logging/setLevel`. */
+  /** What the client chose with `logging/setLevel`. */
   logLevel: string | null;
   createdAt: Date;
   /** The last touch, which may be a touch interval behind the last request. */
   lastActive: Date;
   expiresAt: Date;
-  /** The database cannot be asked: this is what the isolate remembers of the session, or next to nothing. */
+  /** True: the database cannot be asked, and this is what the isolate has in its cache, or nearly nothing. */
   isDegraded: boolean;
 }
 
@@ -33,6 +33,10 @@ export interface Lifetimes {
   /** A session is touched at most once in this time. */
   touchIntervalSeconds: number;
 }
+
+/** Why a session ended before it expired: by its client, by an operator, or to make room for a newer one. */
+export const endReasons = ["client", "operator", "evicted"] as const;
+export type EndReason = (typeof endReasons)[number];
 
 // 256 bits, as the most careful reading of "cryptographically secure" (MCP 2025-11-25, transports) wants.
 const ID_BYTES = 32;
@@ -63,10 +67,10 @@ export function nameOfSession(key: string): string {
   return key.slice(0, 8);
 }
 
-// In JSON text: the escape of NUL, or of half a character, behind an even number of backslashes.
+// In JSON text: the escape of NUL or of an unpaired surrogate, after an even number of backslashes.
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
-/** Whether PostgreSQL can hold a JSON value: its text has no NUL, and only whole characters. */
+/** Whether PostgreSQL can hold a JSON value: it has no NUL and no unpaired surrogate. */
 export function isStorable(value: unknown): boolean {
   return !UNSTORABLE.test(JSON.stringify(value));
 }

@@ -1,25 +1,61 @@
-// The document of a session: JSON values by key, kept in its row and gone with it. All SQL of it.
+// All SQL of the session's document: JSON values by key, kept in the session's row and gone with it.
+//
+// Every write raises the document's counter `state_version`, and the counter's value becomes the version of the key.
+// So a version never repeats, also when a key is deleted and written again.
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
+import { isLive } from "./conditions.ts";
 import type { Session } from "./session.ts";
-import { isLive } from "./store.ts";
 
 /** The most that a session's document may take as JSON text, keys included. */
 export const STATE_LIMIT_BYTES = 64 * 1024;
 
-/** `gone`: the session has been ended or has expired since the request began. */
-export type StateWrite =
-  | { outcome: "written"; sizeBytes: number }
-  | { outcome: "too_large" }
-  | { outcome: "gone" };
-
-/** Every method is one round trip on one key, atomic beside any other, and @throws DatabaseFault. */
-export interface StateStore {
-  get(session: Session, key: string): Promise<{ found: boolean; value: unknown } | undefined>;
-  set(session: Session, key: string, value: unknown): Promise<StateWrite>;
-  delete(session: Session, key: string): Promise<boolean | undefined>;
+/** A key as it stands; version 0 when it is not there. */
+export interface KeyState {
+  found: boolean;
+  value: unknown;
+  version: number;
 }
+
+/** `session_ended`: it has been ended, or has expired, since the request began. */
+export type StateRefusal = "session_ended" | "too_large" | "version_mismatch";
+
+export type StateWrite =
+  | { outcome: "written"; version: number; sizeBytes: number }
+  | { outcome: "version_mismatch"; current: KeyState }
+  | { outcome: "too_large" | "session_ended" };
+
+export type StateDeletion =
+  | { outcome: "deleted"; existed: boolean }
+  | { outcome: "version_mismatch" | "session_ended" };
+
+/** Every method is one round trip on one key, atomic, and @throws DatabaseFault. */
+export interface StateStore {
+  /** Undefined when the session has ended. */
+  get(session: Session, key: string): Promise<KeyState | undefined>;
+  /** @param ifVersion the version that the key must have; 0: it must not be there; undefined: any. */
+  set(session: Session, key: string, value: unknown, ifVersion?: number): Promise<StateWrite>;
+  /** @param ifVersion as with `set`. */
+  delete(session: Session, key: string, ifVersion?: number): Promise<StateDeletion>;
+}
+
+// Each write has an id of its own, which stays in the row with its version. A write that is sent again, because its answer
+// was lost, finds that it is done and does not undo what others have written since. More than one session has in flight.
+const WRITES_KEPT = 64;
+
+const keyState = z.object({
+  found: z.boolean(),
+  value: z.unknown(),
+  version: z.coerce.number(),
+});
+
+/** The version of a key in a row. Documents of before there were versions count as written once. */
+const versionOf = (key: string) => sql`CASE WHEN state ? ${key}
+  THEN coalesce((state_versions ->> ${key}::text)::bigint, 1) ELSE 0 END`;
+
+const stateOf = (key: string) => sql`coalesce(state ? ${key}, false) AS found, state -> ${key} AS value,
+  coalesce(${versionOf(key)}, 0) AS version`;
 
 export function createStateStore(
   database: Database,
@@ -27,12 +63,11 @@ export function createStateStore(
 ): StateStore {
   const isOwn = ({ key, principal }: Session) =>
     sql`session_id = ${key} AND principal = ${principal} AND ${isLive(maxLifetimeSeconds)}`;
-  // A write carries a name of its own, which stays in the row with it: sent again, it finds that it has been done,
-  // and does not undo what others have written since.
+
   const firstRow = async <T>(
     name: string,
     shape: z.ZodType<T>,
-    statement: (write: string) => SQL,
+    statement: (writeId: string) => SQL,
   ): Promise<T | undefined> => {
     const prepared = statement(crypto.randomUUID());
     return database.run({ name, budgetMs: timeoutMs, isIdempotent: true }, async (db) => {
@@ -45,57 +80,87 @@ export function createStateStore(
     get: (session, key) =>
       firstRow(
         "reading session state",
-        z.object({ found: z.boolean(), value: z.unknown() }),
-        () => sql`SELECT coalesce(state ? ${key}, false) AS found, state -> ${key} AS value
-                    FROM mcp_sessions WHERE ${isOwn(session)}`,
+        keyState,
+        () => sql`SELECT ${stateOf(key)} FROM mcp_sessions WHERE ${isOwn(session)}`,
       ),
 
-    async set(session, key, value) {
-      const merged = sql`coalesce(state, '{}') || jsonb_build_object(${key}::text, ${JSON.stringify(value)}::jsonb)`;
-      // The update locks the row and sees its latest version, so two writes of different keys both stay.
+    async set(session, key, value, ifVersion) {
       const row = await firstRow(
         "writing session state",
-        z.object({ size: z.number().nullable(), is_live: z.boolean() }),
-        (write) => sql`
-          WITH written AS (
-            UPDATE mcp_sessions SET state = ${merged}, state_writes = ${writesWith(write)}
-             WHERE ${isOwn(session)} AND NOT ${isDone(write)} AND octet_length((${merged})::text) <= ${STATE_LIMIT_BYTES}
-            RETURNING octet_length(state::text) AS size)
-          SELECT coalesce((SELECT size FROM written),
-                          (SELECT octet_length(state::text) FROM mcp_sessions WHERE ${isOwn(session)} AND ${isDone(write)})
-                         ) AS size,
-                 EXISTS (SELECT FROM mcp_sessions WHERE ${isOwn(session)}) AS is_live`,
+        keyState.extend({
+          written: z.coerce.number().nullable(),
+          size: z.number(),
+          expected: z.boolean(),
+        }),
+        (writeId) => sql`
+          WITH ${lockedRow(isOwn(session), key, writeId)},
+          changed AS MATERIALIZED (
+            SELECT coalesce(state, '{}') || jsonb_build_object(${key}::text, ${JSON.stringify(value)}::jsonb) AS state
+              FROM own),
+          written AS (
+            UPDATE mcp_sessions s
+               SET state = changed.state, state_writes = ${writesWith(writeId)}, state_version = own.next_version,
+                   state_versions = coalesce(own.state_versions, '{}')
+                                      || jsonb_build_object(${key}::text, own.next_version)
+              FROM own, changed
+             WHERE s.session_id = own.session_id AND NOT EXISTS (SELECT FROM done) AND ${isExpected(ifVersion)}
+               AND octet_length(changed.state::text) <= ${STATE_LIMIT_BYTES}
+            RETURNING own.next_version AS version)
+          SELECT own.found, own.value, own.version, ${isExpected(ifVersion)} AS expected,
+                 octet_length(CASE WHEN EXISTS (SELECT FROM done) THEN own.state ELSE changed.state END::text) AS size,
+                 coalesce((SELECT version FROM written), (SELECT version FROM done)) AS written
+            FROM own, changed`,
       );
-      if (typeof row?.size === "number") return { outcome: "written", sizeBytes: row.size };
-      return { outcome: row?.is_live === true ? "too_large" : "gone" };
+      if (row === undefined) return { outcome: "session_ended" };
+      const { written, size, expected, ...current } = row;
+      if (written !== null) return { outcome: "written", version: written, sizeBytes: size };
+      return expected ? { outcome: "too_large" } : { outcome: "version_mismatch", current };
     },
 
-    async delete(session, key) {
+    async delete(session, key, ifVersion) {
       const row = await firstRow(
         "deleting session state",
-        z.object({ existed: z.boolean(), is_live: z.boolean() }),
-        (write) => sql`
-          WITH deleted AS (
-            UPDATE mcp_sessions SET state = state - ${key}::text, state_writes = ${writesWith(write)}
-             WHERE ${isOwn(session)} AND NOT ${isDone(write)} AND state ? ${key}
+        z.object({ existed: z.boolean(), expected: z.boolean() }),
+        (writeId) => sql`
+          WITH ${lockedRow(isOwn(session), key, writeId)},
+          deleted AS (
+            UPDATE mcp_sessions s
+               SET state = own.state - ${key}::text, state_writes = ${writesWith(writeId)},
+                   state_version = own.next_version, state_versions = own.state_versions - ${key}::text
+              FROM own
+             WHERE s.session_id = own.session_id AND NOT EXISTS (SELECT FROM done) AND own.found
+               AND ${isExpected(ifVersion)}
             RETURNING 1)
-          SELECT EXISTS (SELECT FROM deleted)
-                   OR EXISTS (SELECT FROM mcp_sessions WHERE ${isOwn(session)} AND ${isDone(write)}) AS existed,
-                 EXISTS (SELECT FROM mcp_sessions WHERE ${isOwn(session)}) AS is_live`,
+          SELECT EXISTS (SELECT FROM deleted) OR EXISTS (SELECT FROM done) AS existed,
+                 ${isExpected(ifVersion)} OR EXISTS (SELECT FROM done) AS expected
+            FROM own`,
       );
-      return row?.is_live === true ? row.existed : undefined;
+      if (row === undefined) return { outcome: "session_ended" };
+      return row.expected ? { outcome: "deleted", existed: row.existed } : { outcome: "version_mismatch" };
     },
   };
 }
 
-// More writes than a session has under way at once.
-const WRITES_KEPT = 16;
-
-function writesWith(write: string): SQL {
-  const writes = sql`coalesce(state_writes, '{}')`;
-  return sql`(array_append(${writes}, ${write}::text))[cardinality(${writes}) + 2 - ${WRITES_KEPT}::int :]`;
+/**
+ * CTEs of a write. `own` is the latest row, locked, so what is computed from it stays true; `done` has the answer of an
+ * earlier attempt of the same write.
+ */
+function lockedRow(isOwn: SQL, key: string, writeId: string): SQL {
+  return sql`
+    own AS MATERIALIZED (
+      SELECT session_id, state, state_writes, state_versions, ${stateOf(key)},
+             coalesce(state_version, (state IS NOT NULL)::int) + 1 AS next_version
+        FROM mcp_sessions WHERE ${isOwn} FOR UPDATE),
+    done AS (
+      SELECT split_part(write, '/', 2)::bigint AS version
+        FROM own, unnest(own.state_writes) AS write WHERE split_part(write, '/', 1) = ${writeId})`;
 }
 
-function isDone(write: string): SQL {
-  return sql`(${write}::text = ANY (coalesce(state_writes, '{}')))`;
+function writesWith(writeId: string): SQL {
+  return sql`(array_append(coalesce(own.state_writes, '{}'), ${writeId}::text || '/' || own.next_version))
+    [cardinality(coalesce(own.state_writes, '{}')) + 2 - ${WRITES_KEPT}::int :]`;
+}
+
+function isExpected(ifVersion: number | undefined): SQL {
+  return ifVersion === undefined ? sql`true` : sql`own.version = ${ifVersion}::bigint`;
 }

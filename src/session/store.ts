@@ -2,6 +2,8 @@
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
+import type { SessionSummary } from "../mcp/context.ts";
+import { endedWhere, isLive } from "./conditions.ts";
 import type { Lifetimes, Session } from "./session.ts";
 
 /** What is known of a session before it is opened. */
@@ -10,19 +12,16 @@ export type NewSession = Pick<
   "key" | "principal" | "protocolVersion" | "clientInfo" | "capabilities"
 >;
 
-/** A session in a list: what its principal may see of it. */
-export type SessionSummary = Pick<Session, "key" | "clientInfo" | "createdAt" | "lastActive" | "expiresAt">;
-
 /** Every method is one round trip, and @throws DatabaseFault. */
 export interface SessionStore {
   /**
-   * Opens a session; repeated with the same key it changes nothing.
+   * Opens a session. Repeated with the same key it changes nothing.
    * @returns how many of the principal's least used sessions were ended to make room for it.
    */
   open(session: NewSession): Promise<number>;
-  /** Finds, judges and touches a session; undefined when it is unknown, expired, ended or somebody else's. */
+  /** Finds, judges and touches a session; undefined when it is unknown, expired, ended or of another principal. */
   resume(key: string, principal: string): Promise<Session | undefined>;
-  /** Ends a session; false when there was no live one of this principal's. */
+  /** Ends a session; false when the principal has no such live one. */
   end(key: string, principal: string): Promise<boolean>;
   /** The principal's live sessions, the last used first, at most 100. */
   list(principal: string): Promise<SessionSummary[]>;
@@ -32,7 +31,7 @@ export interface SessionStore {
   setLogLevel(session: Session, level: string): Promise<void>;
 }
 
-// More than one principal's sessions ever need to be looked at, and a bounded response.
+// Nobody reads more of them, and the response stays small.
 const LIST_LIMIT = 100;
 
 const milliseconds = z.number().transform((time) => new Date(time));
@@ -65,20 +64,6 @@ const summaryColumns = sql`session_id AS "key", client_info AS "clientInfo",
   (extract(epoch FROM last_active) * 1000)::float8 AS "lastActive",
   (extract(epoch FROM expires_at) * 1000)::float8 AS "expiresAt"`;
 
-/** Condition on mcp_sessions: neither ended nor expired. The source of what "live" means outside of resume. */
-export function isLive(maxLifetimeSeconds: number | null): SQL {
-  return sql`ended_at IS NULL AND expires_at > clock_timestamp()
-    AND created_at > coalesce(now() - make_interval(secs => ${maxLifetimeSeconds}), '-infinity')`;
-}
-
-/** CTEs that end the sessions of a condition, and count them for good; `ended_count` has how many. */
-export function endedWhere(condition: SQL, reason: "client" | "operator"): SQL {
-  return sql`
-    ended AS (UPDATE mcp_sessions SET ended_at = now(), expires_at = now(), end_reason = ${reason}
-               WHERE ${condition} RETURNING principal),
-    ended_count AS (SELECT mcp_add_to_total(${`sessions_ended/${reason}`}, count(*))::int AS count FROM ended)`;
-}
-
 export interface SessionSettings extends Lifetimes {
   /** The deadline of each statement. */
   timeoutMs: number;
@@ -89,10 +74,10 @@ export interface SessionSettings extends Lifetimes {
 export function createSessionStore(database: Database, settings: SessionSettings): SessionStore {
   const { ttlSeconds, initTtlSeconds, maxLifetimeSeconds, touchIntervalSeconds, maxPerPrincipal } = settings;
   const live = isLive(maxLifetimeSeconds);
-  // By an attempt of this very operation, whose answer was lost.
+  // Ended by an earlier attempt of the same operation, whose answer was lost.
   const justEnded = sql`ended_at > now() - make_interval(secs => ${settings.timeoutMs / 1000})`;
-  // All of them can be sent again: opening has a key of its own, touching and reading change nothing more, and
-  // ending is told that it is a repetition.
+  // Every statement can be repeated: opening has a key of its own, touching and reading change nothing more, and
+  // ending knows that it is a repetition.
   const rowsOf = async (name: string, statement: SQL | ((isRepeated: boolean) => SQL)) =>
     database.run({ name, budgetMs: settings.timeoutMs, isIdempotent: true }, async (db, attempt) => {
       const { rows } = await db.execute(typeof statement === "function" ? statement(attempt > 0) : statement);

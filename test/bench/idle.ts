@@ -2,7 +2,7 @@
 // how long a Neon compute is awake, which falls asleep five minutes after the last statement.
 import type { Life } from "../../dev/shutdown.ts";
 import { migrate } from "../../drizzle/migrate.ts";
-import { createSleepStore } from "../../src/cleanup/sleep-store.ts";
+import { createIdleSleep } from "../../src/cleanup/idle-sleep.ts";
 import { createCleanupStore } from "../../src/cleanup/store.ts";
 import type { CleanupMode } from "../../src/cleanup/tiers.ts";
 import { handleCron } from "../../src/cron.ts";
@@ -55,20 +55,24 @@ async function live(life: Life, server: Server, { mode, sleeps, hasSession }: Da
   // In the past, because the database's clock caps what a run may delete.
   const start = Math.floor(Date.now() / DAY) * DAY - 10 * DAY;
   let now = start;
-  const noted = new Map<string, string>();
+  const records = new Map<string, string>();
   const kv = {
-    get: async (key: string) => noted.get(key) ?? null,
-    put: async (key: string, value: string) => void noted.set(key, value),
+    get: async (key: string) => records.get(key) ?? null,
+    put: async (key: string, value: string) => void records.set(key, value),
   };
-  const options = { versionId: "1", minAgeSeconds, maxSleepSeconds: 86_400, now: () => new Date(now) };
-  const sleep = sleeps ? createSleepStore(kv, options) : undefined;
-  const cleanups = createCleanupStore(server.connect(database), {
+  const sleep = createIdleSleep(sleeps ? { records: kv, maxSeconds: 86_400 } : undefined, {
+    versionId: "1",
+    minAgeSeconds,
+    now: () => new Date(now),
+  });
+  const settings = {
     trigger: "cron",
     minAgeSeconds,
     batchSize: 1000,
     timeBudgetMs: 20_000,
     runRetentionDays: 3650,
-  });
+  } as const;
+  const cleanups = createCleanupStore(server.connect(database), settings, sleep.recordRun);
   let queries = 0;
   const askedAt: number[] = [];
   const secondDay = start + DAY;
@@ -82,7 +86,7 @@ async function live(life: Life, server: Server, { mode, sleeps, hasSession }: Da
         client.query(`INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('one', ${at} + interval '2 hours')
           ON CONFLICT (session_id) DO UPDATE SET expires_at = excluded.expires_at`),
       );
-      if (minute === 543) await sleep?.noteUse();
+      if (minute === 543) await sleep.recordActivity();
       askedAt.push(now);
     }
     for (const cron of [
@@ -90,12 +94,7 @@ async function live(life: Life, server: Server, { mode, sleeps, hasSession }: Da
       ...(now % (10 * MINUTE) === 0 ? [crons.immediate] : []),
     ]) {
       const before = server.neon.requests();
-      await handleCron(
-        { cron, scheduledTime: now },
-        { mode, crons },
-        sleep?.notingRuns(cleanups) ?? cleanups,
-        sleep,
-      );
+      await handleCron({ cron, scheduledTime: now }, { mode, crons }, cleanups, sleep);
       if (server.neon.requests() === before) continue;
       if (now >= secondDay) queries += server.neon.requests() - before;
       askedAt.push(now);

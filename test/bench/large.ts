@@ -2,6 +2,7 @@
 import { sql } from "drizzle-orm";
 import type { Life } from "../../dev/shutdown.ts";
 import { migrate } from "../../drizzle/migrate.ts";
+import { neverAsleep } from "../../src/cleanup/idle-sleep.ts";
 import { createCleanupStore } from "../../src/cleanup/store.ts";
 import { createHealthStore } from "../../src/health/store.ts";
 import { connected } from "../support/postgres.ts";
@@ -65,7 +66,7 @@ async function measure(life: Life, server: Server, { health, small, big, most }:
   const take = async (rows: number) => {
     const census = await createHealthStore(server.connect(nameOf(rows)), {
       timeoutMs: 60_000,
-      sleep: undefined,
+      idleSleep: neverAsleep,
       now: () => new Date(),
     }).takeCensus(7200);
     if (census.total < rows) throw new Error(`${census.total} of ${rows} sessions were counted`);

@@ -3,6 +3,7 @@ import { PgDialect } from "drizzle-orm/pg-core";
 import type { SQL } from "drizzle-orm";
 import type { Life } from "../../dev/shutdown.ts";
 import { migrate } from "../../drizzle/migrate.ts";
+import { neverAsleep } from "../../src/cleanup/idle-sleep.ts";
 import type { Database } from "../../src/db/client.ts";
 import { createHealthStore } from "../../src/health/store.ts";
 import { createSessionStore } from "../../src/session/store.ts";
@@ -27,9 +28,11 @@ async function measure(life: Life, server: Server, roundMs: number): Promise<Fig
   const key = "bare-session";
   const queries = {
     health: await statementOf((database) =>
-      createHealthStore(database, { timeoutMs: 1000, sleep: undefined, now: () => new Date() }).takeCensus(
-        7200,
-      ),
+      createHealthStore(database, {
+        timeoutMs: 1000,
+        idleSleep: neverAsleep,
+        now: () => new Date(),
+      }).takeCensus(7200),
     ),
     session: await statementOf((database) =>
       createSessionStore(database, {

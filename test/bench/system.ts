@@ -59,7 +59,7 @@ export interface BenchWorker {
 /** One Worker in one isolate, under `wrangler dev`. @throws Failure with wrangler's output when it does not start */
 export async function startWorker(
   life: Life,
-  { secrets, vars, script }: { secrets: Vars; vars: Vars; script?: string },
+  { secrets, vars, script = "test/support/main.ts" }: { secrets: Vars; vars: Vars; script?: string },
 ): Promise<BenchWorker> {
   const config = readWranglerConfig({ config: "wrangler.toml" }, { hideWarnings: true });
   const stateDir = mkdtempSync(join(tmpdir(), "mcp-sessions-bench-"));
@@ -71,7 +71,7 @@ export async function startWorker(
     vars,
     foreign: [config.vars, vars, secrets].flatMap(Object.keys),
     stateDir,
-    ...(script !== undefined && { script }),
+    script,
   };
   const logFile = join(stateDir, "worker.log");
   const log = openSync(logFile, "w");

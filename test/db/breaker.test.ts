@@ -8,17 +8,17 @@ function at() {
 
 test("five failures in a row open the circuit, and four do not", () => {
   const { breaker } = at();
-  for (let i = 0; i < 4; i++) expect(breaker.note("timeout")).toBeUndefined();
+  for (let i = 0; i < 4; i++) expect(breaker.record("timeout")).toBeUndefined();
   expect(breaker.refuses()).toBeUndefined();
-  expect(breaker.note("database_unreachable")).toBe("opened");
+  expect(breaker.record("database_unreachable")).toBe("opened");
   expect(breaker.refuses()).toBe("database_unreachable");
 });
 
 test("a success in between starts the count anew", () => {
   const { breaker } = at();
-  for (let i = 0; i < 4; i++) breaker.note("timeout");
-  breaker.note(undefined);
-  for (let i = 0; i < 4; i++) breaker.note("timeout");
+  for (let i = 0; i < 4; i++) breaker.record("timeout");
+  breaker.record(undefined);
+  for (let i = 0; i < 4; i++) breaker.record("timeout");
   expect(breaker.refuses()).toBeUndefined();
 });
 
@@ -26,14 +26,14 @@ test.each(["permission_denied", "schema_missing", "internal"] as const)(
   "%s is an answer of the database and opens nothing",
   (kind) => {
     const { breaker } = at();
-    for (let i = 0; i < 20; i++) breaker.note(kind);
+    for (let i = 0; i < 20; i++) breaker.record(kind);
     expect(breaker.refuses()).toBeUndefined();
   },
 );
 
 test("an open circuit lets one request through every two seconds, also when none of them ever comes back", () => {
   const { breaker, pass } = at();
-  for (let i = 0; i < 5; i++) breaker.note("overloaded");
+  for (let i = 0; i < 5; i++) breaker.record("overloaded");
   pass(1999);
   expect(breaker.refuses()).toBe("overloaded");
   for (let round = 0; round < 3; round++) {
@@ -45,14 +45,14 @@ test("an open circuit lets one request through every two seconds, also when none
 
 test("a probe that fails keeps it open for as long again, one that succeeds closes it", () => {
   const { breaker, pass } = at();
-  for (let i = 0; i < 5; i++) breaker.note("timeout");
+  for (let i = 0; i < 5; i++) breaker.record("timeout");
   pass(2000);
   expect(breaker.refuses()).toBeUndefined();
-  expect(breaker.note("quota_exceeded")).toBeUndefined();
+  expect(breaker.record("quota_exceeded")).toBeUndefined();
   pass(1999);
   expect(breaker.refuses()).toBe("quota_exceeded");
   pass(1);
   expect(breaker.refuses()).toBeUndefined();
-  expect(breaker.note(undefined)).toBe("closed");
+  expect(breaker.record(undefined)).toBe("closed");
   for (let i = 0; i < 10; i++) expect(breaker.refuses()).toBeUndefined();
 });

@@ -3,7 +3,8 @@
 import { NeonDbError } from "@neondatabase/serverless";
 import { DrizzleQueryError } from "drizzle-orm";
 import { expect, test } from "vitest";
-import { DatabaseFault, faultOf } from "../../src/db/fault.ts";
+import { DatabaseFault } from "../../src/db/fault.ts";
+import { readFault } from "../../src/db/read-fault.ts";
 
 const thrown = (message: string, fields: Partial<NeonDbError> = {}) =>
   Object.assign(new NeonDbError(message), fields);
@@ -47,7 +48,7 @@ test.each([
   ["XX000", "internal", true, NEVER],
 ] as const)("SQLSTATE %s is %s, answered %s, %o", (code, kind, answered, then) => {
   const error = new DrizzleQueryError("select $1", ["a-parameter"], thrown("a message", { code }));
-  expect(faultOf(error, false)).toEqual({ kind, sqlstate: code, httpStatus: 400, answered, ...then });
+  expect(readFault(error, false)).toEqual({ kind, sqlstate: code, httpStatus: 400, answered, ...then });
 });
 
 test.each([
@@ -174,12 +175,12 @@ test.each([
   ["a mistake of ours", new TypeError("x is not a function"), "internal", NEVER],
   ["a thing that is no error", "what", "internal", NEVER],
 ] as const)("%s", (_, error, kind, then) => {
-  expect(faultOf(error, false)).toMatchObject({ kind, answered: false, ...then });
+  expect(readFault(error, false)).toMatchObject({ kind, answered: false, ...then });
 });
 
 test("a deadline that has passed is a timeout of unknown outcome, whatever was thrown", () => {
   for (const error of [new TypeError("aborted"), new DOMException("x", "TimeoutError")]) {
-    expect(faultOf(error, true)).toEqual({ kind: "timeout", answered: false, ...UNKNOWN });
+    expect(readFault(error, true)).toEqual({ kind: "timeout", answered: false, ...UNKNOWN });
   }
 });
 
@@ -190,7 +191,7 @@ test("a fault holds nothing of what was thrown", () => {
     [secret],
     thrown(secret, { code: "42P01", detail: secret }),
   );
-  const fault = new DatabaseFault("session census", faultOf(error, false));
+  const fault = new DatabaseFault("session census", readFault(error, false));
   expect(fault.message).toBe("session census failed: schema_missing (SQLSTATE 42P01)");
   expect(JSON.stringify([fault, fault.stack, fault.cause])).not.toMatch(/hunter2|session-1/);
 });

@@ -14,8 +14,9 @@ import {
 } from "./connections.ts";
 import { startSystem, type System, type TestWorker } from "./support.ts";
 
-const SESSIONLESS_TOOLS = ["end_my_other_sessions", "list_my_sessions", "session_info"];
-const ALL_TOOLS = [...SESSIONLESS_TOOLS, "session_state_delete", "session_state_get", "session_state_set"];
+const SESSIONLESS_TOOLS = ["end_my_other_sessions", "greet", "later", "list_my_sessions", "session_info"];
+const STATE_TOOLS = ["delete", "get", "increment", "set"].map((verb) => `session_state_${verb}`);
+const ALL_TOOLS = [...SESSIONLESS_TOOLS, ...STATE_TOOLS, "get_then_set"].toSorted();
 
 // JSON-RPC 2.0 §5.1; what the SDKs answer for a tool that is not there.
 const INVALID_PARAMS = -32_602;

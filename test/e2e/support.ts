@@ -9,6 +9,7 @@ import { type LocalNeon, startLocalNeon } from "../../dev/neon/server.ts";
 import { anyFreePort, freePort } from "../../dev/ports.ts";
 import type { Vars } from "../../dev/vars.ts";
 import { type DevWorker, launchWorker, type WorkerOptions } from "../../dev/worker.ts";
+import { fileURLToPath } from "node:url";
 import { migrate } from "../../drizzle/migrate.ts";
 import { connected, startTestPostgres } from "../support/postgres.ts";
 
@@ -105,6 +106,8 @@ export async function startSystem(): Promise<System> {
   }
 }
 
+const TEST_WORKER = fileURLToPath(new URL("../support/main.ts", import.meta.url));
+
 // Below the ports that systems give to outgoing connections: one of those could take the port of a Worker that is
 // just being restarted.
 const PORTS = { lowest: 10_000, end: 30_000 } as const;
@@ -120,7 +123,7 @@ async function prepareWorker(
   const start = async () => {
     const inspectorPort = await anyFreePort();
     stopping.throwIfAborted();
-    running = launchWorker({ port, inspectorPort, foreign, ...options });
+    running = launchWorker({ port, inspectorPort, foreign, script: TEST_WORKER, ...options });
     await running.untilReady(stopping);
   };
   // Never forced: how long wrangler gets to end is bounded anyway.

@@ -194,7 +194,10 @@ describe.each(rows.filter(({ isRetried }) => isRetried !== false))("when $fault 
       () => callTool(worker, session, "session_state_set", { key: "k", value: 1 }),
       "state_writes",
     );
-    expect([written.outcome.structuredContent, written.attempts]).toEqual([{ key: "k", size_bytes: 8 }, 3]);
+    expect([written.outcome.structuredContent, written.attempts]).toEqual([
+      { key: "k", version: 1, size_bytes: 8 },
+      3,
+    ]);
     expect((await rowsOf(database))[0]?.["state_writes"]).toHaveLength(1);
 
     const deleted = await hit(

@@ -56,7 +56,7 @@ test("forty opened at once never leave more than the limit, and never none", asy
   expect(await liveCount(database, "alice")).toBe(5);
 });
 
-test("an evicted session is not trusted any more by the isolate that evicted it", async () => {
+test("an evicted session leaves the cache of the isolate that evicted it", async () => {
   const database = await createDatabase();
   const env = database.env({
     MCP_MAX_SESSIONS_PER_PRINCIPAL: "1",

@@ -1,8 +1,8 @@
 // The middleware before a handler that knows nothing of this project, for callers that are no keys.
 import { Hono } from "hono";
 import { expect, test } from "vitest";
-import { AppError, errorResponse } from "../../src/errors.ts";
-import type { RequestVariables } from "../../src/request-log.ts";
+import { AppError, errorResponse } from "../../src/http/errors.ts";
+import type { RequestVariables } from "../../src/http/request-log.ts";
 import { sessionMiddleware, type SessionVariables } from "../../src/session/middleware.ts";
 import { keepSecret } from "../support/captured-logs.ts";
 import { initializeParams, rowsOf, sessionsOf } from "../support/mcp.ts";

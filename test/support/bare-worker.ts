@@ -2,7 +2,7 @@
 // routes of the Worker are beside them, so that both run in one isolate.
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { Hono } from "hono";
-import worker from "../../src/index.ts";
+import worker from "./main.ts";
 
 interface BareEnv extends Env {
   NEON_ENDPOINT_OVERRIDE: string;

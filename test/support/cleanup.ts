@@ -1,6 +1,6 @@
 // The cleanup store by itself, and a table that is slow to delete from.
 import { inject } from "vitest";
-import { type CleanupSettings, createCleanupStore } from "../../src/cleanup/store.ts";
+import { type CleanupReport, type CleanupSettings, createCleanupStore } from "../../src/cleanup/store.ts";
 import { connect } from "../../src/db/client.ts";
 import type { TestDatabase } from "./worker.ts";
 
@@ -8,15 +8,23 @@ export const HOUR = 3_600_000;
 
 export const at = (time: Date, offsetMs: number) => new Date(time.getTime() + offsetMs);
 
-export function storeOf({ url }: TestDatabase, settings: Partial<CleanupSettings> = {}) {
-  return createCleanupStore(connect({ url, endpointOverride: inject("neonEndpoint") }), {
-    trigger: "manual",
-    minAgeSeconds: { regular: 0, immediate: 3600 },
-    batchSize: 1000,
-    timeBudgetMs: 20_000,
-    runRetentionDays: 30,
-    ...settings,
-  });
+export function storeOf(
+  { url }: TestDatabase,
+  settings: Partial<CleanupSettings> = {},
+  afterRun?: (report: CleanupReport, currentTime: Date) => Promise<void>,
+) {
+  return createCleanupStore(
+    connect({ url, endpointOverride: inject("neonEndpoint") }),
+    {
+      trigger: "manual",
+      minAgeSeconds: { regular: 0, immediate: 3600 },
+      batchSize: 1000,
+      timeBudgetMs: 20_000,
+      runRetentionDays: 30,
+      ...settings,
+    },
+    afterRun,
+  );
 }
 
 export const runsOf = ({ query }: TestDatabase) => query("SELECT * FROM mcp_cleanup_runs ORDER BY run_id");

@@ -3,8 +3,8 @@ import { neon, neonConfig } from "@neondatabase/serverless";
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import type { FaultRule } from "../../dev/neon/switchboard.ts";
-import worker from "../../src/index.ts";
 import { expectNoSecrets, keepSecret } from "./captured-logs.ts";
+import worker from "./main.ts";
 
 export const REGULAR_CRON = "0 * * * *";
 export const IMMEDIATE_CRON = "*/10 * * * *";

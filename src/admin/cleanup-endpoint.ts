@@ -1,0 +1,90 @@
+// Operator routes of the cleanup: run a tier now, list the records of runs.
+import type { Context } from "hono";
+import * as z from "zod";
+import { limit, readParams, readQuery } from "../http/input.ts";
+import { documentedRoute } from "../http/openapi.ts";
+import { clean, CleanupFailed } from "../cleanup/clean.ts";
+import { cleanupRun, type RunsStore } from "./runs-store.ts";
+import type { CleanupReport, CleanupStore } from "../cleanup/store.ts";
+import { endedOutcomes, runOutcomes, type Tier, tierNames } from "../cleanup/tiers.ts";
+
+const tier = z.enum(tierNames, { error: `must be ${tierNames.join(" or ")}` });
+const params = z.object({ tier });
+const runsQuery = z.strictObject({
+  tier: tier.optional(),
+  outcome: z.enum(runOutcomes, { error: `must be one of ${runOutcomes.join(", ")}` }).optional(),
+  before: z.coerce
+    .number({ error: "must be the number of a run" })
+    .int({ error: "must be the number of a run" })
+    .min(1, { error: "must be the number of a run" })
+    .optional()
+    .describe("The `next` of the page before"),
+  limit,
+});
+
+const report = z.object({
+  tier,
+  run_id: z.int(),
+  outcome: z.enum(endedOutcomes),
+  deleted: z.int().min(0),
+  batches: z.int().min(0),
+  error_code: z
+    .string()
+    .nullable()
+    .describe("SQLSTATE of a failed run; `busy` for one that was skipped, because another is at work"),
+});
+
+export const runCleanupRoute = documentedRoute({
+  summary: "Runs a cleanup tier now, also one that is switched off",
+  scope: "admin",
+  params,
+  answers: {
+    200: { description: "It has run, or was skipped", schema: report },
+    503: { description: "It failed; what it had deleted is deleted", schema: report },
+  },
+  refusals: ["invalid_request", "sessions_unavailable"],
+});
+
+export const listRunsRoute = documentedRoute({
+  summary: "The records of cleanup runs, the latest first",
+  scope: "admin",
+  query: runsQuery,
+  answers: {
+    200: {
+      description: "A page",
+      schema: z.object({ runs: z.array(cleanupRun), next: z.int().nullable() }),
+    },
+  },
+  refusals: ["invalid_request", "sessions_unavailable"],
+});
+
+/** Both handlers @throw AppError and DatabaseFault. */
+export function cleanupEndpoint({
+  store,
+  runs,
+  now,
+}: {
+  store: CleanupStore;
+  runs: RunsStore;
+  now: () => Date;
+}) {
+  return {
+    run: async (c: Context) => {
+      const chosen = readParams(c, params).tier;
+      const running = clean(store, chosen, now());
+      // A caller who goes away does not cancel the run.
+      c.executionCtx.waitUntil(running.catch(() => undefined));
+      try {
+        return c.json(answerOf(chosen, await running));
+      } catch (error) {
+        if (!(error instanceof CleanupFailed)) throw error;
+        return c.json(answerOf(chosen, error.report), 503);
+      }
+    },
+    list: async (c: Context) => c.json(await runs.list(readQuery(c, runsQuery))),
+  };
+}
+
+function answerOf(chosen: Tier, { runId, outcome, deleted, batches, errorCode }: CleanupReport) {
+  return { tier: chosen, run_id: runId, outcome, deleted, batches, error_code: errorCode };
+}

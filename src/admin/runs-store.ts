@@ -1,0 +1,63 @@
+// The records of cleanup runs, for operators.
+import { sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Database } from "../db/client.ts";
+import { type RunOutcome, runOutcomes, type Tier, tierNames, triggers } from "../cleanup/tiers.ts";
+
+/** A record; times are ISO 8601. */
+export const cleanupRun = z.object({
+  run_id: z.coerce.number().int(),
+  tier: z.enum(tierNames),
+  trigger: z.enum(triggers),
+  scheduled_at: z.iso.datetime(),
+  cutoff: z.iso.datetime().describe("What had expired by then was deleted"),
+  started_at: z.iso.datetime(),
+  finished_at: z.iso.datetime().nullable(),
+  outcome: z.enum(runOutcomes),
+  deleted: z.coerce.number().int().min(0),
+  batches: z.int().min(0),
+  error_code: z.string().nullable(),
+});
+
+export type CleanupRun = z.infer<typeof cleanupRun>;
+
+export interface RunFilter {
+  tier?: Tier | undefined;
+  outcome?: RunOutcome | undefined;
+  /** Only runs before this one. */
+  before?: number | undefined;
+  limit: number;
+}
+
+export interface RunsStore {
+  /** The records, the latest first; `next` is the `before` of the next page. @throws DatabaseFault */
+  list(filter: RunFilter): Promise<{ runs: CleanupRun[]; next: number | null }>;
+}
+
+const iso = (column: string) =>
+  sql.raw(`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ${column}`);
+
+export function createRunsStore(database: Database, { timeoutMs }: { timeoutMs: number }): RunsStore {
+  return {
+    async list({ tier, outcome, before, limit }) {
+      const conditions = [
+        sql`true`,
+        ...(tier === undefined ? [] : [sql`tier = ${tier}`]),
+        ...(outcome === undefined ? [] : [sql`outcome = ${outcome}`]),
+        ...(before === undefined ? [] : [sql`run_id < ${before}`]),
+      ];
+      const { rows } = await database.run(
+        { name: "listing cleanup runs", budgetMs: timeoutMs, isIdempotent: true },
+        (db) =>
+          db.execute(sql`
+            SELECT run_id, tier, trigger, ${iso("scheduled_at")}, ${iso("cutoff")}, ${iso("started_at")},
+                   ${iso("finished_at")}, outcome, deleted, batches, error_code
+              FROM mcp_cleanup_runs WHERE ${sql.join(conditions, sql` AND `)}
+             ORDER BY run_id DESC LIMIT ${limit + 1}`),
+      );
+      const found = z.array(cleanupRun).parse(rows);
+      const runs = found.slice(0, limit);
+      return { runs, next: found.length > limit ? (runs.at(-1)?.run_id ?? null) : null };
+    },
+  };
+}

@@ -1,0 +1,76 @@
+// Operator routes of the sessions: list them and end them, whoever opened them.
+import type { Context } from "hono";
+import * as z from "zod";
+import { principalOf } from "../auth/principal.ts";
+import { AppError } from "../http/errors.ts";
+import { limit, principalName, readParams, readQuery } from "../http/input.ts";
+import { logOf } from "../log.ts";
+import { documentedRoute } from "../http/openapi.ts";
+import { listedSession, type SessionsStore } from "./sessions-store.ts";
+
+const log = logOf("admin");
+
+const handle = z.guid({ error: "must be a handle, as GET /sessions gives them" });
+const listQuery = z.strictObject({
+  principal: principalName.optional(),
+  state: z.enum(["active", "expired"], { error: "must be active or expired" }).optional(),
+  after: handle.optional().describe("The `next` of the page before"),
+  limit,
+});
+const endQuery = z.strictObject({ principal: principalName });
+const params = z.object({ handle });
+
+export const listSessionsRoute = documentedRoute({
+  summary: "The sessions in the table, a page at a time",
+  scope: "admin",
+  query: listQuery,
+  answers: {
+    200: {
+      description: "A page, in the order of handles",
+      schema: z.object({ sessions: z.array(listedSession), next: z.guid().nullable() }),
+    },
+  },
+  refusals: ["invalid_request", "sessions_unavailable"],
+});
+
+export const endSessionRoute = documentedRoute({
+  summary: "Ends a session, whoever opened it",
+  scope: "admin",
+  params,
+  answers: { 204: { description: "It is ended" } },
+  refusals: ["invalid_request", "session_not_found", "sessions_unavailable"],
+});
+
+export const endSessionsRoute = documentedRoute({
+  summary: "Ends the sessions of a principal",
+  scope: "admin",
+  query: endQuery,
+  answers: {
+    200: {
+      description: "How many were ended; ask again while there are more",
+      schema: z.object({ ended: z.int().min(0), has_more: z.boolean() }),
+    },
+  },
+  refusals: ["invalid_request", "sessions_unavailable"],
+});
+
+/** The three handlers; every one of them @throws AppError and DatabaseFault. */
+export function sessionsEndpoint({ store }: { store: SessionsStore }) {
+  return {
+    list: async (c: Context) => c.json(await store.list(readQuery(c, listQuery))),
+
+    end: async (c: Context) => {
+      const isEnded = await store.end(readParams(c, params).handle);
+      if (!isEnded) throw new AppError("session_not_found");
+      log.info("MCP sessions ended", { by: principalOf(c), ended: 1, reason: "operator" });
+      return c.body(null, 204);
+    },
+
+    endAll: async (c: Context) => {
+      const { principal } = readQuery(c, endQuery);
+      const { ended, hasMore } = await store.endAll(principal);
+      log.info("MCP sessions ended", { by: principalOf(c), principal, ended, reason: "operator" });
+      return c.json({ ended, has_more: hasMore });
+    },
+  };
+}

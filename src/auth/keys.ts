@@ -1,0 +1,38 @@
+// Verifies bearer keys. Never asks the database.
+import type { ApiKey } from "./api-keys.ts";
+import type { Principal } from "./principal.ts";
+
+/** `undefined` for a missing, malformed or unknown key: neither the caller nor a client can tell them apart. */
+export type Authenticate = (authorization: string | undefined) => Promise<Principal | undefined>;
+
+const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+
+/** Compares digests in constant time, and with every key, so that the time tells nothing about any of them. */
+export function createAuthenticate(keys: readonly ApiKey[]): Authenticate {
+  let digests: { principal: Principal; digest: Uint8Array }[] | undefined;
+  return async (authorization) => {
+    const key = BEARER.exec(authorization ?? "")?.[1];
+    if (key === undefined) return undefined;
+    // The digests, not their promise: a promise of a cancelled request is never settled on Workers.
+    digests ??= await Promise.all(keys.map(digested));
+    const presented = await sha256(key);
+    let found: Principal | undefined;
+    for (const { principal, digest } of digests) {
+      if (crypto.subtle.timingSafeEqual(digest, presented)) found = principal;
+    }
+    return found;
+  };
+}
+
+async function digested({ name, scopes, secret }: ApiKey) {
+  const digest = "key" in secret ? await sha256(secret.key) : fromHex(secret.sha256);
+  return { principal: { name, scopes }, digest };
+}
+
+async function sha256(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+}
+
+function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+}

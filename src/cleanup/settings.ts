@@ -1,0 +1,138 @@
+import type { KVNamespace } from "@cloudflare/workers-types";
+import {
+  defineSettings,
+  documented,
+  flag,
+  integer,
+  optionalBinding,
+  text,
+  type Values,
+} from "../settings.ts";
+import { type CleanupMode, eachTier, parseCron, type Tier, tiers } from "./tiers.ts";
+
+// Ten years: a longer time is a mistake in the unit.
+const MAX_SECONDS = 315_360_000;
+
+/** How the cleanup is scheduled and bounded. */
+export interface CleanupConfig {
+  mode: CleanupMode;
+  /** The cron of each tier, as in wrangler.toml. */
+  crons: Record<Tier, string>;
+  /** How long a session must have been expired for a tier to delete it. */
+  minAgeSeconds: Record<Tier, number>;
+  /** Sessions in one transaction. */
+  batchSize: number;
+  timeBudgetMs: number;
+  runRetentionDays: number;
+  /** Undefined: every cron event asks the database. */
+  idleSleep: { records: KVNamespace; maxSeconds: number } | undefined;
+}
+
+function isCron(value: string): boolean {
+  try {
+    return parseCron(value) !== undefined;
+  } catch {
+    return false; // The message says what a cron must be.
+  }
+}
+
+function cron(fallback: string, description: string) {
+  const schema = text
+    .refine(isCron, { error: "must be a cron expression of five fields, as in wrangler.toml" })
+    .prefault(fallback);
+  return documented(schema, { description, form: "five fields, UTC", default: `\`${fallback}\`` });
+}
+
+const shape = {
+  MCP_AGGRESSIVE_CLEANUP: flag({
+    default: false,
+    description: "Turns the immediate tier on.",
+  }),
+  MCP_REGULAR_CLEANUP_CRON: cron(
+    "0 * * * *",
+    "The trigger of the regular tier. The same string stands in `[triggers]` of wrangler.toml.",
+  ),
+  MCP_IMMEDIATE_CLEANUP_CRON: cron(
+    "*/10 * * * *",
+    "The trigger of the immediate tier. The same string stands in `[triggers]` of wrangler.toml.",
+  ),
+  MCP_IMMEDIATE_CLEANUP_AGE_SECONDS: integer({
+    default: 3600,
+    min: 0,
+    max: MAX_SECONDS,
+    unit: "seconds",
+    description: "How long a session must have been expired before the immediate tier deletes it.",
+  }),
+  // 1000 rows keep a batch at a few milliseconds on warm pages and under a second on cold ones.
+  MCP_CLEANUP_BATCH_SIZE: integer({
+    default: 1000,
+    min: 1,
+    max: 100_000,
+    unit: "sessions",
+    description: "How many sessions one transaction of a run deletes.",
+  }),
+  // Cloudflare ends a cron event after 15 minutes.
+  MCP_CLEANUP_TIME_BUDGET_MS: integer({
+    default: 20_000,
+    min: 100,
+    max: 600_000,
+    unit: "milliseconds",
+    description: "How long a run may delete, and how long a regular run may wait for an immediate one.",
+  }),
+  MCP_CLEANUP_RUN_RETENTION_DAYS: integer({
+    default: 30,
+    min: 1,
+    max: 3650,
+    unit: "days",
+    description: "How long the records of runs are kept.",
+  }),
+  MCP_CLEANUP_IDLE_SLEEP: flag({
+    default: false,
+    description:
+      "Cron events that cannot have work leave the database asleep. Needs the KV namespace `CLEANUP_SLEEP`.",
+  }),
+  // A table that only the Worker writes to needs no limit. A day bounds what another program can leave behind.
+  MCP_CLEANUP_MAX_SLEEP_SECONDS: integer({
+    default: 86_400,
+    min: 60,
+    max: MAX_SECONDS,
+    unit: "seconds",
+    description: "The longest sleep, for a table that other programs write to as well.",
+  }),
+  CLEANUP_SLEEP: optionalBinding<KVNamespace>("put", {
+    description: "Where cron events keep until when the database can sleep.",
+    form: "KV namespace",
+  }),
+};
+
+export const cleanupSettings = defineSettings({
+  shape,
+  rules: [
+    {
+      variable: "MCP_IMMEDIATE_CLEANUP_CRON",
+      holds: (values) => values.MCP_REGULAR_CLEANUP_CRON !== values.MCP_IMMEDIATE_CLEANUP_CRON,
+      problem: "must differ from MCP_REGULAR_CLEANUP_CRON: the string of a cron event is what names its tier",
+    },
+    {
+      variable: "MCP_CLEANUP_IDLE_SLEEP",
+      holds: (values) => !values.MCP_CLEANUP_IDLE_SLEEP || values.CLEANUP_SLEEP !== undefined,
+      problem: "needs the KV namespace CLEANUP_SLEEP in wrangler.toml",
+    },
+  ],
+  read,
+});
+
+function read(values: Values<typeof shape>): CleanupConfig {
+  return {
+    mode: values.MCP_AGGRESSIVE_CLEANUP ? "aggressive" : "standard",
+    crons: eachTier((tier) => values[tiers[tier].cronVariable]),
+    minAgeSeconds: { regular: 0, immediate: values.MCP_IMMEDIATE_CLEANUP_AGE_SECONDS },
+    batchSize: values.MCP_CLEANUP_BATCH_SIZE,
+    timeBudgetMs: values.MCP_CLEANUP_TIME_BUDGET_MS,
+    runRetentionDays: values.MCP_CLEANUP_RUN_RETENTION_DAYS,
+    idleSleep:
+      values.MCP_CLEANUP_IDLE_SLEEP && values.CLEANUP_SLEEP !== undefined
+        ? { records: values.CLEANUP_SLEEP, maxSeconds: values.MCP_CLEANUP_MAX_SLEEP_SECONDS }
+        : undefined,
+  };
+}

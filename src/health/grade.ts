@@ -1,0 +1,79 @@
+// How healthy the session store is, from what the database says of itself. Pure.
+import type { Cron } from "croner";
+import { intervalSeconds, type RunOutcome, type Tier, type Trigger } from "../cleanup/tiers.ts";
+
+/** A run as the census has it; times are ISO 8601. */
+export interface LastRun {
+  outcome: RunOutcome;
+  trigger: Trigger;
+  scheduled_at: string;
+  started_at: string;
+  finished_at: string | null;
+  deleted: number;
+  batches: number;
+  error_code: string | null;
+}
+
+export interface TierHistory {
+  lastRun: LastRun | null;
+  /** Runs that failed since the last one that did not; skipped runs do not count. */
+  failuresInARow: number;
+  /** When the last `completed` or `partial` run ended. */
+  lastSuccessAt: Date | null;
+}
+
+export interface Census {
+  total: number;
+  /** Exact while it equals `expiredAtLeast`, else an estimate. */
+  expired: number;
+  expiredAtLeast: number;
+  /** Whether a session has been expired for longer than the regular cleanup can explain. */
+  isOverdue: boolean;
+  /** When the longest expired session expired; null when none has. */
+  oldestExpiredAt: Date | null;
+  history: Record<Tier, TierHistory>;
+  /** With idle sleep: until when each tier has nothing to delete, if that is known. */
+  wakesAt: Record<Tier, Date> | undefined;
+  /** The totals of mcp_session_totals by name; one that is missing is 0. */
+  totals: Record<string, number>;
+}
+
+export const degradations = ["cleanup_overdue", "cleanup_failing", "expired_ratio_high"] as const;
+export type Degradation = (typeof degradations)[number];
+
+export interface Limits {
+  /** The schedule of each tier. */
+  crons: Record<Tier, Cron>;
+  /** Expired sessions for each active one. */
+  expiredRatioMax: number;
+  /** The tiers whose crons start runs. What another tier did earlier says nothing about today. */
+  activeTiers: readonly Tier[];
+}
+
+// Below this many a ratio says nothing: a quiet server has few active sessions in the morning.
+const RATIO_COUNTS_ABOVE = 100;
+// One failure is a blip and the next run catches up.
+const FAILURES_IN_A_ROW = 3;
+
+// After two intervals one event has failed, and so has the next.
+const OVERDUE_INTERVALS = 2;
+
+/** How long a session may have been expired, in seconds, before the regular cleanup is overdue. */
+export function overdueSeconds({ crons }: Limits, now: Date): number {
+  return OVERDUE_INTERVALS * intervalSeconds(crons.regular, now);
+}
+
+/** What is wrong with a database that answers; nothing, when it is healthy. */
+export function grade(
+  { total, expired, isOverdue, history }: Census,
+  { expiredRatioMax, activeTiers }: Limits,
+) {
+  const isFailing = activeTiers.some((tier) => history[tier].failuresInARow >= FAILURES_IN_A_ROW);
+  const isRatioHigh = expired > RATIO_COUNTS_ABOVE && expired > expiredRatioMax * (total - expired);
+  const found: Record<Degradation, boolean> = {
+    cleanup_overdue: isOverdue,
+    cleanup_failing: isFailing,
+    expired_ratio_high: isRatioHigh,
+  };
+  return degradations.filter((reason) => found[reason]);
+}

@@ -1,0 +1,45 @@
+// GET /openapi.json: every route of this Worker, from what each says of itself.
+import type { Context, Env, Hono } from "hono";
+import { generateSpecs, type GenerateSpecOptions } from "hono-openapi";
+import * as z from "zod";
+import { documentedRoute } from "./openapi.ts";
+
+export const livenessRoute = documentedRoute({
+  summary: "The Worker runs and its configuration is right",
+  answers: { 200: { description: "It does", schema: z.strictObject({ status: z.literal("ok") }) } },
+});
+
+export const documentRoute = documentedRoute({
+  summary: "This document",
+  answers: {
+    200: { description: "OpenAPI 3.1", schema: z.looseObject({ openapi: z.string() }) },
+  },
+});
+
+const documentation: GenerateSpecOptions["documentation"] = {
+  info: {
+    title: "mcp-sessions",
+    version: "0.1.0",
+    description: "The session layer for MCP servers on Cloudflare Workers with Neon Postgres",
+  },
+  components: {
+    securitySchemes: {
+      bearer: {
+        type: "http",
+        scheme: "bearer",
+        description: "A key of API_KEYS with the scope of the route",
+      },
+    },
+  },
+};
+
+/** Made at the first request, and again in no other. */
+export function documentEndpoint<E extends Env>(app: Hono<E>) {
+  // The document, not its promise: one that a cancelled request has begun is never settled on Workers.
+  let document: object | undefined;
+  return async function openApi(c: Context) {
+    const made = document ?? (await generateSpecs(app, { documentation, excludeStaticFile: false }));
+    document = made;
+    return c.json(made);
+  };
+}

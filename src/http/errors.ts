@@ -1,0 +1,58 @@
+// What a client may be told: a code, a sentence and a request id. Nothing of what went wrong inside.
+const refusals = {
+  invalid_request: { status: 400, message: "The request is not valid" },
+  unauthenticated: { status: 401, message: "A valid bearer key is required" },
+  forbidden: { status: 403, message: "The key does not have the scope that this route needs" },
+  origin_not_allowed: { status: 403, message: "The Origin is not allowed" },
+  not_found: { status: 404, message: "There is no such route" },
+  method_not_allowed: { status: 405, message: "The route does not support this method" },
+  not_acceptable: { status: 406, message: "Accept must have application/json and text/event-stream" },
+  unsupported_media_type: { status: 415, message: "Content-Type must be application/json" },
+  payload_too_large: { status: 413, message: "The request body is too large" },
+  parse_error: { status: 400, message: "The body is not JSON" },
+  session_id_required: { status: 400, message: "The header Mcp-Session-Id is required" },
+  session_not_found: { status: 404, message: "Session not found" },
+  already_initialized: { status: 400, message: "A session is initialized once: leave Mcp-Session-Id out" },
+  unsupported_protocol_version: { status: 400, message: "The MCP-Protocol-Version is not supported" },
+  too_many_sessions: { status: 429, message: "Too many sessions are being opened; try again later" },
+  sessions_unavailable: { status: 503, message: "The session store cannot be reached; try again" },
+  configuration_invalid: {
+    status: 500,
+    message: "The Worker's configuration is wrong; its log names the variables",
+  },
+  internal: { status: 500, message: "The Worker failed; its log has the request id" },
+} as const satisfies Record<string, { status: number; message: string }>;
+
+export type ErrorCode = keyof typeof refusals;
+
+export function statusOf(code: ErrorCode): number {
+  return refusals[code].status;
+}
+
+/** A refusal that a route throws; `app.ts` turns it into the response. */
+export class AppError extends Error {
+  override name = "AppError";
+  readonly code: ErrorCode;
+  readonly headers: Record<string, string>;
+
+  /** `message` reaches the client: it names what must change, never a value that was sent. */
+  constructor(
+    code: ErrorCode,
+    message: string = refusals[code].message,
+    headers: Record<string, string> = {},
+  ) {
+    super(message);
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/** `{"error":{"code","message","request_id"}}`, or another `body`, with the status of its code. */
+export function errorResponse(
+  error: AppError,
+  requestId: string,
+  body: object = { error: { code: error.code, message: error.message, request_id: requestId } },
+): Response {
+  const headers = { "Cache-Control": "no-store", "X-Request-Id": requestId, ...error.headers };
+  return Response.json(body, { status: refusals[error.code].status, headers });
+}

@@ -1,0 +1,115 @@
+// How a route describes itself, with the schemas that it reads and answers by. hono-openapi makes the document of them.
+import type { MiddlewareHandler } from "hono";
+import { describeRoute, type DescribeRouteOptions } from "hono-openapi";
+import * as z from "zod";
+import type { Scope } from "../auth/api-keys.ts";
+import { type ErrorCode, statusOf } from "./errors.ts";
+
+interface Answer {
+  description: string;
+  /** Left out for an answer without a body, or with one that is no JSON. */
+  schema?: z.ZodType;
+  contentTypes?: readonly string[];
+}
+
+interface Operation {
+  summary: string;
+  description?: string;
+  /** Left out where anyone may ask. */
+  scope?: Scope;
+  query?: z.ZodObject;
+  params?: z.ZodObject;
+  headers?: z.ZodObject;
+  body?: z.ZodType;
+  answers: Record<number, Answer>;
+  refusals?: readonly ErrorCode[];
+  /** Of the body of a refusal, where it is not the usual one. */
+  refusal?: z.ZodType;
+}
+
+const usualRefusal = z.strictObject({
+  error: z.strictObject({
+    code: z.string(),
+    message: z.string(),
+    request_id: z.guid(),
+  }),
+});
+
+/** A middleware that only carries the description of a route. JSON Schema is made of it when the document is asked for. */
+export function documentedRoute(operation: Operation): MiddlewareHandler {
+  const { summary, description, scope, query, params, headers, body } = operation;
+  const spec = {
+    summary,
+    ...(description !== undefined && { description }),
+    ...(scope !== undefined && { security: [{ bearer: [scope] }], tags: [scope] }),
+    // Making JSON Schema takes a tenth of the time in which the Worker starts.
+    get parameters() {
+      return [
+        ...parametersOf("path", params),
+        ...parametersOf("query", query),
+        ...parametersOf("header", headers),
+      ];
+    },
+    get requestBody() {
+      if (body === undefined) return undefined;
+      return { required: true, content: { "application/json": { schema: jsonSchema(body) } } };
+    },
+    get responses() {
+      return responsesOf(operation);
+    },
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON Schema of zod's is what its types spell out
+  return describeRoute(spec as DescribeRouteOptions);
+}
+
+function responsesOf({ scope, answers, refusals = [], refusal = usualRefusal }: Operation) {
+  const codes: ErrorCode[] = [
+    ...(scope === undefined ? [] : (["unauthenticated", "forbidden"] as const)),
+    ...refusals,
+    "payload_too_large",
+    "internal",
+    "configuration_invalid",
+  ];
+  const responses: Record<string, object> = {};
+  for (const code of codes) {
+    const status = statusOf(code);
+    const others = codes.filter((other) => statusOf(other) === status);
+    responses[status] = {
+      description: others.join(", "),
+      content: { "application/json": { schema: jsonSchema(refusal) } },
+    };
+  }
+  for (const [status, answer] of Object.entries(answers)) {
+    const types = answer.contentTypes ?? ["application/json"];
+    const schemas = [
+      ...(answer.schema === undefined ? [] : [jsonSchema(answer.schema)]),
+      ...(responses[status] === undefined ? [] : [jsonSchema(refusal)]),
+    ];
+    const schema = schemas.length === 1 ? schemas[0] : { anyOf: schemas };
+    responses[status] = {
+      description: answer.description,
+      ...(schemas.length > 0 && { content: Object.fromEntries(types.map((type) => [type, { schema }])) }),
+    };
+  }
+  return responses;
+}
+
+/** OpenAPI 3.1 takes JSON Schema as it is. */
+function jsonSchema(schema: z.ZodType, io: "input" | "output" = "output"): Record<string, unknown> {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: "draft-2020-12", io });
+  return rest;
+}
+
+function parametersOf(place: "path" | "query" | "header", schema: z.ZodObject | undefined): object[] {
+  if (schema === undefined) return [];
+  // What is parsed is text; what it stands for says more.
+  const properties = Object(jsonSchema(schema)["properties"]);
+  const required = jsonSchema(schema, "input")["required"];
+  return Object.entries<{ description?: string }>(properties).map(([name, { description, ...shape }]) => ({
+    name,
+    in: place,
+    required: place === "path" || (Array.isArray(required) && required.includes(name)),
+    ...(description !== undefined && { description }),
+    schema: shape,
+  }));
+}

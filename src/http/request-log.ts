@@ -1,0 +1,29 @@
+// One canonical line a request, and the headers that every response has.
+import { createMiddleware } from "hono/factory";
+import { matchedRoutes } from "hono/route";
+import type { PrincipalVariables } from "../auth/principal.ts";
+import { logOf } from "../log.ts";
+
+export type RequestVariables = { requestId: string; sessionName?: string } & Partial<PrincipalVariables>;
+
+const log = logOf("http");
+
+/** Logs route, status, duration, principal and request id; the path and the query of the client stay out. */
+export const requestLog = createMiddleware<{ Variables: RequestVariables }>(
+  async function requestLog(c, next) {
+    const startedAt = Date.now();
+    await next();
+    const requestId = c.get("requestId");
+    c.header("X-Request-Id", requestId);
+    c.header("Cache-Control", "no-store");
+    log.info("request", {
+      method: c.req.method,
+      route: matchedRoutes(c).findLast(({ path }) => path !== "/*")?.path ?? "unmatched",
+      status: c.res.status,
+      duration_ms: Date.now() - startedAt,
+      principal: c.get("principal")?.name,
+      session: c.get("sessionName"),
+      request_id: requestId,
+    });
+  },
+);

@@ -1,0 +1,118 @@
+// The contract with the author's room: what a server definition is, and what its handlers may use.
+import type { McpServer, ServerOptions } from "@modelcontextprotocol/server";
+import type * as z from "zod";
+import type { Session } from "../session/session.ts";
+
+/** What JSON can hold. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** Why a change of session state was refused. The error's message may be shown to the client. */
+export type StateErrorCode =
+  /** The session has been ended, or has expired, since the request began. */
+  | "session_ended"
+  /** The database cannot be asked: MCP_DEGRADED_MODE lets the request run without it. Nothing was written. */
+  | "unavailable"
+  /** JSON, or PostgreSQL, cannot keep the value as it was given. */
+  | "not_storable"
+  /** The session's document would exceed STATE_LIMIT_BYTES. */
+  | "too_large"
+  /** Somebody else has written the key since `ifVersion` was read. */
+  | "version_mismatch";
+
+export class StateError extends Error {
+  override name = "StateError";
+  readonly code: StateErrorCode;
+
+  constructor(code: StateErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A value of the session's document. */
+export interface StateEntry {
+  value: Json;
+  /** A whole number above 0 that is different after each write of the key. */
+  version: number;
+}
+
+export interface StateWriteOptions {
+  /** Write only if the key has this version; 0: only if the key is not there. Left out: write in any case. */
+  ifVersion?: number | undefined;
+}
+
+/**
+ * The document of a session: JSON values by key, at most 64 KiB in all. It lives as long as the session.
+ * Every method @throws StateError, and DatabaseFault when the database fails.
+ */
+export interface SessionState {
+  /** Undefined when the key is not there. */
+  get(key: string): Promise<StateEntry | undefined>;
+  /** Keeps a value. `sizeBytes` is the size of the whole document. */
+  set(key: string, value: Json, options?: StateWriteOptions): Promise<{ version: number; sizeBytes: number }>;
+  /** False when the key was not there. */
+  delete(key: string, options?: StateWriteOptions): Promise<boolean>;
+  /**
+   * Changes a value atomically: reads it, calls `change` and writes the result if nobody has written the key meanwhile.
+   * Otherwise it begins again with the new value, 100 times at most. `change` must have no side effects.
+   * @param change gets undefined when the key is not there.
+   */
+  update(key: string, change: (current: Json | undefined) => Json): Promise<StateEntry>;
+}
+
+/** What a principal may see of its own sessions. */
+export type SessionSummary = Pick<Session, "key" | "clientInfo" | "createdAt" | "lastActive" | "expiresAt">;
+
+/** The sessions of the principal that is asking. Both methods @throw DatabaseFault. */
+export interface OwnSessions {
+  /** The live ones, the last used first, at most 100. */
+  list(): Promise<SessionSummary[]>;
+  /** Ends all of them but the current one, and says how many. */
+  endOthers(): Promise<number>;
+}
+
+/** What handlers get to know and to use, made anew for each request. */
+export interface ServerContext<Shape extends z.ZodRawShape = z.ZodRawShape> {
+  /** The session of a client up to 2025-11-25. Undefined for a client of 2026-07-28, which has none. */
+  session: Session | undefined;
+  /** Who is asking: the name of a key. */
+  principal: string;
+  sessions: OwnSessions;
+  /** The session's document; undefined without a session. */
+  state: SessionState | undefined;
+  /** The variables, secrets and bindings that the definition declares, parsed. */
+  env: z.output<z.ZodObject<Shape>>;
+  /** Keeps the Worker running for a promise after the response, for 30 s at most (Cloudflare, "Context API"). */
+  waitUntil: (promise: Promise<unknown>) => void;
+  /** Aborted when the client goes away, where the platform notices. */
+  signal: AbortSignal;
+}
+
+type OrFromContext<T, Shape extends z.ZodRawShape> = T | ((context: ServerContext<Shape>) => T);
+
+/** An MCP server, as its author writes it. */
+export interface ServerDefinition<Shape extends z.ZodRawShape = z.ZodRawShape> {
+  name: string;
+  version: string;
+  /** For people. */
+  title?: string;
+  /**
+   * Variables, secrets and bindings of the author's own, each with `.describe()`. They are checked when the Worker starts,
+   * and handed to handlers as `context.env`.
+   */
+  variables?: Shape;
+  /** Options of the SDK's McpServer, such as `instructions`, `cacheHints` and `requestState`. */
+  options?: OrFromContext<ServerOptions, Shape>;
+  /**
+   * Registers tools, prompts and resources. Called for each request, with a server of its own, so keep it quick.
+   * What a tool throws reaches the client as its message.
+   */
+  register: (server: McpServer, context: ServerContext<Shape>) => void | Promise<void>;
+}
+
+/** Types a server definition: `context.env` has what `variables` declares. */
+export function defineServer<const Shape extends z.ZodRawShape = z.ZodRawShape>(
+  definition: ServerDefinition<Shape>,
+): ServerDefinition<Shape> {
+  return definition;
+}

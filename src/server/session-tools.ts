@@ -1,0 +1,58 @@
+// Tools about the sessions of whoever is asking, for clients of every revision.
+import type { McpServer } from "@modelcontextprotocol/server";
+import * as z from "zod";
+import type { ServerContext } from "../mcp/context.ts";
+import { nameOfSession, type Session } from "../session/session.ts";
+import { result } from "./result.ts";
+
+export function registerSessionTools(
+  server: McpServer,
+  { session, principal, sessions }: ServerContext,
+): void {
+  server.registerTool(
+    "session_info",
+    { description: "What the server knows about this session", inputSchema: z.object({}) },
+    () => result({ session: null, principal, ...(session !== undefined && infoOf(session)) }),
+  );
+
+  server.registerTool(
+    "list_my_sessions",
+    { description: "The live sessions that were opened with your key", inputSchema: z.object({}) },
+    async () => {
+      const own = await sessions.list();
+      return result({
+        sessions: own.map(({ key, clientInfo, ...times }) => ({
+          session: nameOfSession(key),
+          client: clientInfo["name"] ?? null,
+          created_at: times.createdAt.toISOString(),
+          last_active: times.lastActive.toISOString(),
+          expires_at: times.expiresAt.toISOString(),
+          is_current: key === session?.key,
+        })),
+      });
+    },
+  );
+
+  server.registerTool(
+    "end_my_other_sessions",
+    {
+      description: "End all sessions that were opened with your key, but this one",
+      inputSchema: z.object({}),
+    },
+    async () => result({ ended: await sessions.endOthers() }),
+  );
+}
+
+function infoOf(session: Session) {
+  return {
+    session: nameOfSession(session.key),
+    protocol_version: session.protocolVersion,
+    client_info: session.clientInfo,
+    capabilities: session.capabilities,
+    log_level: session.logLevel,
+    is_degraded: session.isDegraded,
+    created_at: session.createdAt.toISOString(),
+    last_active: session.lastActive.toISOString(),
+    expires_at: session.expiresAt.toISOString(),
+  };
+}

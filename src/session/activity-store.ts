@@ -1,0 +1,32 @@
+// Stores that report activity: sessions are being opened or ended, which idle sleep must know. An operation that fails is
+// reported as well: it may have been committed.
+import type { SessionsStore } from "../admin/sessions-store.ts";
+import type { SessionStore } from "./store.ts";
+
+type RecordActivity = () => Promise<void>;
+
+export function createActivityStore(store: SessionStore, recordActivity: RecordActivity): SessionStore {
+  return {
+    ...store,
+    open: (session) => reported(recordActivity, store.open(session)),
+    end: (key, principal) => reported(recordActivity, store.end(key, principal)),
+    endOthers: (principal, exceptKey) => reported(recordActivity, store.endOthers(principal, exceptKey)),
+  };
+}
+
+export function createAdminActivityStore(
+  store: SessionsStore,
+  recordActivity: RecordActivity,
+): SessionsStore {
+  return {
+    ...store,
+    end: (handle) => reported(recordActivity, store.end(handle)),
+    endAll: (principal) => reported(recordActivity, store.endAll(principal)),
+  };
+}
+
+async function reported<T>(recordActivity: RecordActivity, work: Promise<T>): Promise<T> {
+  const [outcome] = await Promise.allSettled([work, recordActivity()]);
+  if (outcome.status === "rejected") throw outcome.reason;
+  return outcome.value;
+}

@@ -1,0 +1,95 @@
+// The session's document as the author's handlers use it: checks values, and repeats changes that met another's.
+import { type Json, type SessionState, StateError } from "../mcp/context.ts";
+import { storabilityProblem } from "./json.ts";
+import type { Session } from "./session.ts";
+import { STATE_LIMIT_BYTES, type StateRefusal, type StateStore } from "./state-store.ts";
+
+// A change fails only when another one has succeeded, so a hundred simultaneous changes all succeed within this.
+const MAX_ATTEMPTS = 100;
+// Full jitter below a limit that grows to this: writers of one key then take turns.
+const LONGEST_DELAY_MS = 250;
+const FIRST_DELAY_MS = 5;
+
+const MAX_KEY_CHARACTERS = 256;
+
+/** @param store is not asked while the session is degraded. */
+export function createSessionState(store: StateStore, session: Session): SessionState {
+  const reachable = (key: string): StateStore => {
+    checkKey(key);
+    if (session.isDegraded) throw refusal("unavailable");
+    return store;
+  };
+
+  return {
+    async get(key) {
+      const entry = await reachable(key).get(session, key);
+      if (entry === undefined) throw refusal("session_ended");
+      return entry.found ? { value: asJson(entry.value), version: entry.version } : undefined;
+    },
+
+    async set(key, value, { ifVersion } = {}) {
+      checkValue(value);
+      const write = await reachable(key).set(session, key, value, ifVersion);
+      if (write.outcome !== "written") throw refusal(write.outcome);
+      return { version: write.version, sizeBytes: write.sizeBytes };
+    },
+
+    async delete(key, { ifVersion } = {}) {
+      const write = await reachable(key).delete(session, key, ifVersion);
+      if (write.outcome === "deleted") return write.existed;
+      throw refusal(write.outcome);
+    },
+
+    async update(key, change) {
+      const first = await reachable(key).get(session, key);
+      if (first === undefined) throw refusal("session_ended");
+      let current = first;
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        const value = change(current.found ? asJson(current.value) : undefined);
+        checkValue(value);
+        const write = await store.set(session, key, value, current.version);
+        if (write.outcome === "written") return { value, version: write.version };
+        if (write.outcome !== "version_mismatch") throw refusal(write.outcome);
+        current = write.current;
+        await delay(Math.random() * Math.min(FIRST_DELAY_MS * 2 ** attempt, LONGEST_DELAY_MS));
+      }
+      throw refusal("version_mismatch");
+    },
+  };
+}
+
+function asJson(value: unknown): Json {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is what the driver has parsed of jsonb
+  return value as Json;
+}
+
+function checkKey(key: string): void {
+  const isStorable = key.length > 0 && key.length <= MAX_KEY_CHARACTERS && !key.includes("\0");
+  if (!isStorable || !key.isWellFormed()) {
+    throw new StateError(
+      "not_storable",
+      `A key must have 1 to ${MAX_KEY_CHARACTERS} characters, without NUL and unpaired surrogates`,
+    );
+  }
+}
+
+/** @throws StateError `not_storable`, before the database is asked. */
+function checkValue(value: unknown): void {
+  const problem = storabilityProblem(value);
+  if (problem !== undefined) {
+    throw new StateError("not_storable", `The value cannot be kept as it is: ${problem}`);
+  }
+}
+
+const messages: Record<StateRefusal | "unavailable", string> = {
+  session_ended: "The session has ended",
+  unavailable: "The session's state cannot be reached at the moment; nothing was done",
+  too_large: `The session would hold more than ${STATE_LIMIT_BYTES} bytes; nothing was written`,
+  version_mismatch: "The value has been changed meanwhile; nothing was written",
+};
+
+function refusal(code: keyof typeof messages): StateError {
+  return new StateError(code, messages[code]);
+}
+
+const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,62 @@
+// Both doors, HTTP and cron, for any server definition. A wrong configuration opens neither.
+import type * as z from "zod";
+import { createApp } from "./app.ts";
+import { handleCron } from "./cron.ts";
+import { createDeps } from "./deps.ts";
+import { ConfigurationError, readConfig } from "./env.ts";
+import { AppError, errorResponse } from "./http/errors.ts";
+import { configureLog, logOf } from "./log.ts";
+import type { ServerDefinition } from "./mcp/context.ts";
+import { createServerFactory } from "./mcp/server-factory.ts";
+
+/** A Worker with the routes and the cron events of this project, and `server` behind `/mcp`. */
+export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefinition<Shape>) {
+  // Cloudflare passes one `env` for the life of an isolate.
+  const opened = new WeakMap<Env, ReturnType<typeof open>>();
+
+  function open(env: Env) {
+    const { log, server: serverEnv, ...config } = readConfig(env, server.variables);
+    configureLog(log);
+    for (const { name, nearest } of config.unknownVariables) {
+      logOf("config").warning("Unknown variable", { variable: name, nearest });
+    }
+    const deps = createDeps(config);
+    const app = createApp({ ...deps, createServer: createServerFactory(server, serverEnv) });
+    return { app, cleanup: config.cleanup, deps };
+  }
+
+  function doorsOf(env: Env): ReturnType<typeof open> {
+    const doors = opened.get(env) ?? open(env);
+    opened.set(env, doors);
+    return doors;
+  }
+
+  return {
+    async fetch(request, env, context) {
+      try {
+        return await doorsOf(env).app.fetch(request, env, context);
+      } catch (error) {
+        const requestId = crypto.randomUUID();
+        logConfiguration(error, "The configuration is wrong", { request_id: requestId });
+        return errorResponse(new AppError("configuration_invalid"), requestId);
+      }
+    },
+    async scheduled(event, env) {
+      try {
+        const { cleanup, deps } = doorsOf(env);
+        await handleCron(event, cleanup, deps.cleanups, deps.idleSleep);
+      } catch (error) {
+        if (error instanceof ConfigurationError)
+          logConfiguration(error, "session_cleanup_task_failed", { cron: event.cron });
+        throw error;
+      }
+    },
+  } satisfies ExportedHandler<Env>;
+}
+
+/** Logs which variables are wrong. @throws any other error again. */
+function logConfiguration(error: unknown, message: string, more: object): void {
+  if (!(error instanceof ConfigurationError)) throw error;
+  configureLog({ level: "info", format: "json" });
+  logOf("config").error(message, { kind: "configuration_invalid", variables: error.problems, ...more });
+}

@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { parseCron } from "../../src/cleanup/tiers.ts";
+import { type Census, grade, overdueSeconds } from "../../src/health/grade.ts";
+
+const quiet = { lastRun: null, failuresInARow: 0, lastSuccessAt: null };
+
+const census = (over: Partial<Census> = {}): Census => ({
+  total: 1000,
+  expired: 0,
+  expiredAtLeast: 0,
+  wakesAt: undefined,
+  isOverdue: false,
+  oldestExpiredAt: null,
+  totals: {},
+  history: { regular: quiet, immediate: quiet },
+  ...over,
+});
+
+const limits = {
+  expiredRatioMax: 1,
+  activeTiers: ["regular"],
+  crons: { regular: parseCron("0 * * * *"), immediate: parseCron("*/10 * * * *") },
+} as const;
+
+test.each([
+  ["nothing", census(), []],
+  ["a ratio at its limit", census({ total: 400, expired: 200 }), []],
+  ["a ratio above its limit", census({ total: 401, expired: 201 }), ["expired_ratio_high"]],
+  ["no active session beside 100 expired ones", census({ total: 100, expired: 100 }), []],
+  ["no active session beside 101 expired ones", census({ total: 101, expired: 101 }), ["expired_ratio_high"]],
+  ["an overdue session", census({ expired: 1, isOverdue: true }), ["cleanup_overdue"]],
+  ["two failures", census({ history: { regular: { ...quiet, failuresInARow: 2 }, immediate: quiet } }), []],
+  [
+    "three failures",
+    census({ history: { regular: { ...quiet, failuresInARow: 3 }, immediate: quiet } }),
+    ["cleanup_failing"],
+  ],
+  [
+    "failures of a tier that is off",
+    census({ history: { regular: quiet, immediate: { ...quiet, failuresInARow: 9 } } }),
+    [],
+  ],
+  [
+    "everything at once",
+    census({
+      total: 300,
+      expired: 200,
+      isOverdue: true,
+      history: { regular: { ...quiet, failuresInARow: 4 }, immediate: quiet },
+    }),
+    ["cleanup_overdue", "cleanup_failing", "expired_ratio_high"],
+  ],
+] as const)("%s", (_, given, reasons) => {
+  expect(grade(given, limits)).toEqual(reasons);
+});
+
+test("cleanup is overdue after two intervals of its cron", () => {
+  expect(overdueSeconds(limits, new Date("2026-11-23T10:30:00Z"))).toBe(7200);
+});

@@ -1,0 +1,115 @@
+// The MCP server that our tests bring: a tool for each part of the context. The author's room may hold anything else.
+import type { McpServer } from "@modelcontextprotocol/server";
+import * as z from "zod";
+import { defineServer, type ServerContext, type SessionState } from "../../src/mcp/context.ts";
+import { nameOfSession } from "../../src/session/session.ts";
+
+export const serverVariables = {
+  TEST_GREETING: z.string().default("hello").describe("What the tool `greet` says"),
+  MCP_TEST_LIMIT: z.coerce
+    .number({ error: "must be a number" })
+    .optional()
+    .describe("Of our prefix, and declared"),
+};
+
+type Context = ServerContext<typeof serverVariables>;
+
+export default defineServer({
+  name: "test-server",
+  version: "1.0.0",
+  variables: serverVariables,
+  options: ({ principal }) => ({ instructions: `For ${principal}.` }),
+  register(server, context) {
+    registerContextTools(server, context);
+    if (context.state !== undefined) registerStateTools(server, context.state);
+    server.registerPrompt("ask", { description: "Asks" }, () => ({
+      messages: [{ role: "user" as const, content: { type: "text" as const, text: "How are you?" } }],
+    }));
+    server.registerResource("note", "test://note", {}, (uri) => ({
+      contents: [{ uri: uri.href, text: "A note" }],
+    }));
+  },
+});
+
+function registerContextTools(server: McpServer, context: Context): void {
+  const { session, principal, sessions, env, waitUntil, signal } = context;
+  const none = { inputSchema: z.object({}) };
+
+  server.registerTool("session_info", none, () => {
+    if (session === undefined) return result({ session: null, principal });
+    const { key, protocolVersion, clientInfo, capabilities, logLevel, isDegraded } = session;
+    return result({
+      session: nameOfSession(key),
+      principal,
+      protocol_version: protocolVersion,
+      client_info: clientInfo,
+      capabilities,
+      log_level: logLevel,
+      is_degraded: isDegraded,
+      expires_at: session.expiresAt.toISOString(),
+    });
+  });
+
+  server.registerTool("list_my_sessions", none, async () => {
+    const own = await sessions.list();
+    return result({
+      sessions: own.map(({ key, clientInfo }) => ({
+        session: nameOfSession(key),
+        client: clientInfo["name"],
+        is_current: key === session?.key,
+      })),
+    });
+  });
+
+  server.registerTool("end_my_other_sessions", none, async () =>
+    result({ ended: await sessions.endOthers() }),
+  );
+
+  server.registerTool("greet", none, () =>
+    result({ greeting: env.TEST_GREETING, limit: env.MCP_TEST_LIMIT ?? null, aborted: signal.aborted }),
+  );
+
+  // Writes to the session's state after the response has gone out.
+  server.registerTool("later", { inputSchema: z.object({ key: z.string() }) }, ({ key }) => {
+    waitUntil(context.state?.set(key, "written later") ?? Promise.resolve());
+    return result({});
+  });
+}
+
+function registerStateTools(server: McpServer, state: SessionState): void {
+  const key = z.string();
+  const if_version = z.int().optional();
+
+  server.registerTool("session_state_get", { inputSchema: z.object({ key }) }, async (input) => {
+    const entry = await state.get(input.key);
+    return result({ found: entry !== undefined, value: entry?.value ?? null, version: entry?.version ?? 0 });
+  });
+
+  server.registerTool(
+    "session_state_set",
+    { inputSchema: z.object({ key, value: z.json(), if_version }) },
+    async (input) => {
+      const written = await state.set(input.key, input.value, { ifVersion: input.if_version });
+      return result({ key: input.key, version: written.version, size_bytes: written.sizeBytes });
+    },
+  );
+
+  server.registerTool("session_state_delete", { inputSchema: z.object({ key, if_version }) }, async (input) =>
+    result({ deleted: await state.delete(input.key, { ifVersion: input.if_version }) }),
+  );
+
+  server.registerTool("session_state_increment", { inputSchema: z.object({ key }) }, async (input) => {
+    const { value, version } = await state.update(input.key, (current) => Number(current ?? 0) + 1);
+    return result({ value, version });
+  });
+
+  // The update that loses writes: for tests that show that the other does not.
+  server.registerTool("get_then_set", { inputSchema: z.object({ key }) }, async (input) => {
+    const entry = await state.get(input.key);
+    return result({ ...(await state.set(input.key, Number(entry?.value ?? 0) + 1)) });
+  });
+}
+
+function result(structuredContent: Record<string, unknown>) {
+  return { structuredContent, content: [{ type: "text" as const, text: JSON.stringify(structuredContent) }] };
+}
