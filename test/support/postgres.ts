@@ -1,4 +1,5 @@
-// An empty PostgreSQL for a test file in Node, and connections to it.
+// An empty PostgreSQL for a test file in Node, and connections to it. POSTGRES_BIN, the folder of another server's
+// programs, chooses that one instead of the embedded one.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
@@ -27,6 +28,7 @@ export async function startTestPostgres(settings: Record<string, string> = {}): 
   const postgres = await startPostgres({
     dataDir,
     port: await anyFreePort(),
+    bin: process.env["POSTGRES_BIN"] || undefined,
     // A test may have a hundred requests at once, each with a connection.
     settings: { max_connections: "200", ...settings },
   });
