@@ -1,65 +1,135 @@
-// Applies the migrations of this folder over a direct TCP connection, all of them or none, and says why not.
-import { readFileSync } from "node:fs";
-import { parseEnv } from "node:util";
-import { drizzle } from "drizzle-orm/node-postgres";
-import { migrate as applyMigrations } from "drizzle-orm/node-postgres/migrator";
-import { Client, type ClientConfig, DatabaseError } from "pg";
+// Brings a database to the tables and routines of this folder, in one transaction: all of it or nothing.
+//
+// Numbered migrations hold tables, columns and indexes. Each is repeatable (IF NOT EXISTS, or DROP IF EXISTS before it
+// makes something again) and goes forward only, because db:migrate applies all of them again when something that they make
+// is missing. A new one comes from `npm run db:generate`; make it repeatable by hand.
+//
+// A routine is a file in routines/. Change the file; db:migrate replaces the routine. Delete it; db:migrate drops it.
+import { parseArgs } from "node:util";
+import { Client, type ClientConfig } from "pg";
+import { databaseUrl, directUrl, reasonOf } from "./connection.ts";
+import { definitionHash, readCatalog } from "./catalog.ts";
+import { readSqlFiles, type SqlFiles } from "./files.ts";
+import { forget, record } from "./journal.ts";
+import { enterPlace, type Place } from "./place.ts";
+import { linesOf, type Plan, planOf } from "./plan.ts";
+import { applyRoutine, dropRoutines } from "./routines.ts";
+import { leaveSharedJournal } from "./takeover.ts";
 
-// Any constant does; it keeps two deploys from migrating at once. ASCII "mcps".
+// Any constant does. Two migrations with the same key run one after the other. ASCII "mcps".
 const MIGRATION_LOCK = 0x6d637073;
 
 /**
  * Brings the database to the schema of this checkout. Safe to run twice, and at the same time elsewhere.
- * @throws the PostgreSQL error of the statement that failed; nothing is applied then.
+ * @returns what was done, one line each; empty when the database was up to date.
+ * @throws the PostgreSQL error of the statement that failed, or an Error with the reason why the database is refused;
+ *   nothing is changed then.
  */
-export async function migrate(config: ClientConfig, migrationsFolder = import.meta.dirname): Promise<void> {
+export async function migrate(config: ClientConfig, folder = import.meta.dirname): Promise<string[]> {
+  const files = readSqlFiles(folder);
+  return inTransaction(config, "BEGIN", async (client) => {
+    await client.query("SET LOCAL client_min_messages = warning");
+    await client.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+    const place = await enterPlace(client);
+    const plan = await planOf(client, place, files);
+    const isUpToDate = linesOf(plan, "planned").length === 0;
+    return [...(isUpToDate ? [] : await apply(client, place, files, plan)), ...notesOf(plan)];
+  });
+}
+
+/** What migrate() would do, one line each, with the routines that were changed; empty when the database is up to date. */
+export async function driftOf(config: ClientConfig, folder = import.meta.dirname): Promise<string[]> {
+  const files = readSqlFiles(folder);
+  return inTransaction(config, "BEGIN READ ONLY", async (client) => {
+    const plan = await planOf(client, await enterPlace(client), files);
+    return [...linesOf(plan, "planned"), ...notesOf(plan)];
+  });
+}
+
+async function inTransaction<T>(
+  config: ClientConfig,
+  begin: string,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
   const client = new Client(config);
   await client.connect();
   try {
-    await client.query("SET client_min_messages = warning");
-    await client.query("SELECT pg_advisory_lock($1)", [MIGRATION_LOCK]);
-    await applyMigrations(drizzle(client), { migrationsFolder });
+    await client.query(begin);
+    const result = await work(client);
+    await client.query("COMMIT");
+    return result;
   } finally {
+    // Rolls back what was not committed.
     await client.end();
   }
 }
 
-/**
- * The same database without Neon's pooler in between, which does not keep a session: a lock taken through it
- * stays behind (Neon, "Connection pooling").
- */
-export function directUrl(url: string): string {
-  return url.replace(/(@[^./]+)-pooler\./, "$1.");
-}
-
-/** PostgreSQL's own account of an error, without the statement or its parameters. */
-function reasonOf(error: unknown): string {
-  let cause = error;
-  while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
-  if (cause instanceof AggregateError) [cause] = cause.errors;
-  if (!(cause instanceof DatabaseError)) return cause instanceof Error ? cause.message : String(cause);
-  const { code, detail, hint, where } = cause;
-  return [`${cause.message}${code ? ` (${code})` : ""}`, detail, hint, where].filter(Boolean).join("\n  ");
-}
-
-function databaseUrl(): string | undefined {
-  if (process.env["DATABASE_URL"]) return process.env["DATABASE_URL"];
-  try {
-    return parseEnv(readFileSync(".dev.vars", "utf8"))["DATABASE_URL"];
-  } catch {
-    return undefined; // No .dev.vars: the message below says what is missing.
+async function apply(client: Client, place: Place, files: SqlFiles, plan: Plan): Promise<string[]> {
+  await lockTables(client, plan);
+  for (const { subject } of plan.migrations) {
+    await client.query(subject.text);
+    await record(client, subject);
   }
+  // A migration may have taken a table away with its triggers, so the routines are compared again.
+  const { drops, routines, ...rest } = await planOf(client, place, files);
+  await dropRoutines(
+    client,
+    drops.flatMap(({ subject }) => subject.routines),
+  );
+  for (const { subject } of drops) await forget(client, subject.name);
+  for (const { subject } of routines) await applyRoutine(client, place.schema, subject);
+  const names = routines.map(({ subject }) => subject.name);
+  const catalog = await readCatalog(client, place.schema, names);
+  for (const { subject } of routines) {
+    const kind = subject.kind === "trigger" ? "trigger" : "routine";
+    await record(client, subject, definitionHash(catalog, kind, subject.name));
+  }
+  const recounts = plan.recounts || rest.recounts;
+  if (recounts) await client.query("SELECT mcp_recount_sessions()");
+  if (plan.sharedRows > 0) await leaveSharedJournal(client);
+
+  const left = linesOf(await planOf(client, place, files), "planned");
+  if (left.length > 0) throw new Error(`this cannot be repaired:\n  ${left.join("\n  ")}`);
+  return linesOf({ ...plan, drops, routines, recounts }, "done");
 }
+
+// The order in which transactions of the Worker write to them.
+const LOCKED_TABLES = ["mcp_sessions", "mcp_cleanup_runs", "mcp_session_changes", "mcp_session_totals"];
+
+/** Waits for in-flight writes, and keeps new ones out until the end, so that no row is written uncounted. */
+async function lockTables(client: Client, plan: Plan): Promise<void> {
+  if (plan.migrations.length === 0 && !plan.recounts) return;
+  const { rows } = await client.query<{ name: string }>(
+    "SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS t (name, place) WHERE to_regclass(name) IS NOT NULL ORDER BY place",
+    [LOCKED_TABLES],
+  );
+  if (rows.length === 0) return;
+  // A migration changes tables; triggers alone let readers in.
+  const mode = plan.migrations.length > 0 ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE";
+  await client.query(`LOCK TABLE ${rows.map(({ name }) => name).join(", ")} IN ${mode} MODE`);
+}
+
+const notesOf = ({ notes }: Plan) => notes.map((note) => `Note: ${note}`);
+
+const USAGE = "npm run db:migrate [-- --plan]";
 
 if (import.meta.main) {
+  let isPlan: boolean | undefined;
+  try {
+    isPlan = parseArgs({ options: { plan: { type: "boolean" } } }).values.plan;
+  } catch (error) {
+    console.error(`${reasonOf(error)}\nUsage: ${USAGE}`);
+    process.exit(2);
+  }
   const url = databaseUrl();
   if (!url) {
     console.error("Set DATABASE_URL, here or in .dev.vars, to the connection string of the Neon database.");
     process.exit(1);
   }
   try {
-    await migrate({ connectionString: directUrl(url) });
-    console.log("The database is up to date.");
+    const lines = await (isPlan === true ? driftOf : migrate)({ connectionString: directUrl(url) });
+    const isUpToDate = lines.every((line) => line.startsWith("Note: "));
+    console.log([...(isUpToDate ? ["The database is up to date."] : []), ...lines].join("\n"));
   } catch (error) {
     console.error(`Migration failed, nothing was applied: ${reasonOf(error)}`);
     process.exit(1);

@@ -2,6 +2,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
+import { sessionHandle } from "../db/schema.ts";
 import { endedWhere } from "../session/conditions.ts";
 import { endReasons } from "../session/session.ts";
 
@@ -73,12 +74,12 @@ export function createSessionsStore(
         ...(principal === undefined ? [] : [sql`principal = ${principal}`]),
         ...(state === "active" ? [isActive] : []),
         ...(state === "expired" ? [sql`expires_at <= now()`] : []),
-        ...(after === undefined ? [] : [sql`mcp_session_handle(session_id) > ${after}::uuid`]),
+        ...(after === undefined ? [] : [sql`${sessionHandle} > ${after}::uuid`]),
       ];
       const rows = await rowsOf(
         "listing all sessions",
         () => sql`
-          SELECT mcp_session_handle(session_id) AS handle,
+          SELECT ${sessionHandle} AS handle,
                  CASE WHEN principal IS NOT NULL THEN left(session_id, 8) END AS session,
                  principal, CASE WHEN ${isActive} THEN 'active' ELSE 'expired' END AS state, protocol_version,
                  left(client_info ->> 'name', 256) AS client_name,
@@ -86,7 +87,7 @@ export function createSessionsStore(
                  ${iso("created_at")}, ${iso("last_active")}, ${iso("expires_at")}, ${iso("ended_at")}, end_reason
             FROM mcp_sessions
            WHERE ${sql.join(conditions, sql` AND `)}
-           ORDER BY mcp_session_handle(session_id)
+           ORDER BY ${sessionHandle}
            LIMIT ${limit + 1}`,
       );
       const found = z.array(listedSession).parse(rows);
@@ -95,7 +96,7 @@ export function createSessionsStore(
     },
 
     async end(handle) {
-      const isMeant = sql`mcp_session_handle(session_id) = ${handle}::uuid`;
+      const isMeant = sql`${sessionHandle} = ${handle}::uuid`;
       const rows = await rowsOf(
         "ending any session",
         (isRepeated) => sql`

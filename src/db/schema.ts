@@ -1,6 +1,7 @@
-// The tables, as the migrations in drizzle/ make them.
+// The tables. The migrations in drizzle/ make them, and drizzle/drift.ts holds the two together.
 import { sql } from "drizzle-orm";
 import {
+  type AnyPgColumn,
   bigint,
   check,
   index,
@@ -12,15 +13,28 @@ import {
   text,
   timestamp,
 } from "drizzle-orm/pg-core";
+import { type RunOutcome, runOutcomes, tierNames, triggers } from "../cleanup/tiers.ts";
 
 const timestamptz = (name: string) => timestamp(name, { withTimezone: true });
 
+const isOneOf = (column: AnyPgColumn, values: readonly string[]) =>
+  sql`${column} IN (${sql.raw(values.map((value) => `'${value}'`).join(", "))})`;
+
 /**
- * One row a session. A session expires at `expires_at`; NULL means never. The key of a session that was opened
- * here is the SHA-256 of its id, so that nobody can use what stands in the table or in a backup of it.
+ * How administration names a session: a UUID from which nobody can compute the id. It uses built-in functions only, so
+ * every role that may write the table may also keep the index. The cast to bytea reads a backslash as an escape, so
+ * backslashes are doubled.
+ */
+export const sessionHandle = sql.raw(
+  String.raw`substr(encode(sha256(('handle:' || replace(session_id, '\', '\\'))::bytea), 'hex'), 1, 32)::uuid`,
+);
+
+/**
+ * One row for each session. A session expires at `expires_at`; NULL means never. A session that was opened here has the
+ * SHA-256 of its id as its key, so a stolen table or backup opens no session.
  *
- * A Python server may keep this very table and write to it, so every column but the key stays nullable with
- * a default, there are no CHECKs, and columns that are not listed here are not ours to touch.
+ * A Python server may share this table and write to it. So every column but the key is nullable, there are no CHECKs,
+ * and columns that are not listed here are never touched.
  */
 export const mcpSessions = pgTable(
   "mcp_sessions",
@@ -31,8 +45,8 @@ export const mcpSessions = pgTable(
     expiresAt: timestamptz("expires_at"),
     capabilities: jsonb("capabilities").default({}),
     clientInfo: jsonb("client_info").default({}),
-    // From here on NULL in a row that another server keeps.
-    /** Who opened the session, and alone may use it. */
+    // The columns from here on are NULL in a row of another server.
+    /** Who opened the session. Nobody else may use it. */
     principal: text("principal"),
     /** The MCP revision that was negotiated. */
     protocolVersion: text("protocol_version"),
@@ -40,11 +54,15 @@ export const mcpSessions = pgTable(
     logLevel: text("log_level"),
     /** The session's own document, for tools. */
     state: jsonb("state"),
-    /** The last writes of `state`, each by a name of its own: a write that is repeated finds itself here. */
+    /** How many writes `state` has had. */
+    stateVersion: bigint("state_version", { mode: "number" }),
+    /** Of each key of `state`: `state_version` at its last write. A key that is deleted and set again gets a new one. */
+    stateVersions: jsonb("state_versions"),
+    /** The names of the last writes of `state`. A write that is sent again finds its name here. */
     stateWrites: text("state_writes").array(),
-    /** When the session was ended; it has expired then, too. */
+    /** When the session was ended. Ending it sets `expires_at`, too. */
     endedAt: timestamptz("ended_at"),
-    /** By whom: `client`, `operator` or `evicted`. */
+    /** Why it was ended: `client`, `operator` or `evicted`. */
     endReason: text("end_reason"),
   },
   (table) => [
@@ -52,12 +70,16 @@ export const mcpSessions = pgTable(
     index("idx_mcp_sessions_expires").on(table.expiresAt),
     // Tools: the sessions of a principal.
     index("idx_mcp_sessions_principal").on(table.principal),
-    // Administration: one session by its handle, and pages in the order of the handles.
-    index("idx_mcp_sessions_handle").on(sql`mcp_session_handle(${table.sessionId})`),
+    // Administration: one session by its handle, and pages in the order of handles.
+    index("idx_mcp_sessions_by_handle").on(sql`(${sessionHandle})`),
   ],
 );
 
-/** One row a cleanup run: what it was asked, what it did, how it ended. */
+// Outcomes that carry a reason in `error_code`.
+const withErrorCode = ["skipped", "failed"] as const satisfies readonly RunOutcome[];
+const running = sql.raw(`'${"running" satisfies RunOutcome}'`);
+
+/** One row for each cleanup run: what it was asked, what it did, how it ended. */
 export const mcpCleanupRuns = pgTable(
   "mcp_cleanup_runs",
   {
@@ -79,24 +101,21 @@ export const mcpCleanupRuns = pgTable(
   (table) => [
     // Health: the last runs of a tier. Cleanup: has this scheduled run been done?
     index("idx_mcp_cleanup_runs_tier").on(table.tier, table.runId),
-    check("mcp_cleanup_runs_tier", sql`${table.tier} IN ('regular', 'immediate')`),
-    check("mcp_cleanup_runs_trigger", sql`${table.trigger} IN ('cron', 'manual')`),
-    check(
-      "mcp_cleanup_runs_outcome",
-      sql`${table.outcome} IN ('running', 'completed', 'partial', 'skipped', 'failed')`,
-    ),
-    check("mcp_cleanup_runs_finished", sql`(${table.outcome} = 'running') = (${table.finishedAt} IS NULL)`),
+    check("mcp_cleanup_runs_tier", isOneOf(table.tier, tierNames)),
+    check("mcp_cleanup_runs_trigger", isOneOf(table.trigger, triggers)),
+    check("mcp_cleanup_runs_outcome", isOneOf(table.outcome, runOutcomes)),
+    check("mcp_cleanup_runs_finished", sql`(${table.outcome} = ${running}) = (${table.finishedAt} IS NULL)`),
     check("mcp_cleanup_runs_counts", sql`${table.deleted} >= 0 AND ${table.batches} >= 0`),
     check(
       "mcp_cleanup_runs_error_code",
-      sql`(${table.outcome} IN ('skipped', 'failed')) = (${table.errorCode} IS NOT NULL)`,
+      sql`(${isOneOf(table.outcome, withErrorCode)}) = (${table.errorCode} IS NOT NULL)`,
     ),
   ],
 );
 
 /**
- * What has happened so far: sums that only grow, written in the transaction of what they count. A sum stands in
- * several rows, one for a share of the backends each, so that those who add to it at once do not wait for each other.
+ * Totals that only grow, such as the number of sessions opened. A total is written in the transaction of what it counts.
+ * It is spread over several rows, called shards, so that transactions that add to it at once do not wait for each other.
  */
 export const mcpSessionTotals = pgTable(
   "mcp_session_totals",
@@ -110,10 +129,24 @@ export const mcpSessionTotals = pgTable(
 );
 
 /**
- * How many rows mcp_sessions has is the sum of this: every statement that adds rows to it or takes some away, whoever
- * runs it, adds a row here by a trigger. Nobody waits for another to add one. A cleanup run puts them together.
+ * The number of rows in mcp_sessions is the sum of this table. Triggers add a row here for each statement that inserts
+ * or deletes sessions, whichever program runs it. No statement waits for another. A cleanup run merges the rows.
  */
 export const mcpSessionChanges = pgTable("mcp_session_changes", {
-  /** Sessions that were added, or, below zero, taken away. */
+  /** Sessions inserted; negative: sessions deleted. */
   change: bigint("change", { mode: "number" }).notNull(),
+});
+
+/**
+ * What db:migrate has applied: each migration, and each function, procedure and trigger of drizzle/routines. It stands in
+ * the schema of the other tables, because Drizzle's own journal is shared by all Drizzle programs of a database.
+ */
+export const mcpSchemaJournal = pgTable("mcp_schema_journal", {
+  /** The file's name without its extension. */
+  name: text("name").primaryKey(),
+  /** Of the file's text. */
+  sha256: text("sha256").notNull(),
+  /** Of the definition that PostgreSQL returned just after applying a routine; NULL for a migration. */
+  definitionSha256: text("definition_sha256"),
+  appliedAt: timestamptz("applied_at").notNull().defaultNow(),
 });

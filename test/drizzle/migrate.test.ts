@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ClientConfig } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { directUrl, migrate } from "../../drizzle/migrate.ts";
+import { directUrl } from "../../drizzle/connection.ts";
+import { migrate } from "../../drizzle/migrate.ts";
 import { connected, startTestPostgres, type TestPostgres } from "../support/postgres.ts";
 
 let postgres: TestPostgres;

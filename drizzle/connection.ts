@@ -1,0 +1,33 @@
+// How the commands of this folder reach the database, and what they say of one that fails.
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
+import { DatabaseError } from "pg";
+
+/** DATABASE_URL of the environment, or of .dev.vars. */
+export function databaseUrl(): string | undefined {
+  if (process.env["DATABASE_URL"]) return process.env["DATABASE_URL"];
+  try {
+    return parseEnv(readFileSync(".dev.vars", "utf8"))["DATABASE_URL"];
+  } catch {
+    return undefined; // There is no .dev.vars. The caller says what is missing.
+  }
+}
+
+/** The same database without Neon's pooler, which refuses settings such as search_path (Neon, "Connection pooling"). */
+export function directUrl(url: string): string {
+  return url.replace(/(@[^./]+)-pooler\./, "$1.");
+}
+
+/** Why something failed, in PostgreSQL's words, without the connection string, a statement or the values of a row. */
+export function reasonOf(error: unknown): string {
+  let cause = error;
+  while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
+  if (cause instanceof AggregateError) [cause] = cause.errors;
+  if (!(cause instanceof DatabaseError)) return cause instanceof Error ? cause.message : String(cause);
+  const { code, detail, hint, where } = cause;
+  // The detail of a violated constraint (class 23) shows the row.
+  const safeDetail = code?.startsWith("23") === true ? undefined : detail;
+  return [`${cause.message}${code ? ` (${code})` : ""}`, safeDetail, hint, where]
+    .filter(Boolean)
+    .join("\n  ");
+}

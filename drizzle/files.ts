@@ -1,0 +1,67 @@
+// The SQL files that make a database: numbered migrations in this folder, and one file a routine in routines/.
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+
+export interface SqlFile {
+  /** The file's name without its extension; in the journal, too. */
+  name: string;
+  text: string;
+  sha256: string;
+}
+
+export interface RoutineFile extends SqlFile {
+  kind: "function" | "procedure" | "trigger";
+  /** It is a trigger, or a function that triggers call: while it is replaced, no row may be written. */
+  countsRows: boolean;
+}
+
+export interface SqlFiles {
+  /** In the order of their numbers. */
+  migrations: SqlFile[];
+  /** Triggers last, because they call the functions. */
+  routines: RoutineFile[];
+}
+
+export const isMigration = (name: string) => /^\d{4}_/.test(name);
+
+export const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** @throws Error when a file of routines/ does not create what its name says. */
+export function readSqlFiles(folder: string): SqlFiles {
+  const routines = sqlFilesIn(join(folder, "routines")).map(asRoutine);
+  return {
+    migrations: sqlFilesIn(folder).filter(({ name }) => isMigration(name)),
+    routines: [
+      ...routines.filter(({ kind }) => kind !== "trigger"),
+      ...routines.filter(({ kind }) => kind === "trigger"),
+    ],
+  };
+}
+
+function sqlFilesIn(folder: string): SqlFile[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".sql"))
+    .toSorted()
+    .map((file) => {
+      // Git may have checked it out with the line ends of Windows.
+      const text = readFileSync(join(folder, file), "utf8").replaceAll("\r\n", "\n");
+      return { name: basename(file, ".sql"), text, sha256: sha256(text) };
+    });
+}
+
+function asRoutine(file: SqlFile): RoutineFile {
+  const [, kind, name] = /^CREATE OR REPLACE (FUNCTION|PROCEDURE|TRIGGER) (\w+)/m.exec(file.text) ?? [];
+  if (kind === undefined || name !== file.name) {
+    throw new Error(
+      `drizzle/routines/${file.name}.sql must hold CREATE OR REPLACE FUNCTION, PROCEDURE or TRIGGER ${file.name}`,
+    );
+  }
+  const lower = kind.toLowerCase();
+  if (lower === "trigger") return { ...file, kind: "trigger", countsRows: true };
+  return {
+    ...file,
+    kind: lower === "procedure" ? "procedure" : "function",
+    countsRows: /^RETURNS trigger$/m.test(file.text),
+  };
+}

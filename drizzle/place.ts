@@ -1,0 +1,57 @@
+// Which schema a connection's tables are in. The Worker names its tables without a schema, so the search_path decides.
+import { type Client, escapeIdentifier } from "pg";
+
+export interface Place {
+  schema: string;
+  /** What an operator should know about this choice. */
+  notes: string[];
+}
+
+/**
+ * Finds the schema of mcp_sessions, or of a table made now, and makes it the only one that the transaction sees. The
+ * temporary schema comes last, so that nobody's temporary table stands in for one of ours (PostgreSQL, "Writing SECURITY
+ * DEFINER Functions Safely").
+ * @throws Error when the search_path names no schema that exists.
+ */
+export async function enterPlace(client: Client): Promise<Place> {
+  const { rows } = await client.query<{
+    path: string;
+    source: string;
+    schema: string | null;
+    all: string[];
+  }>(`
+    SELECT setting AS path, source, ARRAY(SELECT nspname::text FROM pg_namespace) AS all,
+           coalesce((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                      WHERE c.oid = to_regclass('mcp_sessions')), current_schema())::text AS schema
+      FROM pg_settings WHERE name = 'search_path'`);
+  const { path = "", source, schema, all = [] } = rows[0] ?? {};
+  const first = schemasOf(path).find((name) => name !== "$user");
+  if (schema == null || (first !== undefined && !all.includes(first))) {
+    throw new Error(`the search_path names a schema that does not exist: ${first ?? path}`);
+  }
+  await client.query("SELECT set_config('search_path', $1, true)", [`${escapeIdentifier(schema)}, pg_temp`]);
+  const { rows: others } = await client.query<{ name: string }>(
+    `SELECT n.nspname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relname = 'mcp_sessions' AND c.relkind = 'r' AND n.nspname <> $1 ORDER BY 1`,
+    [schema],
+  );
+  return {
+    schema,
+    notes: [
+      ...(source === "client"
+        ? [
+            "the connection string sets the search_path, and the Worker ignores that. Set it for the role: " +
+              `ALTER ROLE … SET search_path = ${escapeIdentifier(schema)}`,
+          ]
+        : []),
+      ...others.map(({ name }) => `schema ${name} has an mcp_sessions, too; this is about schema ${schema}`),
+    ],
+  };
+}
+
+/** The names in a search_path. PostgreSQL reads those without quotes in lower case. */
+function schemasOf(path: string): string[] {
+  return [...path.matchAll(/"((?:[^"]|"")*)"|[^\s,]+/g)].map(
+    ([name, quoted]) => quoted?.replaceAll('""', '"') ?? name.toLowerCase(),
+  );
+}

@@ -1,0 +1,15 @@
+-- Merges up to p_limit rows of mcp_session_changes into one. Skips rows that another transaction is merging. Runs with the
+-- rights of its owner, for the roles that may use sessions and may not write this table.
+CREATE OR REPLACE FUNCTION mcp_merge_session_changes(p_limit bigint DEFAULT 100000)
+RETURNS void
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path FROM CURRENT
+AS $$
+  WITH merged AS (
+    DELETE FROM mcp_session_changes
+     WHERE ctid = ANY (ARRAY(SELECT ctid FROM mcp_session_changes LIMIT p_limit FOR UPDATE SKIP LOCKED))
+    RETURNING change
+  )
+  INSERT INTO mcp_session_changes (change) SELECT sum(change) FROM merged HAVING count(*) > 0
+$$;
