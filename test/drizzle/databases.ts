@@ -6,6 +6,7 @@ import { drizzle } from "drizzle-orm/node-postgres";
 import { migrate as migrateByDrizzle } from "drizzle-orm/node-postgres/migrator";
 import type { ClientConfig } from "pg";
 import { afterAll, beforeAll, vi } from "vitest";
+import { fingerprintOf } from "../../drizzle/fingerprint.ts";
 import { connected, startTestPostgres, type TestPostgres } from "../support/postgres.ts";
 
 // A slow machine is no failure.
@@ -111,20 +112,7 @@ export const counted =
 export const cleanUp = "CALL mcp_cleanup_sessions('regular', 'manual', now(), 0, 100, 10000, 30)";
 
 /** What the tables, indexes, routines and triggers are, and nothing of what they hold. */
-export const schemaOf = (config: ClientConfig) =>
-  query(
-    config,
-    `SELECT 'column' AS kind, concat_ws(' ', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                                        pg_get_expr(d.adbin, d.adrelid)) AS definition
-       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-       LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-      WHERE c.relname LIKE 'mcp\\_%' AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
-     UNION ALL SELECT 'options', concat_ws(' ', relname, reloptions) FROM pg_class WHERE relname LIKE 'mcp\\_%'
-     UNION ALL SELECT 'index', indexdef FROM pg_indexes WHERE tablename LIKE 'mcp\\_%'
-     UNION ALL SELECT 'constraint', concat_ws(' ', conname, pg_get_constraintdef(oid))
-                 FROM pg_constraint WHERE conrelid::regclass::text LIKE 'mcp\\_%' AND contype <> 'n'
-     UNION ALL SELECT 'routine', pg_get_functiondef(oid) FROM pg_proc WHERE proname LIKE 'mcp\\_%'
-     UNION ALL SELECT 'trigger', concat_ws(' ', pg_get_triggerdef(oid), tgenabled)
-                 FROM pg_trigger WHERE NOT tgisinternal
-     ORDER BY 1, 2`,
+export const schemaOf = (config: ClientConfig, schema = "public") =>
+  connected(config, (client) =>
+    fingerprintOf(client, ["column", "index", "constraint", "storage", "routine", "trigger"], schema),
   );

@@ -1,76 +1,50 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// What db:migrate does with an empty database, an adopted one and one that it refuses; and what the command prints.
 import { execFile } from "node:child_process";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { ClientConfig } from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { PgDialect } from "drizzle-orm/pg-core";
+import { expect, test } from "vitest";
 import { directUrl } from "../../drizzle/connection.ts";
-import { migrate } from "../../drizzle/migrate.ts";
-import { connected, startTestPostgres, type TestPostgres } from "../support/postgres.ts";
+import { sessionHandle } from "../../src/db/schema.ts";
+import { readSqlFiles } from "../../drizzle/files.ts";
+import { driftOf, migrate } from "../../drizzle/migrate.ts";
+import {
+  adminOf,
+  cleanUp,
+  counted,
+  createDatabase,
+  pythonTable,
+  query,
+  schemaOf,
+  valueOf,
+  withCopy,
+} from "./databases.ts";
+import { connected } from "../support/postgres.ts";
 
-let postgres: TestPostgres;
-beforeAll(async () => {
-  postgres = await startTestPostgres();
-});
-afterAll(() => postgres.remove());
+const HANDLE = new PgDialect().sqlToQuery(sessionHandle).sql;
 
-let databases = 0;
-async function createDatabase(...statements: string[]): Promise<ClientConfig> {
-  const { host, port, user, password } = postgres;
-  const database = `db_${++databases}`;
-  await connected({ host, port, user, password, database: "postgres" }, (client) =>
-    client.query(`CREATE DATABASE ${database}`),
-  );
-  const config = { host, port, user, password, database };
-  await query(config, ...statements);
-  return config;
-}
-
-const query = (config: ClientConfig, ...statements: string[]) =>
-  connected(config, async (client) => {
-    let rows: Record<string, unknown>[] = [];
-    for (const statement of statements) ({ rows } = await client.query(statement));
-    return rows;
-  });
-
-// As the Python server makes it, in its later versions.
-const pythonTable = [
-  `CREATE TABLE mcp_sessions (session_id TEXT PRIMARY KEY, created_at TIMESTAMP WITH TIME ZONE DEFAULT NOW(),
-     last_active TIMESTAMP WITH TIME ZONE DEFAULT NOW(), capabilities JSONB DEFAULT '{}',
-     expires_at TIMESTAMP WITH TIME ZONE, client_info JSONB DEFAULT '{}')`,
-  "ALTER TABLE mcp_sessions ADD COLUMN project_name TEXT DEFAULT '__PENDING__'",
-  "ALTER TABLE mcp_sessions ADD COLUMN session_summary JSONB",
-  "CREATE INDEX idx_mcp_sessions_expires ON mcp_sessions (expires_at)",
-  "CREATE INDEX idx_mcp_sessions_last_active ON mcp_sessions (last_active)",
-  `INSERT INTO mcp_sessions (session_id, expires_at, client_info, project_name, session_summary)
-   SELECT 'python-' || i, CASE WHEN i % 10 > 0 THEN now() + (i - 500) * interval '1 minute' END,
-          jsonb_build_object('name', 'client ' || i), 'project ' || i % 7, jsonb_build_object('tools', i)
-     FROM generate_series(1, 1000) i`,
-];
-
-const cleanUp = "CALL mcp_cleanup_sessions('regular', 'manual', now(), 0, 100, 10000, 30)";
 // As the Python server sees it: what the migrations add is taken away again.
 const added = [
   "principal",
   "protocol_version",
   "log_level",
   "state",
+  "state_version",
+  "state_versions",
   "state_writes",
   "end_reason",
   "ended_at",
 ];
 const allSessions = `SELECT to_jsonb(s) - '{${added.join(",")}}'::text[] AS session FROM mcp_sessions s ORDER BY session_id`;
-const counted =
-  "SELECT c.total::int, c.total = (SELECT count(*) FROM mcp_sessions) AS is_right FROM mcp_count_sessions(0) c";
 const indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'mcp_sessions' ORDER BY 1";
 
 test("an empty database gets the tables, the indexes and the procedure", async () => {
   const config = await createDatabase();
   await migrate(config);
   expect(await query(config, indexes)).toEqual([
+    { indexname: "idx_mcp_sessions_by_handle" },
     { indexname: "idx_mcp_sessions_expires" },
-    { indexname: "idx_mcp_sessions_handle" },
     { indexname: "idx_mcp_sessions_principal" },
     { indexname: "mcp_sessions_pkey" },
   ]);
@@ -85,15 +59,20 @@ test("run again, also by two at once, it changes nothing", async () => {
   expect(await query(config, "SELECT session_id FROM mcp_sessions")).toEqual([{ session_id: "kept" }]);
 });
 
-test("it runs on a database whose record of migrations is lost", async () => {
+test("every migration can be applied twice, and again after all others", async () => {
   const config = await createDatabase();
   await migrate(config);
-  await query(config, "INSERT INTO mcp_sessions (session_id) VALUES ('kept')", "DROP SCHEMA drizzle CASCADE");
-  await migrate(config);
-  expect(await query(config, "SELECT session_id FROM mcp_sessions")).toEqual([{ session_id: "kept" }]);
+  const schema = await schemaOf(config);
+  await query(config, "INSERT INTO mcp_sessions (session_id) VALUES ('kept')");
+  const { migrations } = readSqlFiles("drizzle");
+  expect(migrations.length).toBeGreaterThan(0);
+  for (const { text } of [...migrations, ...migrations]) await query(config, text);
+  for (const { text } of migrations) await query(config, text, text);
+  expect(await schemaOf(config)).toEqual(schema);
+  expect(await query(config, counted)).toEqual([{ total: 1, is_right: true }]);
 });
 
-test("totals begin with the records that there are, and for the role that writes those", async () => {
+test("totals begin with the records of runs, and for the role that writes those", async () => {
   const config = await createDatabase();
   await migrate(config);
   const role = `"Worker ${String(config.database)}"`;
@@ -104,8 +83,7 @@ test("totals begin with the records that there are, and for the role that writes
     `INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('old', now() - interval '1 day')`,
     cleanUp,
     // As it was before there were totals.
-    "DROP TABLE mcp_session_totals",
-    "DROP SCHEMA drizzle CASCADE",
+    "DROP TABLE mcp_session_totals, mcp_session_changes, mcp_schema_journal",
   );
   await migrate(config);
   expect(
@@ -117,13 +95,13 @@ test("totals begin with the records that there are, and for the role that writes
     { name: "cleanup_runs/regular/completed", value: 1 },
     { name: "sessions_deleted/regular", value: 1 },
   ]);
-  await query(config, `GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO ${role}`);
   const [opened] = await query(
     config,
     `SET ROLE ${role}`,
     "SELECT mcp_open_session('new', 'alice', '2025-11-25', '{}', '{}', 60, NULL, 5) AS evicted",
   );
   expect(opened).toEqual({ evicted: 0 });
+  expect(await query(config, `SET ROLE ${role}`, counted)).toEqual([{ total: 1, is_right: true }]);
   await query(config, `DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
 });
 
@@ -191,55 +169,224 @@ test("rows that came past the triggers are found by a recount, which says how ma
   expect(await query(config, counted)).toEqual([{ total: 5, is_right: true }]);
 });
 
-test("a table that cannot be adopted is refused with each column's reason, and nothing is applied", async () => {
-  const config = await createDatabase(
+const columns =
+  "created_at TIMESTAMPTZ DEFAULT now(), last_active TIMESTAMPTZ DEFAULT now(), expires_at TIMESTAMPTZ, capabilities JSONB, client_info JSONB";
+
+test.each([
+  [
+    "with columns missing and of other types",
     "CREATE TABLE mcp_sessions (session_id TEXT PRIMARY KEY, created_at TIMESTAMPTZ, last_active TIMESTAMPTZ, expires_at TIMESTAMP, client_info JSONB)",
-  );
-  await expect(migrate(config)).rejects.toMatchObject({
-    cause: {
-      message:
-        "the existing table mcp_sessions cannot be adopted: expires_at must be timestamp with time zone, is timestamp without time zone; capabilities must be jsonb, is missing",
-    },
-  });
-  const tables = "SELECT count(*)::int AS count FROM pg_tables WHERE schemaname = 'public'";
-  expect(await query(config, tables)).toEqual([{ count: 1 }]);
+    "the existing table mcp_sessions cannot be adopted: expires_at must be timestamp with time zone, is timestamp without time zone; capabilities must be jsonb, is missing",
+  ],
+  [
+    "that has one of our columns with another type",
+    `CREATE TABLE mcp_sessions (session_id TEXT PRIMARY KEY, ${columns}, principal UUID)`,
+    "the existing table mcp_sessions cannot be adopted: principal must be text, is uuid",
+  ],
+  [
+    "whose session_id is not unique",
+    `CREATE TABLE mcp_sessions (id serial PRIMARY KEY, session_id TEXT NOT NULL, ${columns})`,
+    "the existing table mcp_sessions cannot be adopted: session_id must be its primary key, or unique",
+  ],
+  [
+    "that has a column which new rows leave out and must not",
+    `CREATE TABLE mcp_sessions (session_id TEXT PRIMARY KEY, ${columns}, user_id TEXT NOT NULL)`,
+    "the existing table mcp_sessions cannot be adopted: user_id is NOT NULL and needs a default, because new rows leave it out",
+  ],
+  [
+    "that is a view",
+    "CREATE VIEW mcp_sessions AS SELECT 'x' AS session_id",
+    "the existing table mcp_sessions cannot be adopted: it is a view, not a table",
+  ],
+  [
+    "that is partitioned",
+    `CREATE TABLE mcp_sessions (session_id TEXT PRIMARY KEY, ${columns}) PARTITION BY HASH (session_id)`,
+    "the existing table mcp_sessions cannot be adopted: it is a partitioned table, not a table",
+  ],
+  [
+    "of ours with a column of another type",
+    "CREATE TABLE mcp_session_totals (name text, shard text, value bigint, PRIMARY KEY (name, shard))",
+    "the existing table mcp_session_totals cannot be adopted: shard must be smallint, is text",
+  ],
+])("a table %s is refused with the reason, and nothing is changed", async (_, statement, message) => {
+  const config = await createDatabase(statement);
+  const before = await schemaOf(config);
+  await expect(migrate(config)).rejects.toThrow(new Error(message));
+  await expect(driftOf(config)).rejects.toThrow(new Error(message));
+  expect(await schemaOf(config)).toEqual(before);
 });
 
-test("npm run db:migrate applies it, and prints PostgreSQL's reason and no password when it cannot", async () => {
-  const { database } = await createDatabase();
-  const run = (url: string) =>
-    promisify(execFile)(process.execPath, ["drizzle/migrate.ts"], {
-      env: { ...process.env, DATABASE_URL: url },
-    });
-  const { host, port, user, password } = postgres;
-  const url = (name: string) => `postgresql://${user}:${password}@${host}:${port}/${name}`;
-  expect((await run(url(String(database)))).stdout).toBe("The database is up to date.\n");
-  const failure = await run(url("nowhere")).catch((error: unknown) => error);
-  expect(failure).toMatchObject({
+test("a table whose session_id is unique but not the primary key is adopted", async () => {
+  const config = await createDatabase(
+    `CREATE TABLE mcp_sessions (id serial PRIMARY KEY, session_id TEXT NOT NULL UNIQUE, ${columns}, tenant TEXT NOT NULL DEFAULT 't')`,
+  );
+  await migrate(config);
+  expect(
+    await valueOf(config, "SELECT mcp_open_session('a', 'alice', '2025-11-25', '{}', '{}', 60, NULL, 5)"),
+  ).toBe(0);
+});
+
+async function runCommand(database: string, ...args: string[]) {
+  const { host, port, user, password } = adminOf(database);
+  const url = `postgresql://${user}:${String(password)}@${host}:${port}/${database}`;
+  const run = promisify(execFile)(process.execPath, ["drizzle/migrate.ts", ...args], {
+    env: { ...process.env, DATABASE_URL: url },
+  });
+  return run.then(
+    ({ stdout }) => ({ code: 0, stdout, stderr: "" }),
+    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({
+      code,
+      stdout,
+      stderr,
+    }),
+  );
+}
+
+test("npm run db:migrate prints a line for each thing it did, and that the database is up to date", async () => {
+  const database = String((await createDatabase()).database);
+  const { stdout } = await runCommand(database);
+  expect(stdout.split("\n")).toEqual(
+    expect.arrayContaining([
+      "Applied 0000_baseline: not applied yet",
+      "Applied mcp_open_session: not applied yet",
+      "Applied mcp_count_inserted: not applied yet",
+      "Recounted the sessions",
+    ]),
+  );
+  expect(await runCommand(database)).toEqual({
+    code: 0,
+    stdout: "The database is up to date.\n",
+    stderr: "",
+  });
+});
+
+test("npm run db:migrate -- --plan prints what would be done, and does nothing", async () => {
+  const config = await createDatabase(...pythonTable);
+  const before = await schemaOf(config);
+  const { stdout } = await runCommand(String(config.database), "--plan");
+  expect(stdout.split("\n")).toEqual(
+    expect.arrayContaining([
+      "Would apply 0000_baseline: not applied yet",
+      "Would apply mcp_open_session: not applied yet",
+      "Would recount the sessions",
+    ]),
+  );
+  expect(await schemaOf(config)).toEqual(before);
+  await migrate(config);
+  expect((await runCommand(String(config.database), "--plan")).stdout).toBe("The database is up to date.\n");
+});
+
+test("an argument that it does not know is refused, and nothing is done", async () => {
+  const config = await createDatabase();
+  for (const argument of ["--pan", "--plan=no", "now"]) {
+    const { code, stderr } = await runCommand(String(config.database), argument);
+    expect(code).toBe(2);
+    expect(stderr).toContain("Usage: npm run db:migrate [-- --plan]");
+  }
+  expect(await schemaOf(config)).toEqual([]);
+});
+
+test("a failure is PostgreSQL's reason, without the connection string and the values of rows", async () => {
+  expect(await runCommand("nowhere")).toEqual({
     code: 1,
+    stdout: "",
     stderr: 'Migration failed, nothing was applied: database "nowhere" does not exist (3D000)\n',
   });
+  const config = await createDatabase();
+  await migrate(config);
+  await query(
+    config,
+    "ALTER TABLE mcp_cleanup_runs DROP CONSTRAINT mcp_cleanup_runs_tier",
+    `INSERT INTO mcp_cleanup_runs (tier, trigger, scheduled_at, cutoff, started_at, outcome)
+     VALUES ('a secret', 'cron', now(), now(), now(), 'running')`,
+  );
+  const { stderr } = await runCommand(String(config.database));
+  expect(stderr).toContain('"mcp_cleanup_runs_tier" of relation "mcp_cleanup_runs" is violated');
+  expect(stderr).not.toContain("secret");
+  expect(stderr).not.toContain(String(config.password));
 });
 
-test("of a migration that fails half-way nothing stays, and the reason is PostgreSQL's", async () => {
+test("of migrations that fail half-way nothing stays", async () => {
   const config = await createDatabase();
-  const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-migrations-"));
-  try {
-    cpSync("drizzle", folder, { recursive: true });
-    const journal = JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8"));
-    const last = journal.entries.at(-1);
-    journal.entries.push({ ...last, idx: last.idx + 1, when: last.when + 1, tag: "9999_broken" });
-    writeFileSync(join(folder, "meta/_journal.json"), JSON.stringify(journal));
-    writeFileSync(
-      join(folder, "9999_broken.sql"),
-      "CREATE TABLE half_way ();\n--> statement-breakpoint\nSELECT 1 / 0;",
+  await withCopy("drizzle", async (folder) => {
+    writeFileSync(join(folder, "9999_broken.sql"), "CREATE TABLE half_way (); SELECT 1 / 0;");
+    await expect(migrate(config, folder)).rejects.toThrow("division by zero");
+  });
+  expect(await schemaOf(config)).toEqual([]);
+  await migrate(config);
+});
+
+test("a new migration alone is applied, and a changed one with all that follow it", async () => {
+  const config = await createDatabase();
+  await migrate(config);
+  await withCopy("drizzle", async (folder) => {
+    const write = (name: string, text: string) => writeFileSync(join(folder, `${name}.sql`), text);
+    write("0001_more", "CREATE TABLE IF NOT EXISTS more ();");
+    write("0002_most", "CREATE TABLE IF NOT EXISTS most ();");
+    expect(await migrate(config, folder)).toEqual([
+      "Applied 0001_more: not applied yet",
+      "Applied 0002_most: not applied yet",
+    ]);
+    write("0001_more", "CREATE TABLE IF NOT EXISTS more (); -- changed");
+    expect(await migrate(config, folder)).toEqual([
+      "Applied 0001_more: its file has changed",
+      "Applied 0002_most: an earlier one is applied again",
+    ]);
+    expect(await migrate(config, folder)).toEqual([]);
+  });
+  // An older checkout must not take back what a later one has made.
+  const before = await schemaOf(config);
+  await expect(migrate(config)).rejects.toThrow(
+    "a later version has migrated this database (0001_more, 0002_most); migrate it with that one",
+  );
+  expect(await schemaOf(config)).toEqual(before);
+});
+
+test("a file in routines/ that does not create what its name says is refused", async () => {
+  await withCopy("drizzle", async (folder) => {
+    mkdirSync(join(folder, "routines"), { recursive: true });
+    cpSync(join(folder, "routines/mcp_open_session.sql"), join(folder, "routines/mcp_close_session.sql"));
+    expect(() => readSqlFiles(folder)).toThrow(
+      "drizzle/routines/mcp_close_session.sql must hold CREATE OR REPLACE FUNCTION, PROCEDURE or TRIGGER mcp_close_session",
     );
-    await expect(migrate(config, folder)).rejects.toMatchObject({ cause: { message: "division by zero" } });
-    expect(await query(config, "SELECT * FROM pg_tables WHERE schemaname = 'public'")).toEqual([]);
-    await migrate(config);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+    rmSync(join(folder, "routines/mcp_close_session.sql"));
+    expect(readSqlFiles(folder).routines.length).toBeGreaterThan(0);
+  });
+});
+
+test("a session's handle is the former one, whatever its id is made of", async () => {
+  const config = await createDatabase();
+  await migrate(config);
+  const ids = [
+    "",
+    "a",
+    "\\",
+    "\\\\x41",
+    "\\x41",
+    "a\\001b",
+    "ünï 😀",
+    "'\"$$",
+    "\n\t\u0001",
+    "x".repeat(5000),
+  ];
+  await connected(config, async (client) => {
+    for (const id of ids) {
+      const { rows } = await client.query(
+        `SELECT ${HANDLE} AS handle,
+                substr(encode(sha256(convert_to('handle:' || session_id, 'UTF8')), 'hex'), 1, 32)::uuid AS former
+           FROM (SELECT $1::text AS session_id) AS s`,
+        [id],
+      );
+      expect(rows[0].handle).toBe(rows[0].former);
+    }
+  });
+  // And the index is used for it.
+  const plan = await query(
+    config,
+    "SET enable_seqscan = off",
+    `EXPLAIN SELECT FROM mcp_sessions WHERE ${HANDLE} = '00000000-0000-0000-0000-000000000000'`,
+  );
+  expect(JSON.stringify(plan)).toContain("idx_mcp_sessions_by_handle");
 });
 
 test.each([
