@@ -42,7 +42,12 @@ import { jsonRpcError } from "./session/protocol.ts";
 import type { StateStore } from "./session/state-store.ts";
 import type { SessionStore } from "./session/store.ts";
 
-const log = logOf("http");
+const log = logOf("http", {
+  error: {
+    "MCP session store failed": "A request needed the database and got 503. `kind` and `sqlstate` say why.",
+    "The request failed": "A mistake in the Worker, answered with 500. `error` is the name of the error.",
+  },
+});
 
 // No route takes a large body, and a tool call carries text; 1 MiB is a hundredth of what Workers would accept.
 const BODY_LIMIT_BYTES = 1024 * 1024;

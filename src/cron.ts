@@ -1,11 +1,18 @@
 // The cron door: event → tier → asleep? → run → rethrow on failure.
-import { runCleanupOnce, runImmediateCleanup } from "./cleanup/clean.ts";
+import { logCleanupFailure, runCleanupOnce, runImmediateCleanup } from "./cleanup/clean.ts";
 import type { IdleSleep } from "./cleanup/idle-sleep.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { type CleanupMode, runsIn, type Tier, tierForCron } from "./cleanup/tiers.ts";
 import { errorName, logOf } from "./log.ts";
 
-const log = logOf("cron");
+const log = logOf("cron", {
+  info: {
+    "MCP session cleanup scheduler started":
+      "A cron event has arrived. `active` says whether its tier is switched on.",
+    "MCP session cleanup: asleep":
+      "Nothing can have expired before `until`, so the database was left asleep.",
+  },
+});
 
 export interface CronSettings {
   mode: CleanupMode;
@@ -28,7 +35,7 @@ export async function handleCron(
   try {
     tier = tierForCron(cron, crons);
   } catch (error) {
-    log.error("session_cleanup_task_failed", { cron, kind: "unknown_cron", error: errorName(error) });
+    logCleanupFailure({ cron, kind: "unknown_cron", error: errorName(error) });
     throw error;
   }
   const scheduledAt = new Date(scheduledTime);

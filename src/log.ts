@@ -59,9 +59,31 @@ export function configureLog({ level, format }: LogConfig): void {
   });
 }
 
-/** The logger of one subject, such as `cleanup`. */
-export function logOf(subject: string) {
-  return getLogger(["mcp-sessions", subject]);
+/** Messages of a subject by level, each with what it means. */
+type Messages = Partial<Record<LogConfig["level"], Record<string, string>>>;
+
+/** A logger that takes the messages it was made with, and no others. */
+type Log<M extends Messages> = {
+  [Level in keyof M]-?: (message: keyof M[Level] & string, properties?: Record<string, unknown>) => void;
+};
+
+/** What each log line means, for the reference manual: subject, level, message, meaning. */
+export const logManual: { subject: string; level: string; message: string; meaning: string }[] = [];
+
+/** The logger of a subject, such as `cleanup`. */
+export function logOf<const M extends Messages>(subject: string, messages: M): Log<M> {
+  const logger = getLogger(["mcp-sessions", subject]);
+  const methods = logLevels.map((level) => {
+    for (const [message, meaning] of Object.entries(messages[level] ?? {})) {
+      logManual.push({ subject, level, message, meaning });
+    }
+    return [
+      level,
+      (message: string, properties?: Record<string, unknown>) => logger[level](message, properties),
+    ];
+  });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it has every level
+  return Object.fromEntries(methods) as Log<M>;
 }
 
 /**

@@ -1,6 +1,7 @@
 // Both doors, HTTP and cron, for any server definition. A wrong configuration opens neither.
 import type * as z from "zod";
 import { createApp } from "./app.ts";
+import { logCleanupFailure } from "./cleanup/clean.ts";
 import { handleCron } from "./cron.ts";
 import { createDeps } from "./deps.ts";
 import { ConfigurationError, readConfig } from "./env.ts";
@@ -9,16 +10,27 @@ import { configureLog, logOf } from "./log.ts";
 import type { ServerDefinition } from "./mcp/context.ts";
 import { createServerFactory } from "./mcp/server-factory.ts";
 
+const log = logOf("config", {
+  warning: {
+    "Unknown variable":
+      "A variable looks like one of ours and is not. `nearest` is the one that was probably meant. Logged when an isolate starts.",
+  },
+  error: {
+    "The configuration is wrong":
+      "Every request gets 500. `variables` names each wrong variable and what it must be.",
+  },
+});
+
 /** A Worker with the routes and the cron events of this project, and `server` behind `/mcp`. */
 export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefinition<Shape>) {
   // Cloudflare passes one `env` for the life of an isolate.
   const opened = new WeakMap<Env, ReturnType<typeof open>>();
 
   function open(env: Env) {
-    const { log, server: serverEnv, ...config } = readConfig(env, server.variables);
-    configureLog(log);
+    const { log: logConfig, server: serverEnv, ...config } = readConfig(env, server.variables);
+    configureLog(logConfig);
     for (const { name, nearest } of config.unknownVariables) {
-      logOf("config").warning("Unknown variable", { variable: name, nearest });
+      log.warning("Unknown variable", { variable: name, nearest });
     }
     const deps = createDeps(config);
     const app = createApp({ ...deps, createServer: createServerFactory(server, serverEnv) });
@@ -37,7 +49,7 @@ export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefiniti
         return await doorsOf(env).app.fetch(request, env, context);
       } catch (error) {
         const requestId = crypto.randomUUID();
-        logConfiguration(error, "The configuration is wrong", { request_id: requestId });
+        log.error("The configuration is wrong", { ...causeOf(error), request_id: requestId });
         return errorResponse(new AppError("configuration_invalid"), requestId);
       }
     },
@@ -46,17 +58,16 @@ export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefiniti
         const { cleanup, deps } = doorsOf(env);
         await handleCron(event, cleanup, deps.cleanups, deps.idleSleep);
       } catch (error) {
-        if (error instanceof ConfigurationError)
-          logConfiguration(error, "session_cleanup_task_failed", { cron: event.cron });
+        if (error instanceof ConfigurationError) logCleanupFailure({ ...causeOf(error), cron: event.cron });
         throw error;
       }
     },
   } satisfies ExportedHandler<Env>;
 }
 
-/** Logs which variables are wrong. @throws any other error again. */
-function logConfiguration(error: unknown, message: string, more: object): void {
+/** Which variables are wrong, after the log has been configured to say so. @throws any other error again. */
+function causeOf(error: unknown) {
   if (!(error instanceof ConfigurationError)) throw error;
   configureLog({ level: "info", format: "json" });
-  logOf("config").error(message, { kind: "configuration_invalid", variables: error.problems, ...more });
+  return { kind: "configuration_invalid", variables: error.problems };
 }

@@ -8,7 +8,9 @@ import { logOf } from "../log.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { listedSession, type SessionsStore } from "./sessions-store.ts";
 
-const log = logOf("admin");
+const log = logOf("admin", {
+  info: { "MCP sessions ended": "An operator, `by`, has ended sessions." },
+});
 
 const handle = z.guid({ error: "must be a handle, as GET /sessions gives them" });
 const listQuery = z.strictObject({

@@ -2,8 +2,8 @@
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
-import { sessionHandle } from "../db/schema.ts";
-import { endedWhere } from "../session/conditions.ts";
+
+import { endedWhere, sessionHandle } from "../session/conditions.ts";
 import { endReasons } from "../session/session.ts";
 
 /** What an operator may see of a session; times are ISO 8601. */

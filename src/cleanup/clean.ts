@@ -4,7 +4,25 @@ import { errorName, logOf } from "../log.ts";
 import type { CleanupReport, CleanupStore } from "./store.ts";
 import type { Tier } from "./tiers.ts";
 
-const log = logOf("cleanup");
+const log = logOf("cleanup", {
+  debug: {
+    "MCP session cleanup: no expired sessions to delete": "A run had nothing to do.",
+  },
+  info: {
+    "MCP session cleanup: deleted {deleted} expired sessions":
+      "A run has deleted sessions. `outcome` says whether any are left: `completed` or `partial`.",
+    "MCP session cleanup: skipped":
+      "Another run is at work (`busy`), or the event was handled before (`duplicate`).",
+  },
+  error: {
+    session_cleanup_task_failed:
+      "A run, or a cron event, has failed. `kind` and `sqlstate` say why; what was deleted before stays deleted.",
+  },
+});
+
+/** The log line of every failure of a run or of a cron event. */
+export const logCleanupFailure = (details: Record<string, unknown>) =>
+  log.error("session_cleanup_task_failed", details);
 
 /** The database ended a run with an error, after it had committed and recorded what was deleted until then. */
 export class CleanupFailed extends Error {
@@ -50,13 +68,13 @@ export async function clean(store: CleanupStore, tier: Tier, currentTime: Date):
       error instanceof DatabaseFault
         ? { kind: error.kind, sqlstate: error.sqlstate }
         : { error: errorName(error) };
-    log.error("session_cleanup_task_failed", { ...timing(), ...cause });
+    logCleanupFailure({ ...timing(), ...cause });
     throw error;
   }
   const { runId, outcome, deleted, batches, errorCode } = report;
   const details = { ...timing(), run_id: runId, outcome, deleted, batches };
   if (outcome === "failed") {
-    log.error("session_cleanup_task_failed", { ...details, kind: "run_failed", sqlstate: errorCode });
+    logCleanupFailure({ ...details, kind: "run_failed", sqlstate: errorCode });
     throw new CleanupFailed(tier, report);
   }
   if (outcome === "skipped") log.info("MCP session cleanup: skipped", { ...details, reason: errorCode });

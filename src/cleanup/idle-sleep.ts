@@ -31,7 +31,12 @@ export interface IdleSleepOptions {
   now: () => Date;
 }
 
-const log = logOf("cleanup");
+const log = logOf("cleanup", {
+  warning: {
+    "Cleanup sleep record failed":
+      "Workers KV did not answer in time, or with an error. The next cron event asks the database.",
+  },
+});
 
 const RUN = "last-run";
 const ACTIVITY = "activity";
@@ -105,7 +110,7 @@ async function attempt<T>(operation: string, work: () => Promise<T>): Promise<T 
   try {
     return await timeout(TIMEOUT_MS, TimeoutStrategy.Aggressive).execute(work);
   } catch (error) {
-    log.warn("Cleanup sleep record failed", { operation, error: errorName(error) });
+    log.warning("Cleanup sleep record failed", { operation, error: errorName(error) });
     return undefined;
   }
 }

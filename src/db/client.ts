@@ -29,7 +29,16 @@ export interface Database {
   run<T>(operation: Operation, work: (db: NeonHttpDatabase, attempt: number) => Promise<T>): Promise<T>;
 }
 
-const log = logOf("database");
+const log = logOf("database", {
+  info: { "Database circuit closed": "The database answers again, and requests go to it." },
+  warning: {
+    "Database operation retried": "A statement was sent more than once. `outcome` says how it ended.",
+  },
+  error: {
+    "Database circuit opened":
+      "Five failures in a row: the isolate refuses requests at once, and sends a probe every two seconds.",
+  },
+});
 
 const neonEndpoint = neonConfig.fetchEndpoint;
 

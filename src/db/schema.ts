@@ -1,4 +1,5 @@
 // The tables. The migrations in drizzle/ make them, and drizzle/drift.ts holds the two together.
+import { sessionHandle } from "../session/conditions.ts";
 import { sql } from "drizzle-orm";
 import {
   type AnyPgColumn,
@@ -19,15 +20,6 @@ const timestamptz = (name: string) => timestamp(name, { withTimezone: true });
 
 const isOneOf = (column: AnyPgColumn, values: readonly string[]) =>
   sql`${column} IN (${sql.raw(values.map((value) => `'${value}'`).join(", "))})`;
-
-/**
- * How administration names a session: a UUID from which nobody can compute the id. It uses built-in functions only, so
- * every role that may write the table may also keep the index. The cast to bytea reads a backslash as an escape, so
- * backslashes are doubled.
- */
-export const sessionHandle = sql.raw(
-  String.raw`substr(encode(sha256(('handle:' || replace(session_id, '\', '\\'))::bytea), 'hex'), 1, 32)::uuid`,
-);
 
 /**
  * One row for each session. A session expires at `expires_at`; NULL means never. A session that was opened here has the

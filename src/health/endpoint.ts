@@ -11,7 +11,9 @@ import { type Census, degradations, grade, type Limits, overdueSeconds } from ".
 import type { Version } from "./settings.ts";
 import type { HealthStore } from "./store.ts";
 
-const log = logOf("health");
+const log = logOf("health", {
+  error: { "Session health check failed": "`/session-health` was answered with 503. `reason` says why." },
+});
 
 // A compute has had time to wake by then, and a deploy to settle.
 const RETRY_AFTER_SECONDS = "30";

@@ -6,7 +6,9 @@ import { logOf } from "../log.ts";
 
 export type RequestVariables = { requestId: string; sessionName?: string } & Partial<PrincipalVariables>;
 
-const log = logOf("http");
+const log = logOf("http", {
+  info: { request: "One line for each request: route, status, duration, principal, session." },
+});
 
 /** Logs route, status, duration, principal and request id; the path and the query of the client stay out. */
 export const requestLog = createMiddleware<{ Variables: RequestVariables }>(

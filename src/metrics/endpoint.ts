@@ -14,7 +14,11 @@ import { logOf } from "../log.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { familiesOf, type Family, type Scrape } from "./families.ts";
 
-const log = logOf("metrics");
+const log = logOf("metrics", {
+  error: {
+    "Session metrics failed": "The database did not answer a scrape, which got `mcp_session_store_up 0`.",
+  },
+});
 
 const OPENMETRICS = "application/openmetrics-text";
 

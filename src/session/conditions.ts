@@ -1,4 +1,4 @@
-// SQL that several stores share: which sessions are live, and how sessions are ended. Pure.
+// SQL that several stores share: which sessions are live, how sessions are ended, and their handle. Pure.
 import { type SQL, sql } from "drizzle-orm";
 import type { EndReason } from "./session.ts";
 
@@ -15,3 +15,12 @@ export function endedWhere(condition: SQL, reason: Exclude<EndReason, "evicted">
                WHERE ${condition} RETURNING principal),
     ended_count AS (SELECT mcp_add_to_total(${`sessions_ended/${reason}`}, count(*))::int AS count FROM ended)`;
 }
+
+/**
+ * How administration names a session: a UUID from which nobody can compute the id. It uses built-in functions only, so
+ * every role that may write the table may also keep the index. The cast to bytea reads a backslash as an escape, so
+ * backslashes are doubled.
+ */
+export const sessionHandle = sql.raw(
+  String.raw`substr(encode(sha256(('handle:' || replace(session_id, '\', '\\'))::bytea), 'hex'), 1, 32)::uuid`,
+);

@@ -49,7 +49,16 @@ export interface SessionMiddlewareOptions {
   mayOpen?: (principal: string) => Promise<boolean>;
 }
 
-const log = logOf("session");
+const log = logOf("session", {
+  info: {
+    "MCP session opened": "`initialize` has opened a session.",
+    "MCP session ended": "A client has ended its session with DELETE.",
+  },
+  warning: {
+    "MCP sessions evicted": "A principal has reached its limit: its least recently used sessions were ended.",
+    "MCP session served degraded": "The database cannot be asked, and MCP_DEGRADED_MODE is `serve`.",
+  },
+});
 
 /**
  * Refuses with an AppError, whose JSON-RPC body `protocol.ts` has.

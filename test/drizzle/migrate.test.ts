@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { PgDialect } from "drizzle-orm/pg-core";
 import { expect, test } from "vitest";
 import { directUrl } from "../../drizzle/connection.ts";
-import { sessionHandle } from "../../src/db/schema.ts";
+import { sessionHandle } from "../../src/session/conditions.ts";
 import { readSqlFiles } from "../../drizzle/files.ts";
 import { driftOf, migrate } from "../../drizzle/migrate.ts";
 import {
