@@ -3,8 +3,10 @@ import { scheduledUrl } from "./crons.ts";
 import type { Places } from "./instance.ts";
 
 export interface Banner extends Places {
-  /** Undefined when API_KEYS holds only hashes. */
+  /** For the lines of curl; undefined when API_KEYS holds only hashes. */
   apiKey: string | undefined;
+  /** For MCP clients. */
+  mcpKey: string | undefined;
   crons: readonly { cron: string; tier: string }[];
   notes: readonly string[];
 }
@@ -38,7 +40,15 @@ const ROUTES = [
   },
 ];
 
-export function bannerText({ workerUrl, databaseUrl, neonEndpoint, apiKey, crons, notes }: Banner): string {
+export function bannerText({
+  workerUrl,
+  databaseUrl,
+  neonEndpoint,
+  apiKey,
+  mcpKey,
+  crons,
+  notes,
+}: Banner): string {
   const key = apiKey ?? "YOUR_KEY";
   const authorization = `-H "Authorization: Bearer ${key}"`;
   const database =
@@ -65,6 +75,12 @@ export function bannerText({ workerUrl, databaseUrl, neonEndpoint, apiKey, crons
       ["  curl", ...(isOpen ? [] : [authorization]), ...more, `"${workerUrl}${path}"`].join(" "),
     ),
     "",
+    "Connect the MCP Inspector:",
+    `  ${inspectorLine(`${workerUrl}/mcp`, mcpKey ?? "YOUR_KEY")}`,
+    "",
+    "Connect a client. Its configuration, such as .mcp.json of Claude Code:",
+    `  ${clientConfiguration(`${workerUrl}/mcp`, mcpKey ?? "YOUR_KEY")}`,
+    "",
     "Fill in sessions:",
     "  npm run dev:seed -- --sessions 1000",
     "",
@@ -76,6 +92,15 @@ export function bannerText({ workerUrl, databaseUrl, neonEndpoint, apiKey, crons
     "Ctrl-C stops everything and keeps the data.",
     "",
   ].join("\n");
+}
+
+function inspectorLine(mcpUrl: string, key: string): string {
+  return `npx @modelcontextprotocol/inspector --web --transport http --server-url ${mcpUrl} --header "Authorization: Bearer ${key}"`;
+}
+
+function clientConfiguration(mcpUrl: string, key: string): string {
+  const server = { type: "http", url: mcpUrl, headers: { Authorization: `Bearer ${key}` } };
+  return JSON.stringify({ mcpServers: { "mcp-sessions": server } });
 }
 
 function withoutPassword(databaseUrl: string): string {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
+import { tierNames, tiers } from "../src/cleanup/tiers.ts";
 import { bannerText } from "./banner.ts";
 import { fireAt, startCrons } from "./crons.ts";
 import { openEmbedded, openRemote } from "./database.ts";
@@ -10,6 +11,7 @@ import { Failure, reasonOf } from "./failure.ts";
 import { claimInstance } from "./instance.ts";
 import { anyFreePort, freePort, portProblem } from "./ports.ts";
 import { type Life, untilAsked } from "./shutdown.ts";
+import { checkVariables } from "./variables.ts";
 import { keyWithScope, openVars, type Vars } from "./vars.ts";
 import { launchWorker } from "./worker.ts";
 
@@ -31,6 +33,11 @@ async function dev(life: Life): Promise<void> {
   if (wasMade) console.log("Made .dev.vars with a new API key.");
   const config = readConfig();
   const crons: string[] = config.triggers.crons ?? [];
+  const { DATABASE_URL: _, ...ownVars } = vars;
+  const { problems, warnings } = await checkVariables({ ...config.vars, ...ownVars });
+  if (problems.length > 0)
+    throw new Failure(["The variables are wrong, in .dev.vars or wrangler.toml:", ...problems].join("\n"));
+  for (const warning of warnings) console.log(`Warning: ${warning}`);
 
   const port = await workerPort(wantedPort);
   const database = databaseUrl === undefined ? await openEmbedded(life) : openRemote(databaseUrl);
@@ -64,10 +71,12 @@ async function dev(life: Life): Promise<void> {
     bannerText({
       ...places,
       apiKey: keyWithScope(apiKeys, "health"),
+      mcpKey: keyWithScope(apiKeys, "mcp"),
       crons: crons.map((cron) => ({ cron, tier: tierOf(cron, { ...config.vars, ...vars }) })),
       notes: [
         ...(port === (wantedPort ?? WORKER_PORT) ? [] : [`Port ${WORKER_PORT} is taken.`]),
         ...database.notes,
+        ...warnings,
       ],
     }),
   );
@@ -114,9 +123,7 @@ async function workerPort(wanted: number | undefined): Promise<number> {
 }
 
 function tierOf(cron: string, vars: Readonly<Record<string, unknown>>): string {
-  if (cron === vars["MCP_REGULAR_CLEANUP_CRON"]) return "regular";
-  if (cron === vars["MCP_IMMEDIATE_CLEANUP_CRON"]) return "immediate";
-  return "unknown";
+  return tierNames.find((tier) => vars[tiers[tier].cronVariable] === cron) ?? "unknown";
 }
 
 function pick(vars: Vars, isWanted: (name: string) => boolean): Vars {

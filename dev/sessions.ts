@@ -1,5 +1,6 @@
 // Made-up sessions of mixed ages: half live, a quarter just expired, a quarter expired for hours.
 import type { ClientBase } from "pg";
+import { DEFAULT_TTL_SECONDS } from "../src/session/settings.ts";
 
 /** How many sessions of each age. */
 export interface SessionAges {
@@ -12,7 +13,7 @@ export interface SessionAges {
 const CHUNK = 50_000;
 
 // Ages keep 10 minutes away from where they would change, so that what was inserted as just expired still is while
-// one looks at it. A session lives 24 hours after its last use. Three UUIDs hold 366 random bits, of which the
+// one looks at it. Three UUIDs hold 366 random bits, of which the
 // hash keeps 256.
 const INSERT = `
   WITH made AS MATERIALIZED (
@@ -21,14 +22,14 @@ const INSERT = `
            now() + CASE i % 4
              WHEN 2 THEN random() * interval '-50 minutes'
              WHEN 0 THEN interval '-1 hour' + random() * interval '-47 hours'
-             ELSE interval '10 minutes' + random() * interval '23 hours 50 minutes'
+             ELSE interval '10 minutes' + random() * (ttl - interval '10 minutes')
            END AS expires_at
-      FROM generate_series($1::bigint, $2::bigint) AS i
+      FROM generate_series($1::bigint, $2::bigint) AS i, make_interval(secs => $3::int) AS ttl
   ), inserted AS (
     INSERT INTO mcp_sessions (session_id, created_at, last_active, expires_at, capabilities, client_info)
     SELECT encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex'),
-           expires_at - interval '24 hours' - a_part * interval '6 hours',
-           expires_at - interval '24 hours',
+           expires_at - make_interval(secs => $3::int) - a_part * interval '6 hours',
+           expires_at - make_interval(secs => $3::int),
            expires_at,
            jsonb_build_object(
              'roots', jsonb_build_object('listChanged', true),
@@ -56,7 +57,7 @@ export async function insertSessions(
   const total: SessionAges = { live: 0, justExpired: 0, longExpired: 0 };
   for (let first = 1; first <= count; first += CHUNK) {
     const last = Math.min(first + CHUNK - 1, count);
-    const { rows } = await client.query<SessionAges>(INSERT, [first, last]);
+    const { rows } = await client.query<SessionAges>(INSERT, [first, last, DEFAULT_TTL_SECONDS]);
     for (const ages of rows) {
       total.live += ages.live;
       total.justExpired += ages.justExpired;

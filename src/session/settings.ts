@@ -25,10 +25,12 @@ export interface SessionConfig extends Lifetimes {
   initializeRateLimit: RateLimit | undefined;
 }
 
+/** Twenty-four hours, as MCP servers commonly keep their sessions. */
+export const DEFAULT_TTL_SECONDS = 86_400;
+
 const shape = {
-  // Twenty-four hours, as MCP servers commonly keep their sessions.
   MCP_SESSION_TTL_SECONDS: integer({
-    default: 86_400,
+    default: DEFAULT_TTL_SECONDS,
     min: 1,
     max: MAX_SECONDS,
     unit: "seconds",

@@ -9,6 +9,7 @@ const EMBEDDED = {
   databaseUrl: "postgresql://mcp:word@127.0.0.1:5487/mcp",
   neonEndpoint: "http://127.0.0.1:5488/sql",
   apiKey: "k-e_y",
+  mcpKey: "m-k_y",
   crons: [
     { cron: "*/10 * * * *", tier: "immediate" },
     { cron: "0 * * * *", tier: "regular" },
@@ -50,6 +51,29 @@ describe("the banner", () => {
       ["http://127.0.0.1:8787/cdn-cgi/local/scheduled?cron=*/10+*+*+*+*&format=json"],
       ["http://127.0.0.1:8787/cdn-cgi/local/scheduled?cron=0+*+*+*+*&format=json"],
     ]);
+  });
+
+  test("has a line for the MCP Inspector and a configuration for a client, with the key", () => {
+    const lines = bannerText(EMBEDDED).split("\n");
+    const inspector = lines.find((line) => line.includes("npx @modelcontextprotocol/inspector")) ?? "";
+    expect(pasted(inspector.replace("npx @modelcontextprotocol/inspector", "curl"))).toEqual([
+      "--web",
+      "--transport",
+      "http",
+      "--server-url",
+      "http://127.0.0.1:8787/mcp",
+      "--header",
+      "Authorization: Bearer m-k_y",
+    ]);
+    expect(JSON.parse(lines.find((line) => line.includes("mcpServers")) ?? "")).toEqual({
+      mcpServers: {
+        "mcp-sessions": {
+          type: "http",
+          url: "http://127.0.0.1:8787/mcp",
+          headers: { Authorization: "Bearer m-k_y" },
+        },
+      },
+    });
   });
 
   test("shows where the embedded database is", () => {
