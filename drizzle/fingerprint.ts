@@ -1,6 +1,6 @@
 // What the tables, indexes, routines and triggers of a schema are, as sorted lines of text. Two databases with the same
 // lines have the same schema, whatever rows they hold and in whatever order their columns were added.
-import type { Client } from "pg";
+import { type Client, escapeIdentifier } from "pg";
 
 export type Part = "column" | "index" | "constraint" | "storage" | "routine" | "trigger";
 
@@ -13,12 +13,13 @@ export async function fingerprintOf(
   // Definitions leave out the schema that the search_path names.
   await client.query("SELECT set_config('search_path', quote_ident($1), false)", [schema]);
   const { rows } = await client.query<{ line: string }>(query, [schema, parts]);
-  return rows.map(({ line }) => line.replaceAll(`${schema}.`, ""));
+  const qualifier = new RegExp(`${escapeIdentifier(schema)}\\.|\\b${schema}\\.`, "g");
+  return rows.map(({ line }) => line.replaceAll(qualifier, "").replaceAll(`'${schema}'`, "current"));
 }
 
 const query = `
   WITH tables AS (
-    SELECT c.* FROM pg_class c WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+    SELECT c.* FROM pg_class c WHERE c.relnamespace = quote_ident($1)::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f'))
   SELECT line FROM (
   SELECT part, concat_ws(' ', part, definition) COLLATE "C" AS line FROM (
     SELECT 'column' AS part, concat_ws(' ', t.relname, a.attname, format_type(a.atttypid, a.atttypmod),
@@ -35,7 +36,7 @@ const query = `
      UNION ALL
     SELECT 'storage', concat_ws(' ', relname, reloptions) FROM tables WHERE reloptions IS NOT NULL
      UNION ALL
-    SELECT 'routine', pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = $1::regnamespace AND prokind IN ('f', 'p')
+    SELECT 'routine', pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = quote_ident($1)::regnamespace AND prokind IN ('f', 'p')
      UNION ALL
     SELECT 'trigger', concat_ws(' ', pg_get_triggerdef(g.oid), g.tgenabled)
       FROM pg_trigger g JOIN tables t ON t.oid = g.tgrelid WHERE NOT g.tgisinternal) AS definitions) AS lines

@@ -1,0 +1,122 @@
+// Lists that stand in TypeScript and again in SQL are the same.
+import { readFileSync } from "node:fs";
+import type { ClientConfig } from "pg";
+import { beforeAll, describe, expect, test } from "vitest";
+import { readSqlFiles } from "../../drizzle/files.ts";
+import { migrate } from "../../drizzle/migrate.ts";
+import { endedOutcomes, runOutcomes, tierNames, triggers } from "../../src/cleanup/tiers.ts";
+import { durationBoundsMs, endReasons, familiesOf } from "../../src/metrics/families.ts";
+import { createDatabase, query, valueOf } from "./databases.ts";
+
+let config: ClientConfig;
+beforeAll(async () => {
+  config = await createDatabase();
+  await migrate(config);
+});
+
+const textOf = (name: string) =>
+  readFileSync(`drizzle/routines/${name}.sql`, "utf8").replaceAll(/^ *--.*$/gm, "");
+const literalsIn = (text: string) => [
+  ...new Set([...text.matchAll(/'([^']*)'/g)].map(([, literal]) => String(literal))),
+];
+
+describe("the constraints of cleanup runs", () => {
+  test.each([
+    ["mcp_cleanup_runs_tier", tierNames],
+    ["mcp_cleanup_runs_trigger", triggers],
+    ["mcp_cleanup_runs_outcome", runOutcomes],
+  ])("%s has exactly the list of src/cleanup/tiers.ts", async (name, list) => {
+    const definition = await valueOf(
+      config,
+      `SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = '${name}'`,
+    );
+    expect(literalsIn(String(definition)).toSorted()).toEqual([...list].toSorted());
+  });
+});
+
+test("mcp_cleanup_sessions knows every outcome, and no word that is in no list", () => {
+  const words = literalsIn(textOf("mcp_cleanup_sessions")).filter((literal) => /^[a-z]+$/.test(literal));
+  const lists: string[] = [...tierNames, ...triggers, ...runOutcomes];
+  expect(words).toEqual(expect.arrayContaining([...runOutcomes]));
+  const errorCodes = ["busy", "duplicate", "interrupted"];
+  const others = ["counted", "ranges", "pages", "off", "infinity"];
+  expect(words.filter((word) => !lists.includes(word)).toSorted()).toEqual(
+    [...errorCodes, ...others].toSorted(),
+  );
+});
+
+test("mcp_count_cleanup_run has the buckets of the histogram", () => {
+  const [, bounds = ""] = /ARRAY\[([^\]]*)\]/.exec(textOf("mcp_count_cleanup_run")) ?? [];
+  expect(bounds.split(",").map(Number)).toEqual([...durationBoundsMs]);
+});
+
+test("a session is ended for one of the reasons that metrics list", () => {
+  const texts = readSqlFiles("drizzle").routines.map(({ text }) => text);
+  const reasons = texts.flatMap((text) =>
+    [...text.matchAll(/end_reason = '(\w+)'|sessions_ended\/(\w+)/g)].map(
+      ([, set, counted]) => set ?? counted,
+    ),
+  );
+  expect(reasons).toEqual(["evicted", "evicted"]);
+  expect(endReasons).toContain("evicted");
+});
+
+test("every total that the database writes is read by a metric", async () => {
+  // A run of each tier, outcome and duration, one millisecond more than each bound included.
+  const durations = durationBoundsMs.flatMap((bound) => [bound, bound + 1]);
+  await query(
+    config,
+    `INSERT INTO mcp_cleanup_runs (tier, trigger, scheduled_at, cutoff, started_at, finished_at, outcome, deleted, error_code)
+     SELECT tier, 'cron', now(), now(), now(), now() + ms * interval '1 millisecond', outcome, 1,
+            CASE WHEN outcome IN ('skipped', 'failed') THEN 'busy' END
+       FROM unnest(ARRAY['${tierNames.join("','")}']) tier, unnest(ARRAY['${endedOutcomes.join("','")}']) outcome,
+            unnest(ARRAY[${durations.join()}]) ms`,
+    "SELECT mcp_open_session(i::text, 'alice', '2025-11-25', '{}', '{}', 60, NULL, 1) FROM generate_series(1, 2) i",
+  );
+  const written = (await query(config, "SELECT DISTINCT name FROM mcp_session_totals")).map(({ name }) =>
+    String(name),
+  );
+  const read = namesRead();
+  expect(written.filter((name) => !read.includes(name))).toEqual([]);
+  // Nothing else is read, but the ends that stores write.
+  expect(read.filter((name) => !written.includes(name)).toSorted()).toEqual(
+    endReasons
+      .filter((reason) => reason !== "evicted")
+      .map((reason) => `sessions_ended/${reason}`)
+      .toSorted(),
+  );
+});
+
+/** The names of all totals that a scrape reads. */
+function namesRead(): string[] {
+  const names: string[] = [];
+  const totals = new Proxy<Record<string, number>>(
+    {},
+    {
+      get(_, name) {
+        names.push(String(name));
+        return 0;
+      },
+    },
+  );
+  const history = { failuresInARow: 0, lastSuccessAt: null, lastRun: null };
+  familiesOf({
+    version: { id: "", tag: "" },
+    intervalSeconds: {},
+    querySeconds: 0,
+    store: {
+      reasons: [],
+      census: {
+        total: 0,
+        expired: 0,
+        expiredAtLeast: 0,
+        isOverdue: false,
+        oldestExpiredAt: null,
+        history: { regular: history, immediate: history },
+        wakesAt: undefined,
+        totals,
+      },
+    },
+  });
+  return [...new Set(names)];
+}
