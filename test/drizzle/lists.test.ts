@@ -4,8 +4,16 @@ import type { ClientConfig } from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readSqlFiles } from "../../drizzle/files.ts";
 import { migrate } from "../../drizzle/migrate.ts";
-import { endedOutcomes, runOutcomes, tierNames, triggers } from "../../src/cleanup/tiers.ts";
-import { durationBoundsMs, endReasons, familiesOf } from "../../src/metrics/families.ts";
+import {
+  durationBoundsMs,
+  eachTier,
+  endedOutcomes,
+  runOutcomes,
+  tierNames,
+  triggers,
+} from "../../src/cleanup/tiers.ts";
+import { familiesOf } from "../../src/metrics/families.ts";
+import { endReasons } from "../../src/session/session.ts";
 import { createDatabase, query, valueOf } from "./databases.ts";
 
 let config: ClientConfig;
@@ -101,7 +109,7 @@ function namesRead(): string[] {
   );
   const history = { failuresInARow: 0, lastSuccessAt: null, lastRun: null };
   familiesOf({
-    version: { id: "", tag: "" },
+    version: { id: "", tag: "", deployedAt: null },
     intervalSeconds: {},
     querySeconds: 0,
     store: {
@@ -112,7 +120,7 @@ function namesRead(): string[] {
         expiredAtLeast: 0,
         isOverdue: false,
         oldestExpiredAt: null,
-        history: { regular: history, immediate: history },
+        history: eachTier(() => history),
         wakesAt: undefined,
         totals,
       },
