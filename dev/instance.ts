@@ -22,7 +22,7 @@ export interface Running extends Partial<Places> {
 }
 
 export interface Instance {
-  /** Tells whoever asks from now on. */
+  /** Answers other processes that ask from now on. */
   publish: (places: Places) => void;
   release: () => Promise<void>;
 }

@@ -12,7 +12,7 @@ const child = spawn(process.execPath, ["--no-warnings", ...process.argv.slice(2)
 child.on("error", killAll);
 child.on("exit", killAll);
 process.stdin.on("end", stop).on("error", stop).resume();
-// Whoever started this decides when it ends, by closing standard input.
+// The parent process ends this one by closing its standard input.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
 function stop(): void {

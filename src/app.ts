@@ -49,7 +49,7 @@ const log = logOf("http", {
   },
 });
 
-// No route takes a large body, and a tool call carries text; 1 MiB is a hundredth of what Workers would accept.
+// A tool call carries text. 1 MiB is a hundredth of what Workers accept.
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
 // A suspended compute is awake again by then.
@@ -82,7 +82,7 @@ export function createApp(deps: AppDeps) {
   const { now, version, authenticate } = deps;
   const app = new Hono<{ Variables: RequestVariables }>();
 
-  // Every request gets an id of its own: one from the client could be anything, a secret too.
+  // Every request gets an id of our own. An id from the client could be anything, even a secret.
   app.use(requestId({ headerName: "" }));
   app.use(requestLog);
   app.use(

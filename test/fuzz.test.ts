@@ -35,7 +35,7 @@ const text = fc.oneof(
     "00000000-0000-0000-0000-000000000000",
   ),
 );
-/** A text as a part of a URL; half a character cannot be in one. */
+/** A text as a part of a URL, which cannot hold an unpaired surrogate. */
 const part = (value: string) => encodeURIComponent(value.toWellFormed());
 
 const names = fc.oneof(
@@ -142,7 +142,7 @@ const headerSets = fc.record(
   { requiredKeys: [] },
 );
 
-test("no request is answered with 500 or with what is nobody's business", async () => {
+test("no request is answered with 500 or with an internal detail", async () => {
   const database = await createDatabase();
   // One key that opens everything, so that most requests reach what lies behind it.
   const all = keepSecret("all-key-0123456789abcdefghijk");
@@ -186,7 +186,7 @@ test("no request is answered with 500 or with what is nobody's business", async 
       statuses.add(response.status);
       const answer = await response.text();
       expect(response.status, answer).not.toBe(500);
-      // The database is up: whoever is refused for it has sent what it cannot hold, and should have been told.
+      // The database is up. A 503 would mean that a value it cannot hold was not refused before.
       expect(response.status, answer).not.toBe(503);
       expect(path === "/openapi.json" ? "" : answer).not.toMatch(details);
     }),

@@ -31,7 +31,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const CANCEL_WAIT_MS = 100;
 
 export class Connection {
-  /** Settles when the connection is gone, whoever closed it. */
+  /** Settles when the connection is closed, by either side. */
   readonly closed: Promise<void>;
   #client: Client;
   #address: Address;

@@ -50,7 +50,7 @@ export class Pool {
     this.#idle = this.#idle.filter((idle) => idle.connection !== connection);
   }
 
-  /** Ends every connection; no request may be under way. */
+  /** Ends every connection; no request may be in flight. */
   async close(): Promise<void> {
     this.#idle = [];
     for (const connection of this.#open) connection.destroy();

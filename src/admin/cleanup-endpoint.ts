@@ -31,22 +31,22 @@ const report = z.object({
   error_code: z
     .string()
     .nullable()
-    .describe("SQLSTATE of a failed run; `busy` for one that was skipped, because another is at work"),
+    .describe("SQLSTATE of a failed run; `busy` of a skipped one, when another run is in progress"),
 });
 
 export const runCleanupRoute = documentedRoute({
-  summary: "Runs a cleanup tier now, also one that is switched off",
+  summary: "Runs a cleanup tier now, even if its cron is switched off",
   scope: "admin",
   params,
   answers: {
-    200: { description: "It has run, or was skipped", schema: report },
-    503: { description: "It failed; what it had deleted is deleted", schema: report },
+    200: { description: "The run has ended, or was skipped", schema: report },
+    503: { description: "The run has failed. What it deleted before stays deleted", schema: report },
   },
   refusals: ["invalid_request", "sessions_unavailable"],
 });
 
 export const listRunsRoute = documentedRoute({
-  summary: "The records of cleanup runs, the latest first",
+  summary: "Lists the records of cleanup runs, the latest first",
   scope: "admin",
   query: runsQuery,
   answers: {
@@ -72,7 +72,7 @@ export function cleanupEndpoint({
     run: async (c: Context) => {
       const chosen = readParams(c, params).tier;
       const running = clean(store, chosen, now());
-      // A caller who goes away does not cancel the run.
+      // The run goes on when the caller disconnects.
       c.executionCtx.waitUntil(running.catch(() => undefined));
       try {
         return c.json(answerOf(chosen, await running));

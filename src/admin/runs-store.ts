@@ -4,13 +4,13 @@ import * as z from "zod";
 import type { Database } from "../db/client.ts";
 import { type RunOutcome, runOutcomes, type Tier, tierNames, triggers } from "../cleanup/tiers.ts";
 
-/** A record; times are ISO 8601. */
+/** A record. Times are ISO 8601. */
 export const cleanupRun = z.object({
   run_id: z.coerce.number().int(),
   tier: z.enum(tierNames),
   trigger: z.enum(triggers),
   scheduled_at: z.iso.datetime(),
-  cutoff: z.iso.datetime().describe("What had expired by then was deleted"),
+  cutoff: z.iso.datetime().describe("The run deletes sessions that expired by then"),
   started_at: z.iso.datetime(),
   finished_at: z.iso.datetime().nullable(),
   outcome: z.enum(runOutcomes),

@@ -1,4 +1,4 @@
-// Operator routes of the sessions: list them and end them, whoever opened them.
+// Operator routes of the sessions of all principals: list them, end them.
 import type { Context } from "hono";
 import * as z from "zod";
 import { principalOf } from "../auth/principal.ts";
@@ -36,7 +36,7 @@ export const listSessionsRoute = documentedRoute({
 });
 
 export const endSessionRoute = documentedRoute({
-  summary: "Ends a session, whoever opened it",
+  summary: "Ends a session of any principal",
   scope: "admin",
   params,
   answers: { 204: { description: "It is ended" } },
@@ -56,7 +56,7 @@ export const endSessionsRoute = documentedRoute({
   refusals: ["invalid_request", "sessions_unavailable"],
 });
 
-/** The three handlers; every one of them @throws AppError and DatabaseFault. */
+/** The three handlers. Each @throws AppError and DatabaseFault. */
 export function sessionsEndpoint({ store }: { store: SessionsStore }) {
   return {
     list: async (c: Context) => c.json(await store.list(readQuery(c, listQuery))),

@@ -1,4 +1,4 @@
-// All SQL of the operator routes of the sessions. Neither an id nor a key leaves it: a handle names a session here.
+// All SQL of the operator routes of the sessions. A session is named by its handle: ids and keys never leave this file.
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
@@ -6,11 +6,11 @@ import type { Database } from "../db/client.ts";
 import { endedWhere, sessionHandle } from "../session/conditions.ts";
 import { endReasons } from "../session/session.ts";
 
-/** What an operator may see of a session; times are ISO 8601. */
+/** What an operator may see of a session. Times are ISO 8601. */
 export const listedSession = z.object({
-  handle: z.guid().describe("Names the session here; nothing else can be got from it"),
-  session: z.string().nullable().describe("As logs name it; null for one of another program's"),
-  principal: z.string().nullable().describe("Who opened it; null for one of another program's"),
+  handle: z.guid().describe("Names the session in these routes. The id cannot be computed from it"),
+  session: z.string().nullable().describe("The name in the logs; null for a session of another program"),
+  principal: z.string().nullable().describe("Who opened it; null for a session of another program"),
   state: z.enum(["active", "expired"]),
   protocol_version: z.string().nullable(),
   client_name: z.string().nullable(),
@@ -30,7 +30,7 @@ export type ListedSession = z.infer<typeof listedSession>;
 export interface SessionFilter {
   principal?: string | undefined;
   state?: "active" | "expired" | undefined;
-  /** Only those behind this handle, in the order of handles. */
+  /** Only those after this handle, in the order of handles. */
   after?: string | undefined;
   limit: number;
 }
@@ -45,7 +45,7 @@ export interface SessionsStore {
   endAll(principal: string): Promise<{ ended: number; hasMore: boolean }>;
 }
 
-// As many rows as PostgreSQL updates in well under a second.
+// PostgreSQL updates this many rows in well under a second.
 const END_LIMIT = 10_000;
 
 const isActive = sql`(expires_at IS NULL OR expires_at > now())`;

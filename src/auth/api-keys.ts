@@ -3,11 +3,11 @@
 export const scopes = ["health", "metrics", "mcp", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
-/** One key of a principal. A principal with several keys (rotation) has several of these with one name. */
+/** One key of a principal. During a rotation a principal has several keys with one name. */
 export interface ApiKey {
   name: string;
   scopes: readonly Scope[];
-  /** The key itself, or its SHA-256 in lower-case hex, whichever the operator wrote down. */
+  /** The key itself, or its SHA-256 in lower-case hex, as the operator has configured it. */
   secret: { key: string } | { sha256: string };
 }
 
@@ -16,7 +16,7 @@ const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const KEY = /^(?=.{24,256}$)[A-Za-z0-9\-._~+/]+=*$/;
 const DIGEST = /^sha256=([0-9a-fA-F]{64})$/;
 
-/** The keys, and what is wrong with the entries that are none; a problem names an entry by its position only. */
+/** The keys, and a problem for each malformed entry. A problem names an entry by its position, never its text. */
 export function parseApiKeys(text: string): { keys: ApiKey[]; problems: string[] } {
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== "");
   if (entries.length === 0) return { keys: [], problems: ["must have an entry name:scopes:key"] };

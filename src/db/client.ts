@@ -1,4 +1,4 @@
-// The way to Neon: one HTTP request a statement, with a deadline, repeated where that is harmless. The only neon().
+// The only Neon client: one HTTP request for each statement, with a deadline, repeated where that is harmless.
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { ExponentialBackoff, handleWhen, type IBackoffFactory, retry } from "cockatiel";
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
@@ -8,13 +8,13 @@ import { DatabaseFault, type Fault, type FaultKind } from "./fault.ts";
 import { readFault } from "./read-fault.ts";
 
 export interface Operation {
-  /** Names the work in logs and faults. */
+  /** The name in logs and faults. */
   name: string;
-  /** How long it may take in all, repetitions included. */
+  /** The time for all attempts together. */
   budgetMs: number;
   /** Whether a statement that may have been committed can be sent again. Say why where it is set. */
   isIdempotent: boolean;
-  /** How long one attempt may take; a suspended compute must have the time to wake. */
+  /** The time for one attempt. A suspended compute must be able to wake in it. */
   attemptMs?: number;
   /** Is sent although the circuit is open: that is how the circuit closes again. */
   isProbe?: boolean;
@@ -22,9 +22,9 @@ export interface Operation {
 
 export interface Database {
   /**
-   * Runs `work` until it succeeds, cannot, or its budget is used up.
+   * Runs `work` until it succeeds, cannot succeed, or its budget is used up.
    * @param work gets the number of the attempt, from 0.
-   * @throws DatabaseFault, whatever went wrong.
+   * @throws DatabaseFault for every failure.
    */
   run<T>(operation: Operation, work: (db: NeonHttpDatabase, attempt: number) => Promise<T>): Promise<T>;
 }
@@ -42,13 +42,13 @@ const log = logOf("database", {
 
 const neonEndpoint = neonConfig.fetchEndpoint;
 
-// Neon's computes wake within a few seconds; five have been seen.
+// Neon's computes wake within a few seconds, at most five.
 const ATTEMPT_MS = 6000;
 const MAX_RETRIES = 6;
 // With decorrelated jitter, so that isolates do not all come back at the same time.
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 2000;
-// With less than this left no attempt can be expected to succeed.
+// With less time than this an attempt cannot succeed.
 const LEAST_ATTEMPT_MS = 100;
 
 /**
@@ -66,7 +66,7 @@ export function connect({ url, endpointOverride }: { url: string; endpointOverri
   ): Promise<T> {
     // The driver has this setting once for all clients (@neondatabase/serverless, CONFIG.md).
     neonConfig.fetchEndpoint = endpointOverride === "" ? neonEndpoint : endpointOverride;
-    // A client an attempt, because the driver takes an abort signal for a client, not for a statement.
+    // A new client for each attempt: the driver takes an abort signal for a client, not for a statement.
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       const result = await work(drizzle(neon(url, { fetchOptions: { signal } })), count);

@@ -14,22 +14,22 @@ export type FaultKind = (typeof faultKinds)[number];
 
 export interface Fault {
   kind: FaultKind;
-  /** PostgreSQL's code, where it gave one. */
+  /** The SQLSTATE, if PostgreSQL gave one. */
   sqlstate?: string;
-  /** The status of Neon's answer, where there was one. */
+  /** The HTTP status of Neon's answer, if there was one. */
   httpStatus?: number;
-  /** Whether the same may succeed a little later. */
+  /** Whether the same statement may succeed a little later. */
   retryable: boolean;
-  /** Whether the statement may have been committed all the same. */
+  /** Whether the statement may have been committed. */
   outcomeUnknown: boolean;
-  /** Whether PostgreSQL itself answered the statement, so that the way to it is known to work. */
+  /** Whether PostgreSQL itself has answered the statement, so the connection works. */
   answered: boolean;
 }
 
-// The others are answers of the database, or mistakes: waiting does not help.
+// After any other failure waiting does not help.
 const outages: readonly FaultKind[] = ["database_unreachable", "timeout", "overloaded", "quota_exceeded"];
 
-/** Whether a failure says that the database cannot be asked at the moment. */
+/** Whether a failure means that the database cannot be asked at the moment. */
 export function isOutage(kind: FaultKind): boolean {
   return outages.includes(kind);
 }
@@ -38,7 +38,7 @@ export function isOutage(kind: FaultKind): boolean {
 export class DatabaseFault extends Error {
   override name = "DatabaseFault";
   readonly fault: Fault;
-  /** How often the statement was sent; 0 when the circuit breaker did not let it out. */
+  /** How often the statement was sent; 0 when the circuit breaker refused it. */
   readonly attempts: number;
 
   constructor(operation: string, fault: Fault, attempts = 1) {

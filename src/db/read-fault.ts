@@ -3,7 +3,7 @@
 import { NeonDbError } from "@neondatabase/serverless";
 import type { Fault, FaultKind } from "./fault.ts";
 
-// What each kind of failure says. `rolledBack`: nothing of the statement remains.
+// Whether to repeat the statement. `rolledBack`: it has left nothing behind. `unknown`: it may have been committed.
 const never = { retryable: false, outcomeUnknown: false } as const;
 const rolledBack = { retryable: true, outcomeUnknown: false } as const;
 const unknown = { retryable: true, outcomeUnknown: true } as const;
@@ -14,7 +14,7 @@ interface Rule {
   outcomeUnknown: boolean;
 }
 
-// PostgreSQL appendix A. A whole class, unless one of its codes stands for itself.
+// PostgreSQL, appendix A. Two characters stand for a whole class; a full code overrides its class.
 const bySqlstate: Record<string, Rule> = {
   "08": { kind: "database_unreachable", ...unknown },
   "08P01": { kind: "internal", ...never }, // protocol_violation
@@ -38,18 +38,18 @@ const bySqlstate: Record<string, Rule> = {
   "57P04": { kind: "database_unreachable", ...never }, // database_dropped
 };
 
-// These classes are about the way to the database, not an answer to the statement.
+// These classes are about the connection, not about the statement.
 const connectionClasses = ["08", "28", "3D", "57"];
 
 function faultOfSqlstate(sqlstate: string, httpStatus: number): Fault {
   const rule = bySqlstate[sqlstate] ?? bySqlstate[sqlstate.slice(0, 2)] ?? { kind: "internal", ...never };
-  // Only a statement's error comes as 400; with another status PostgreSQL has refused the connection.
+  // An error of a statement comes as 400. With another status PostgreSQL has refused the connection.
   if (httpStatus !== 400) return { ...rule, outcomeUnknown: false, sqlstate, httpStatus, answered: false };
   const answered = sqlstate === "57014" || !connectionClasses.includes(sqlstate.slice(0, 2));
   return { ...rule, sqlstate, httpStatus, answered };
 }
 
-// What the Neon proxy says without a code of PostgreSQL's (neon, proxy/src/serverless), the first that matches.
+// Errors of the Neon proxy, which have no SQLSTATE (neon, proxy/src/serverless). The first match counts.
 const byProxyText: readonly (Rule & { text: RegExp })[] = [
   {
     text: /password authentication failed|not allowed to connect|required password/i,
@@ -81,12 +81,12 @@ function faultOfText(text: string, httpStatus: number): Fault {
 
 const SERVER_ERROR = /^Server error \(HTTP status (\d{3})\): (.*)$/s;
 
-/** What a thrown thing means. `timedOut` says that the deadline of the attempt has fired. */
+/** What a thrown error means. `timedOut`: the deadline of the attempt has passed. */
 export function readFault(thrown: unknown, timedOut: boolean): Fault {
   if (timedOut) return { kind: "timeout", ...unknown, answered: false };
   const error = rootOf(thrown);
   if (!(error instanceof NeonDbError)) {
-    // Not of the driver's making: a body that broke off, or one that is not JSON.
+    // Not an error of the driver: the body broke off, or is not JSON.
     const isNetwork =
       error instanceof SyntaxError || (error instanceof Error && /network|connection/i.test(error.message));
     if (isNetwork) return { ...lost, answered: false };

@@ -18,7 +18,7 @@ const log = logOf("health", {
 // A compute has had time to wake by then, and a deploy to settle.
 const RETRY_AFTER_SECONDS = "30";
 
-// Not strict: monitors add parameters of their own against caches.
+// Not strict: some monitors add a parameter of their own against caches.
 const queries = z.object({
   verbose: z
     .enum(["0", "1"], { error: "must be 0 or 1" })
@@ -33,11 +33,14 @@ const tierHistory = z.object({
     .loose()
     .nullable(),
   failures_in_a_row: counts,
-  sleeps_until: z.iso.datetime().optional().describe("Cron events before then leave the database asleep"),
+  sleeps_until: z.iso
+    .datetime()
+    .optional()
+    .describe("Cron events before this time leave the database asleep"),
 });
 
 export const healthRoute = documentedRoute({
-  summary: "How many sessions there are, and whether they are well",
+  summary: "Health: how many sessions there are, and whether cleanup keeps up",
   scope: "health",
   query: queries,
   answers: {
@@ -71,7 +74,7 @@ export const healthRoute = documentedRoute({
       }),
     },
     503: {
-      description: "It is not, and why",
+      description: "The database is not usable; `reason` says why",
       schema: z.strictObject({
         status: z.literal("unhealthy"),
         database: z.enum(["connected", "disconnected"]),

@@ -1,8 +1,8 @@
-// How healthy the session store is, from what the database says of itself. Pure.
+// Grades the health of the session store by its census. Pure.
 import type { Cron } from "croner";
 import { intervalSeconds, type RunOutcome, type Tier, type Trigger } from "../cleanup/tiers.ts";
 
-/** A run as the census has it; times are ISO 8601. */
+/** A run in the census. Times are ISO 8601. */
 export interface LastRun {
   outcome: RunOutcome;
   trigger: Trigger;
@@ -16,7 +16,7 @@ export interface LastRun {
 
 export interface TierHistory {
   lastRun: LastRun | null;
-  /** Runs that failed since the last one that did not; skipped runs do not count. */
+  /** How many runs have failed since the last success. Skipped runs do not count. */
   failuresInARow: number;
   /** When the last `completed` or `partial` run ended. */
   lastSuccessAt: Date | null;
@@ -52,7 +52,7 @@ export interface Limits {
 
 // Below this many a ratio says nothing: a quiet server has few active sessions in the morning.
 const RATIO_COUNTS_ABOVE = 100;
-// One failure is a blip and the next run catches up.
+// After one failure the next run catches up.
 const FAILURES_IN_A_ROW = 3;
 
 // After two intervals one event has failed, and so has the next.
@@ -63,7 +63,7 @@ export function overdueSeconds({ crons }: Limits, now: Date): number {
   return OVERDUE_INTERVALS * intervalSeconds(crons.regular, now);
 }
 
-/** What is wrong with a database that answers; nothing, when it is healthy. */
+/** The reasons why a database that answers is degraded; empty when it is healthy. */
 export function grade(
   { total, expired, isOverdue, history }: Census,
   { expiredRatioMax, activeTiers }: Limits,

@@ -1,5 +1,5 @@
-// Lets requests at one Cloudflare location share an answer of health for a while, so that monitors do not keep the
-// database awake. What failed is never shared, and ends the sharing of what was answered before it.
+// Requests in one Cloudflare location share a healthy answer for a while, so that monitors do not keep the database awake.
+// A failure is never shared, and removes the shared answer.
 import { createMiddleware } from "hono/factory";
 
 const STORED_AT = "X-Stored-At";
@@ -9,10 +9,10 @@ export function sharedAnswers({ maxAgeSeconds, now }: { maxAgeSeconds: number; n
   return createMiddleware(async function sharedAnswer(c, next) {
     if (maxAgeSeconds === 0) return next();
     const { origin, pathname } = new URL(c.req.url);
-    // Not the URL that was asked: what monitors add to it against caches would make an answer for each of them.
+    // Not the requested URL: a parameter that a monitor adds against caches would make an answer of its own.
     const keyOf = (verbose: string) => `${origin}${pathname}?verbose=${verbose}`;
     const key = keyOf(c.req.query("verbose") ?? "0");
-    // Without its cache the Worker asks the database, as it would without this.
+    // When the cache fails, the database is asked.
     const stored = await caches.default.match(key).catch(() => undefined);
     if (stored !== undefined) {
       const ageSeconds = Math.floor((now().getTime() - Number(stored.headers.get(STORED_AT))) / 1000);
@@ -30,7 +30,7 @@ export function sharedAnswers({ maxAgeSeconds, now }: { maxAgeSeconds: number; n
         await Promise.all(["0", "1"].map((verbose) => caches.default.delete(keyOf(verbose))));
       }
     };
-    // Awaited, because the next request may be on its way already.
+    // Awaited, so that the next request finds it.
     await write().catch(() => undefined);
     return undefined;
   });

@@ -1,4 +1,4 @@
-// The census: what there is, how the last runs went and what has happened so far, in one statement.
+// The census: the counts, the last runs and the totals, in one statement.
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { IdleSleep } from "../cleanup/idle-sleep.ts";
@@ -49,7 +49,7 @@ const histories = z
     lastRun,
   }));
 
-// Neon's HTTP gives bigint as text and booleans and JSON as themselves.
+// Neon over HTTP returns bigint as text; booleans and JSON keep their types.
 const censuses = z.tuple([
   z
     .object({

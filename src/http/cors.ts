@@ -9,13 +9,13 @@ const loopback = ["localhost", "127.0.0.1", "[::1]"];
 
 const isLocal = (address: string) => loopback.includes(URL.parse(address)?.hostname ?? "");
 
-/** Whether a request may come from this origin. Pages of this machine may call a Worker on this machine. */
+/** Whether an origin is allowed. Pages on localhost may call a Worker on localhost. */
 function isAllowed(origin: string, url: string, allowed: readonly string[]): boolean {
   if (allowed.includes(origin)) return true;
   return isLocal(origin) && isLocal(url);
 }
 
-/** 403 for a request from a page that is not allowed; those without an Origin come from no page. */
+/** 403 for a request from a page that is not allowed. A request without Origin does not come from a page. */
 export function originGuard(allowed: readonly string[]) {
   return createMiddleware(async function originCheck(c, next) {
     const origin = c.req.header("Origin");
@@ -25,7 +25,7 @@ export function originGuard(allowed: readonly string[]) {
   });
 }
 
-/** Lets an allowed page read the responses, and ask beforehand whether it may. */
+/** Answers preflights, and lets allowed pages read the responses. */
 export function mcpCors(allowed: readonly string[]) {
   return cors({
     origin: (origin, c) => (isAllowed(origin, c.req.url, allowed) ? origin : null),

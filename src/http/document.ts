@@ -1,12 +1,14 @@
-// GET /openapi.json: every route of this Worker, from what each says of itself.
+// GET /openapi.json: every route of this Worker, from the description that each route carries.
 import type { Context, Env, Hono } from "hono";
 import { generateSpecs, type GenerateSpecOptions } from "hono-openapi";
 import * as z from "zod";
 import { documentedRoute } from "./openapi.ts";
 
 export const livenessRoute = documentedRoute({
-  summary: "The Worker runs and its configuration is right",
-  answers: { 200: { description: "It does", schema: z.strictObject({ status: z.literal("ok") }) } },
+  summary: "Liveness: the Worker runs and its configuration is right. Does not ask the database",
+  answers: {
+    200: { description: "The Worker is well", schema: z.strictObject({ status: z.literal("ok") }) },
+  },
 });
 
 export const documentRoute = documentedRoute({
@@ -33,9 +35,9 @@ const documentation: GenerateSpecOptions["documentation"] = {
   },
 };
 
-/** Made at the first request, and again in no other. */
+/** The document is made once, at the first request. */
 export function documentEndpoint<E extends Env>(app: Hono<E>) {
-  // The document, not its promise: one that a cancelled request has begun is never settled on Workers.
+  // The document, not its promise: on Workers the promise of a cancelled request is never settled.
   let document: object | undefined;
   return async function openApi(c: Context) {
     const made = document ?? (await generateSpecs(app, { documentation, excludeStaticFile: false }));

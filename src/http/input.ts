@@ -1,4 +1,4 @@
-// What a client may send in a path or a query: parsed by zod, refused by naming the parameter, never its value.
+// Parameters of paths and queries: parsed by zod. A refusal names the parameter, never its value.
 import type { Context } from "hono";
 import * as z from "zod";
 import { AppError } from "./errors.ts";
@@ -9,7 +9,7 @@ export function readQuery<T>(c: Context, schema: z.ZodType<T>): T {
   const twice = Object.keys(queries).find((name) => (queries[name]?.length ?? 0) > 1);
   const result = schema.safeParse(c.req.query());
   if (!result.success) throw refusalOf(result.error);
-  // Which of the two was meant, nobody knows. The name is one that the schema has let pass.
+  // It is unknown which of the two was meant.
   if (twice !== undefined) throw new AppError("invalid_request", "A parameter is given twice");
   return result.data;
 }
@@ -23,9 +23,8 @@ export function readParams<T>(c: Context, schema: z.ZodType<T>): T {
 
 function refusalOf({ issues }: z.ZodError): AppError {
   const [issue] = issues;
-  // The name of a parameter that is not known is the client's own text.
-  if (issue?.path[0] === undefined)
-    return new AppError("invalid_request", "There is a parameter that is not known");
+  // The name of an unknown parameter is text of the client, so it is not repeated.
+  if (issue?.path[0] === undefined) return new AppError("invalid_request", "A parameter is not known");
   return new AppError("invalid_request", `The parameter ${String(issue.path[0])} ${issue.message}`);
 }
 
@@ -38,9 +37,9 @@ export const limit = z.coerce
   .min(1, { error: `must be a whole number from 1 to ${MAX_PAGE}` })
   .max(MAX_PAGE, { error: `must be a whole number from 1 to ${MAX_PAGE}` })
   .default(100)
-  .describe("How many a page has");
+  .describe("The size of a page");
 
-/** The name of a principal. Any text that PostgreSQL can hold: other front ends have other names than API_KEYS. */
+/** The name of a principal: any text that PostgreSQL can hold, because other front ends have other names than API_KEYS. */
 export const principalName = z
   .string()
   .min(1, { error: "must not be empty" })

@@ -7,7 +7,7 @@ import { type ErrorCode, statusOf } from "./errors.ts";
 
 interface Answer {
   description: string;
-  /** Left out for an answer without a body, or with one that is no JSON. */
+  /** Left out for an answer without a body, or with a body that is not JSON. */
   schema?: z.ZodType;
   contentTypes?: readonly string[];
 }
@@ -15,7 +15,7 @@ interface Answer {
 interface Operation {
   summary: string;
   description?: string;
-  /** Left out where anyone may ask. */
+  /** Left out for a route without authentication. */
   scope?: Scope;
   query?: z.ZodObject;
   params?: z.ZodObject;
@@ -23,7 +23,7 @@ interface Operation {
   body?: z.ZodType;
   answers: Record<number, Answer>;
   refusals?: readonly ErrorCode[];
-  /** Of the body of a refusal, where it is not the usual one. */
+  /** The body of a refusal, unless it is the usual one. */
   refusal?: z.ZodType;
 }
 
@@ -35,14 +35,14 @@ const usualRefusal = z.strictObject({
   }),
 });
 
-/** A middleware that only carries the description of a route. JSON Schema is made of it when the document is asked for. */
+/** A middleware that only carries the description of a route. Its JSON Schema is made when the document is requested. */
 export function documentedRoute(operation: Operation): MiddlewareHandler {
   const { summary, description, scope, query, params, headers, body } = operation;
   const spec = {
     summary,
     ...(description !== undefined && { description }),
     ...(scope !== undefined && { security: [{ bearer: [scope] }], tags: [scope] }),
-    // Making JSON Schema takes a tenth of the time in which the Worker starts.
+    // A getter: making JSON Schema at start would take a tenth of the start-up time.
     get parameters() {
       return [
         ...parametersOf("path", params),
@@ -94,7 +94,7 @@ function responsesOf({ scope, answers, refusals = [], refusal = usualRefusal }: 
   return responses;
 }
 
-/** OpenAPI 3.1 takes JSON Schema as it is. */
+/** OpenAPI 3.1 uses JSON Schema without changes. */
 function jsonSchema(schema: z.ZodType, io: "input" | "output" = "output"): Record<string, unknown> {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: "draft-2020-12", io });
   return rest;
@@ -102,7 +102,7 @@ function jsonSchema(schema: z.ZodType, io: "input" | "output" = "output"): Recor
 
 function parametersOf(place: "path" | "query" | "header", schema: z.ZodObject | undefined): object[] {
   if (schema === undefined) return [];
-  // What is parsed is text; what it stands for says more.
+  // The output schema: a parameter arrives as text, but the document shows the type that it stands for.
   const properties = Object(jsonSchema(schema)["properties"]);
   const required = jsonSchema(schema, "input")["required"];
   return Object.entries<{ description?: string }>(properties).map(([name, { description, ...shape }]) => ({

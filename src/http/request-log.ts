@@ -1,4 +1,4 @@
-// One canonical line a request, and the headers that every response has.
+// One canonical log line for each request, and the headers that every response has.
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
 import type { PrincipalVariables } from "../auth/principal.ts";
@@ -10,7 +10,7 @@ const log = logOf("http", {
   info: { request: "One line for each request: route, status, duration, principal, session." },
 });
 
-/** Logs route, status, duration, principal and request id; the path and the query of the client stay out. */
+/** Logs route, status, duration, principal and request id. The client's path and query are not logged. */
 export const requestLog = createMiddleware<{ Variables: RequestVariables }>(
   async function requestLog(c, next) {
     const startedAt = Date.now();

@@ -1,5 +1,5 @@
-// Stands for two packages of hono-openapi that turn the schemas of any library into JSON Schema: wrangler.toml puts it
-// in their place. Routes describe themselves with JSON Schema already, so none of this is ever called.
+// Replaces two packages of hono-openapi, by an alias in wrangler.toml. They turn schemas of any library into JSON Schema.
+// Our routes already carry JSON Schema, so nothing here is ever called.
 
 function unused(): never {
   throw new Error("Routes describe themselves with JSON Schema");

@@ -28,7 +28,7 @@ const jsonRpcRefusal = z.strictObject({
   id: z.null(),
 });
 const sessionHeader = z.object({
-  [SESSION_HEADER]: z.string().optional().describe("The session; not with `initialize`"),
+  [SESSION_HEADER]: z.string().optional().describe("The id of the session; not with `initialize`"),
 });
 
 export const mcpPostRoute = documentedRoute({
@@ -43,8 +43,8 @@ export const mcpPostRoute = documentedRoute({
       schema: z.union([jsonRpcMessage, z.array(jsonRpcMessage)]),
       contentTypes: ["application/json", "text/event-stream"],
     },
-    202: { description: "There was nothing to answer" },
-    400: { description: "What was sent is no request of the protocol", schema: jsonRpcMessage },
+    202: { description: "Accepted: notifications and responses have no answer" },
+    400: { description: "The body is not a request of the protocol", schema: jsonRpcMessage },
   },
   refusals: [
     "origin_not_allowed",
@@ -66,7 +66,7 @@ export const mcpDeleteRoute = documentedRoute({
   summary: "Ends the session",
   scope: "mcp",
   headers: sessionHeader.required(),
-  answers: { 204: { description: "It is ended" } },
+  answers: { 204: { description: "The session is ended" } },
   refusals: ["origin_not_allowed", "session_id_required", "session_not_found", "sessions_unavailable"],
   refusal: jsonRpcRefusal,
 });
@@ -82,7 +82,7 @@ export interface McpEndpointOptions {
 /** The revisions with sessions, newest first. */
 export const legacyVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS;
 
-/** Whether a request is of a revision with sessions. The body has been read and parsed before. */
+/** Whether a request belongs to a revision with sessions. Gets the parsed body. */
 export const isLegacyRequest = (request: Request, body: unknown): Promise<boolean> =>
   isLegacyForSdk(request, body);
 
@@ -105,7 +105,7 @@ export function mcpEndpoint({ createServer, sessions, state, principal }: McpEnd
   return async function mcp(c: McpContext): Promise<Response> {
     const parsedBody = c.get("mcpBody");
     if (!c.get("isLegacy")) {
-      // The key stays here: handlers know their caller by name.
+      // Handlers get the name of the principal, never the key.
       const authInfo = { token: "", clientId: principal(c), scopes: [] };
       const handler = createMcpHandler(() => createServer(contextOf(c, undefined)), { legacy: "reject" });
       return handler.fetch(c.req.raw, { parsedBody, authInfo });

@@ -1,5 +1,5 @@
-// Serves one request of an MCP session on any isolate: the stored `initialize` is played to a fresh server first,
-// so that it knows the client as if it had been there. Uses public members of the SDK only.
+// Serves one request of an MCP session on any isolate. It first replays the stored `initialize` to a fresh server, which then
+// knows the client as if it had served it before. Uses only public members of the SDK.
 import {
   isJSONRPCRequest,
   type JSONRPCMessage,
@@ -8,7 +8,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Session } from "../session/session.ts";
 
-/** What a tool gets that asks its client for something: the answer would arrive on another isolate. */
+/** A tool has sent its client a request. The answer would arrive on another isolate. */
 export class NoServerRequests extends Error {
   override name = "NoServerRequests";
 
@@ -20,7 +20,7 @@ export class NoServerRequests extends Error {
 export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   readonly #replays = new Map<RequestId, () => void>();
 
-  /** Plays what the client said when the session was opened, and since then, to the connected server. */
+  /** Replays `initialize` and the log level of the session to the connected server. */
   async restore({ protocolVersion, clientInfo, capabilities, logLevel }: Session): Promise<void> {
     await this.#replay("initialize", { protocolVersion, clientInfo, capabilities });
     this.onmessage?.({ jsonrpc: "2.0", method: "notifications/initialized" });
@@ -28,7 +28,7 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   }
 
   #replay(method: string, params: Record<string, unknown>): Promise<void> {
-    // An id that no client can have chosen.
+    // An id that no client chooses.
     const id = crypto.randomUUID();
     return new Promise((resolve) => {
       this.#replays.set(id, resolve);

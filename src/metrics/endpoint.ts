@@ -23,7 +23,7 @@ const log = logOf("metrics", {
 const OPENMETRICS = "application/openmetrics-text";
 
 export const metricsRoute = documentedRoute({
-  summary: "What Prometheus scrapes",
+  summary: "Metrics for Prometheus",
   description: "While the database cannot be asked, 200 with mcp_session_store_up 0.",
   scope: "metrics",
   answers: {
@@ -83,9 +83,9 @@ async function measure(
   }
 }
 
-/** What a registry asks of a metric. Its own metrics can only count up from nothing, in memory. */
+/** The part of a metric that a registry uses. The library's own metrics count in memory, from zero. */
 function metricOf(family: Family): Metric {
-  // For OpenMetrics the registry takes `_total` off the name of a counter and wants it back from `get`.
+  // For OpenMetrics the registry removes `_total` from a counter's name, and expects the new name from `get`.
   const metric = { ...family, get: async () => ({ ...family, name: metric.name, aggregator: "sum" }) };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a registry asks no more of a metric than this
   return metric as unknown as Metric;

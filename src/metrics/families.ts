@@ -17,14 +17,14 @@ export interface Family {
 export interface Sample {
   labels: Record<string, string>;
   value: number;
-  /** The name of the sample, where it is not the family's: those of a histogram. */
+  /** The name of a histogram's sample; other samples have the name of their family. */
   metricName?: string;
 }
 
-/** What one scrape has found. */
+/** The data of one scrape. */
 export interface Scrape {
   version: Version;
-  /** Of the tiers that are switched on: the time between two of their cron events. */
+  /** The time between two cron events of each active tier. */
   intervalSeconds: Partial<Record<Tier, number>>;
   querySeconds: number;
   store: { census: Census; reasons: readonly Degradation[] } | { fault: FaultKind };
@@ -45,11 +45,11 @@ const counter = (name: string, help: string, values: Sample[]): Family => ({
 const single = (value: number): Sample[] => [{ labels: {}, value }];
 const each = <K extends string>(label: string, keys: readonly K[], valueOf: (key: K) => number): Sample[] =>
   keys.map((key) => ({ labels: { [label]: key }, value: valueOf(key) }));
-/** Times since 1970 in seconds; what never was has no sample. */
+/** Times since 1970 in seconds. An event that never happened has no sample. */
 const times = (samples: { labels: Record<string, string>; at: Date | null }[]): Sample[] =>
   samples.flatMap(({ labels, at }) => (at === null ? [] : [{ labels, value: at.getTime() / 1000 }]));
 
-/** All families of a scrape. While the database cannot be asked, only those that need no row of it. */
+/** All families of a scrape. While the database cannot be asked, only those that need no row. */
 export function familiesOf({ version, intervalSeconds, querySeconds, store }: Scrape): Family[] {
   const fault = "fault" in store ? store.fault : undefined;
   const activeTiers = tierNames.filter((tier) => intervalSeconds[tier] !== undefined);
@@ -146,7 +146,7 @@ function familiesOfCensus(
   ];
 }
 
-/** A histogram's samples: its buckets, each with those before it, their sum and their number. */
+/** A histogram's samples: cumulative buckets, sum and count. */
 function durations(tier: Tier, sum: (name: string) => number): Sample[] {
   const name = "mcp_session_cleanup_duration_seconds";
   let count = 0;

@@ -1,4 +1,4 @@
-// The registry alone: the package's main module also brings what collects in memory, 18 KiB of it.
+// The registry alone. The package's main module also brings 18 KiB of collectors that count in memory.
 declare module "prom-client/lib/registry.js" {
   export { Registry as default } from "prom-client";
 }

@@ -1,4 +1,4 @@
-// Tools about the sessions of whoever is asking, for clients of every revision.
+// Tools about the sessions of the principal that is asking, for clients of every revision.
 import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { ServerContext } from "../mcp/context.ts";

@@ -1,12 +1,12 @@
-// What is served of a session while the database cannot be asked, where MCP_DEGRADED_MODE allows it. Pure.
+// The session that a handler gets while the database cannot be asked, if MCP_DEGRADED_MODE is `serve`. Pure.
 import type { Session } from "./session.ts";
 
 export const DEGRADED_HEADER = "Mcp-Session-Degraded";
 
-// What clients and servers assume where no version is named (MCP 2025-06-18, transports).
+// The version that a request without the header has (MCP 2025-06-18, transports).
 const ASSUMED_VERSION = "2025-03-26";
 
-/** A session of which only its key, its owner and what the request says are known. */
+/** A session of which only the key, the principal and the request's version are known. */
 export function unknownSession(
   key: string,
   principal: string,

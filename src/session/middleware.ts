@@ -39,7 +39,7 @@ export interface SessionMiddlewareOptions {
   store: SessionStore;
   /** Who is asking: the name of a key, or (issuer, subject) of a token. A session belongs to its principal. */
   principal: (c: Context) => string;
-  /** Whether a request is of a revision with sessions, given its parsed body. */
+  /** Whether a request belongs to a revision with sessions. Gets the parsed body. */
   isLegacy: (request: Request, body: unknown) => Promise<boolean>;
   /** The revisions with sessions that the handler speaks. */
   protocolVersions: readonly string[];
@@ -61,7 +61,7 @@ const log = logOf("session", {
 });
 
 /**
- * Refuses with an AppError, whose JSON-RPC body `protocol.ts` has.
+ * Refuses with an AppError. `jsonRpcError` makes its body.
  * @throws DatabaseFault when the store cannot be asked. Answer it with 503, never 404: a client starts over on 404.
  */
 export function sessionMiddleware(options: SessionMiddlewareOptions) {
@@ -135,7 +135,7 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     c: Context<SessionEnv>,
     params: NonNullable<ReturnType<typeof initializeParams>>,
   ): Promise<void> {
-    // Nothing is kept of an `initialize` that failed.
+    // A failed `initialize` opens no session.
     const negotiated = c.error === undefined && c.res.ok ? await negotiatedVersion(c.res) : undefined;
     if (negotiated === undefined) return;
     const id = createSessionId();
@@ -153,7 +153,7 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
   }
 }
 
-/** @throws AppError for a body that is not JSON, or does not say that it is. */
+/** @throws AppError for a body that is not JSON, or has no JSON content type. */
 async function readBody(c: Context): Promise<unknown> {
   if (!/^application\/json *(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
     throw new AppError("unsupported_media_type");
@@ -174,6 +174,6 @@ async function negotiatedVersion(response: Response): Promise<string | undefined
     const version: unknown = JSON.parse(data)?.result?.protocolVersion;
     return typeof version === "string" ? version : undefined;
   } catch {
-    return undefined; // Not JSON-RPC, so no session: the handler's answer goes out as it is.
+    return undefined; // Not JSON-RPC: the handler's answer is passed on, and no session is opened.
   }
 }

@@ -1,4 +1,4 @@
-// The session rules of Streamable HTTP, MCP 2025-03-26 to 2025-11-25: headers, and errors as JSON-RPC. Pure.
+// The session rules of Streamable HTTP (MCP 2025-03-26 to 2025-11-25): headers, and errors as JSON-RPC. Pure.
 import type { AppError, ErrorCode } from "../http/errors.ts";
 
 export const SESSION_HEADER = "Mcp-Session-Id";
@@ -36,19 +36,19 @@ const jsonRpcCodes: Record<ErrorCode, number> = {
 };
 
 /**
- * The body of a refusal on the MCP endpoint. It has nothing of the request in it, so that two refusals with the
- * same code are the same to the byte: a session of somebody else's cannot be told from one that never was.
+ * The body of a refusal on the MCP endpoint. It contains nothing of the request, so two refusals with the same code are
+ * the same to the byte. A client cannot tell a session of another principal from one that never existed.
  */
 export function jsonRpcError({ code, message }: AppError) {
   return { jsonrpc: "2.0", error: { code: jsonRpcCodes[code], message }, id: null };
 }
 
-/** The messages of a body: a batch is an array of them (2025-03-26 only). */
+/** The messages of a body. A batch is an array of them (2025-03-26 only). */
 export function messagesOf(body: unknown): { method?: unknown; params?: unknown }[] {
   return (Array.isArray(body) ? body : [body]).filter(isObject);
 }
 
-/** What `initialize` says of the client; nothing where it is not as it should be. */
+/** The parameters of `initialize`; a member that is malformed is left empty. */
 export function initializeParams(body: unknown) {
   const params = messagesOf(body).find(({ method }) => method === "initialize")?.params;
   if (!isObject(params)) return undefined;

@@ -1,10 +1,10 @@
 // What a session is, and its id. Pure.
 
-/** A live session, as its handlers see it. */
+/** A live session, as handlers see it. */
 export interface Session {
-  /** The database's key: the SHA-256 of the id, in hex. The id itself is the client's alone. */
+  /** The key in the database: the SHA-256 of the id, in hex. Only the client knows the id. */
   key: string;
-  /** Who opened it, and alone may use it. */
+  /** Who opened the session. No other principal can use it. */
   principal: string;
   /** The MCP revision that was negotiated, such as `2025-11-25`. */
   protocolVersion: string;
@@ -15,7 +15,7 @@ export interface Session {
   /** What the client chose with `logging/setLevel`. */
   logLevel: string | null;
   createdAt: Date;
-  /** The last touch, which may be a touch interval behind the last request. */
+  /** The last touch. The last request may be up to a touch interval later. */
   lastActive: Date;
   expiresAt: Date;
   /** True: the database cannot be asked, and this is what the isolate has in its cache, or nearly nothing. */
@@ -28,7 +28,7 @@ export interface Lifetimes {
   ttlSeconds: number;
   /** From `initialize` until the client's first request after it. */
   initTtlSeconds: number;
-  /** From `initialize` on, however much it is used; null is no limit. */
+  /** From `initialize` on, however often it is used; null: no limit. */
   maxLifetimeSeconds: number | null;
   /** A session is touched at most once in this time. */
   touchIntervalSeconds: number;
@@ -38,11 +38,11 @@ export interface Lifetimes {
 export const endReasons = ["client", "operator", "evicted"] as const;
 export type EndReason = (typeof endReasons)[number];
 
-// 256 bits, as the most careful reading of "cryptographically secure" (MCP 2025-11-25, transports) wants.
+// 256 bits: ids must be cryptographically secure (MCP 2025-11-25, transports).
 const ID_BYTES = 32;
 const ID = /^[A-Za-z0-9_-]{43}$/;
 
-/** A new id: 43 characters of base64url, which are visible ASCII. Never derived from anything. */
+/** A new random id: 43 characters of base64url, which are visible ASCII. */
 export function createSessionId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(ID_BYTES));
   return btoa(String.fromCharCode(...bytes))
@@ -51,18 +51,18 @@ export function createSessionId(): string {
     .replace("=", "");
 }
 
-/** Whether a text can be an id of `createSessionId`; what cannot needs no look into the database. */
+/** Whether a text has the form of an id. Any other text is refused without a query. */
 export function isSessionId(text: string): boolean {
   return ID.test(text);
 }
 
-/** The database's key of an id. */
+/** The key in the database of an id. */
 export async function keyOfSession(id: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(id)));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** How logs and tools name a session: enough to tell sessions apart, too little to find one. */
+/** The name of a session in logs and tools. It tells sessions apart, but opens none. */
 export function nameOfSession(key: string): string {
   return key.slice(0, 8);
 }

@@ -1,4 +1,4 @@
-// All SQL of the sessions. Every statement judges by the database's clock, and none revives a session.
+// All SQL of the sessions. Every statement uses the database's clock, and none revives a session that has ended.
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
@@ -6,7 +6,7 @@ import type { SessionSummary } from "../mcp/context.ts";
 import { endedWhere, isLive } from "./conditions.ts";
 import type { Lifetimes, Session } from "./session.ts";
 
-/** What is known of a session before it is opened. */
+/** A session before it is opened. */
 export type NewSession = Pick<
   Session,
   "key" | "principal" | "protocolVersion" | "clientInfo" | "capabilities"
@@ -16,7 +16,7 @@ export type NewSession = Pick<
 export interface SessionStore {
   /**
    * Opens a session. Repeated with the same key it changes nothing.
-   * @returns how many of the principal's least used sessions were ended to make room for it.
+   * @returns how many of the principal's least recently used sessions were ended to make room for it.
    */
   open(session: NewSession): Promise<number>;
   /** Finds, judges and touches a session; undefined when it is unknown, expired, ended or of another principal. */
@@ -31,7 +31,7 @@ export interface SessionStore {
   setLogLevel(session: Session, level: string): Promise<void>;
 }
 
-// Nobody reads more of them, and the response stays small.
+// More is of no use in a tool's answer.
 const LIST_LIMIT = 100;
 
 const milliseconds = z.number().transform((time) => new Date(time));

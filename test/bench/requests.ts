@@ -123,9 +123,9 @@ async function measure(life: Life, server: Server, roundMs: number): Promise<Fig
       goal: { atMost: expected },
     };
   };
-  const trusting = await start({ MCP_SESSION_VALIDATION_INTERVAL_SECONDS: "60" });
-  const trusted = listTools(trusting.url, await open(trusting.url));
-  await exchange(trusted);
+  const caching = await start({ MCP_SESSION_VALIDATION_INTERVAL_SECONDS: "60" });
+  const cached = listTools(caching.url, await open(caching.url));
+  await exchange(cached);
   return [
     {
       what: "/session-health, requests/s against a bare route",
@@ -143,7 +143,7 @@ async function measure(life: Life, server: Server, roundMs: number): Promise<Fig
     await trips("/session-health", get("/session-health", keys.monitor), 1),
     await trips("initialize", initialize(url), 1),
     await trips("a later request", listTools(url, session), 1),
-    await trips("one within the validation interval", trusted, 0),
+    await trips("one within the validation interval", cached, 0),
     await trips("/metrics", get("/metrics", keys.prometheus), 1),
   ];
 }

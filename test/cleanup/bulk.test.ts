@@ -1,7 +1,7 @@
 // Large backlogs in large tables are deleted in bulk: the same sessions, in few transactions.
 import { beforeEach, describe, expect, test } from "vitest";
 import { runCleanupOnce, runImmediateCleanup } from "../../src/cleanup/clean.ts";
-import { lockSessions, poll, runsOf, runUnderWay, storeOf } from "../support/cleanup.ts";
+import { lockSessions, poll, runsOf, runInProgress, storeOf } from "../support/cleanup.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 const ROWS = 6000;
@@ -111,7 +111,7 @@ describe.each([
     );
     const run = runCleanupOnce(storeOf(database, { batchSize: 100, timeBudgetMs: 1500 }));
     run.catch(() => {});
-    await runUnderWay(database);
+    await runInProgress(database);
     const unlocked = await lockSessions(database, 3.5);
     await expect(run).rejects.toThrow("55P03");
     await unlocked();

@@ -250,7 +250,7 @@ test("it wakes when the first session expires, and another version of the Worker
   expect(await runs()).toBe(3);
 });
 
-test("ending sessions ends the sleep, whoever ends them", async () => {
+test("ending sessions ends the sleep, by a client and by an operator", async () => {
   const database = await createDatabase();
   const env = sleeping(database);
   const forgotten = async () => {

@@ -4,7 +4,7 @@ import { expect, inject, test } from "vitest";
 import { CleanupFailed, runCleanupOnce, runImmediateCleanup } from "../../src/cleanup/clean.ts";
 import { connect } from "../../src/db/client.ts";
 import { logged } from "../support/captured-logs.ts";
-import { addExpired, at, HOUR, poll, runsOf, runUnderWay, slowDown, storeOf } from "../support/cleanup.ts";
+import { addExpired, at, HOUR, poll, runsOf, runInProgress, slowDown, storeOf } from "../support/cleanup.ts";
 import { addSessions, createDatabase, remaining, setFaults, type TestDatabase } from "../support/worker.ts";
 
 const outcomesOf = async (database: TestDatabase) =>
@@ -26,7 +26,7 @@ test.each([
   await slowDown(database);
   await addExpired(database, 40);
   const first = runCleanupOnce(storeOf(database, { batchSize: 2 }));
-  await runUnderWay(database);
+  await runInProgress(database);
   expect(await run(storeOf(database))).toBe(0);
   expect(await first).toBe(40);
   expect(await outcomesOf(database)).toEqual([
@@ -42,7 +42,7 @@ test("a regular run waits for an immediate one, so that a full hour never leaves
   await addExpired(database, 40);
   await addSessions(database, { recent: at(new Date(), -1000) });
   const immediate = runImmediateCleanup(storeOf(database, { batchSize: 2 }));
-  await runUnderWay(database);
+  await runInProgress(database);
   expect(await runCleanupOnce(storeOf(database))).toBe(1);
   expect(await immediate).toBe(40);
   expect(await outcomesOf(database)).toEqual([
@@ -56,7 +56,7 @@ test("a regular run that has waited its whole budget for an immediate one is ski
   await slowDown(database);
   await addExpired(database, 40);
   const immediate = runImmediateCleanup(storeOf(database, { batchSize: 2 }));
-  await runUnderWay(database);
+  await runInProgress(database);
   expect(await runCleanupOnce(storeOf(database, { timeBudgetMs: 100 }))).toBe(0);
   expect(await immediate).toBe(40);
   expect((await outcomesOf(database)).at(-1)).toEqual(["regular", "skipped", 0, "busy"]);
@@ -89,7 +89,7 @@ test("a run whose connection is killed is sent again, and goes on where it was",
   await slowDown(database);
   await addExpired(database, 60);
   const running = runCleanupOnce(storeOf(database, { batchSize: 2 }));
-  await runUnderWay(database);
+  await runInProgress(database);
   await killRuns(database);
   const rest = await running;
   expect(await countSessions(database)).toBe(0);
@@ -113,7 +113,7 @@ test("a run whose connection is killed keeps what it did; the next one recognise
   await addExpired(database, 60);
   const killed = runCleanupOnce(storeOf(database, { batchSize: 2 }));
   killed.catch(() => {});
-  await runUnderWay(database);
+  await runInProgress(database);
   // Nor do its repetitions come through.
   await setFaults({ fault: { kind: "reset" }, matching: "CALL mcp_cleanup_sessions(" });
   await killRuns(database);

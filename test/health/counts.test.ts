@@ -112,13 +112,13 @@ test("deletes that a delete brings about count, too", async () => {
   await expectTrueCounts(database);
 });
 
-test("opening sessions keeps the notes few by itself", async () => {
+test("opening sessions keeps the rows of mcp_session_changes few by itself", async () => {
   const database = await createDatabase();
   await database.query(`
     DO $$ BEGIN
       FOR i IN 1..20000 LOOP INSERT INTO mcp_sessions (session_id) VALUES ('s' || i); END LOOP;
     END $$`);
-  const [notes] = await database.query("SELECT count(*)::int AS count FROM mcp_session_changes");
-  expect(notes?.["count"]).toBeLessThan(15_000);
+  const [changes] = await database.query("SELECT count(*)::int AS count FROM mcp_session_changes");
+  expect(changes?.["count"]).toBeLessThan(15_000);
   await expectTrueCounts(database);
 });

@@ -72,9 +72,9 @@ test("a session is touched at most once in the touch interval, however many requ
   expect(await writes()).toBe(1);
   await burst();
   expect(await writes()).toBe(1);
-  await database.query("ALTER TABLE mcp_sessions DISABLE TRIGGER note");
+  await database.query("ALTER TABLE mcp_sessions DISABLE TRIGGER record");
   await age(database, "61 seconds");
-  await database.query("ALTER TABLE mcp_sessions ENABLE TRIGGER note");
+  await database.query("ALTER TABLE mcp_sessions ENABLE TRIGGER record");
   await burst();
   expect(await writes()).toBe(2);
 });

@@ -56,7 +56,7 @@ export async function poll<T>(ask: () => Promise<T[]>): Promise<T> {
 }
 
 /** Resolves when a run has committed its first batch. */
-export const runUnderWay = ({ query }: TestDatabase) =>
+export const runInProgress = ({ query }: TestDatabase) =>
   poll(() => query("SELECT * FROM mcp_cleanup_runs WHERE outcome = 'running' AND deleted > 0"));
 
 /** Locks the table from another connection, and hands back what awaits the end of the lock. */

@@ -37,7 +37,7 @@ export function mcp(env: Env, message: object | string, options: McpOptions = {}
 
 export const initializeParams = { protocolVersion: VERSION, clientInfo, capabilities };
 
-/** Opens a session as alice, or as whoever has the key. */
+/** Opens a session as alice, or with another key. */
 export async function open(env: Env, options: McpOptions = {}): Promise<string> {
   const response = await mcp(env, { method: "initialize", params: initializeParams }, options);
   const id = response.headers.get(SESSION_HEADER);
@@ -104,8 +104,10 @@ export const rowsOf = ({ query }: TestDatabase) =>
 export async function countWrites({ query }: TestDatabase): Promise<() => Promise<number>> {
   await query("CREATE TABLE writes (at timestamptz DEFAULT now())");
   await query(
-    "CREATE FUNCTION note_write() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO writes DEFAULT VALUES; RETURN NULL; END'",
+    "CREATE FUNCTION record_write() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO writes DEFAULT VALUES; RETURN NULL; END'",
   );
-  await query("CREATE TRIGGER note AFTER UPDATE ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION note_write()");
+  await query(
+    "CREATE TRIGGER record AFTER UPDATE ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION record_write()",
+  );
   return async () => Number((await query("SELECT count(*) FROM writes"))[0]?.["count"]);
 }

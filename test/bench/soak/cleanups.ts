@@ -10,7 +10,7 @@ const MAX_UNDER_WAY = 4;
 export interface Cleanups {
   ok: number;
   failed: number;
-  /** Awaits those under way and stops. */
+  /** Awaits the runs in progress, then stops. */
   stop(): Promise<void>;
 }
 
