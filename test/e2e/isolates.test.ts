@@ -53,20 +53,21 @@ describe.each([
 
     worker = other;
     expect(await call(connection, "session_info")).toMatchObject(unchanged);
-    expect(await call(connection, "session_state_get", { key: "opened on" })).toEqual({
+    expect(await call(connection, "session_state_get", { key: "opened on" })).toMatchObject({
       found: true,
       value: "one",
+      version: 1,
     });
     await call(connection, "session_state_set", { key: "used on", value: ["other"] });
 
     await Promise.all([one.restart(), other.restart()]);
     for (worker of [one, other]) {
       expect(await call(connection, "session_info")).toMatchObject(unchanged);
-      expect(await call(connection, "session_state_get", { key: "opened on" })).toEqual({
+      expect(await call(connection, "session_state_get", { key: "opened on" })).toMatchObject({
         found: true,
         value: "one",
       });
-      expect(await call(connection, "session_state_get", { key: "used on" })).toEqual({
+      expect(await call(connection, "session_state_get", { key: "used on" })).toMatchObject({
         found: true,
         value: ["other"],
       });
@@ -183,4 +184,14 @@ describe("round trips to the database", () => {
     expect(await cost({ session, method: "DELETE" })).toMatchObject({ status: 204, roundTrips: 1 });
     expect(await cost({ session, message })).toMatchObject({ status: 404 });
   });
+});
+
+test("two Workers that count in one session at once lose no increment", async () => {
+  const key = system.keys.alice;
+  const session = await openSession(one.mcp, key);
+  const count = (worker: TestWorker) =>
+    send({ mcp: worker.mcp, key, session, message: toolMessage("session_state_increment", { key: "n" }) });
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => count(i % 2 === 0 ? one : other)));
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  expect(await system.ask("SELECT state FROM mcp_sessions")).toEqual([{ state: { n: 100 } }]);
 });

@@ -71,6 +71,19 @@ test("a variable of the server that is wrong closes the doors, and is named", as
   });
 });
 
+test("a client that goes away aborts the signal of its tool", async () => {
+  const database = await createDatabase();
+  const env = database.env();
+  const session = await open(env);
+  const leaving = new AbortController();
+  const call = { method: "tools/call", params: { name: "await_client_gone", arguments: { key: "left" } } };
+  const answer = mcp(env, call, { session, signal: leaving.signal });
+  while ((await rowsOf(database))[0]?.["last_active"] === (await rowsOf(database))[0]?.["created_at"]);
+  leaving.abort();
+  await answer;
+  expect((await rowsOf(database))[0]?.["state"]).toEqual({ left: "the client has gone" });
+});
+
 test("waitUntil lets a tool go on after its response", async () => {
   const database = await createDatabase();
   const env = database.env();

@@ -11,6 +11,7 @@ export interface McpOptions {
   /** Added to the usual ones; undefined leaves one out. */
   headers?: Record<string, string | undefined>;
   method?: string;
+  signal?: AbortSignal;
 }
 
 export const clientInfo = { name: "test client", version: "1.2.3" };
@@ -21,7 +22,7 @@ const SESSION_HEADER = "Mcp-Session-Id";
 
 /** Sends one JSON-RPC message, or text as it is. */
 export function mcp(env: Env, message: object | string, options: McpOptions = {}): Promise<Response> {
-  const { session, key = keys.alice, headers, method = "POST" } = options;
+  const { session, key = keys.alice, headers, method = "POST", signal } = options;
   const all: Record<string, string | undefined> = {
     Authorization: `Bearer ${key}`,
     Accept: "application/json, text/event-stream",
@@ -32,7 +33,12 @@ export function mcp(env: Env, message: object | string, options: McpOptions = {}
   const sent = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const envelope = Array.isArray(message) ? message : { jsonrpc: "2.0", id: 1, ...Object(message) };
   const body = typeof message === "string" ? message : JSON.stringify(envelope);
-  return send(env, "/mcp", { method, headers: sent, ...(method === "POST" && { body }) });
+  return send(env, "/mcp", {
+    method,
+    headers: sent,
+    ...(method === "POST" && { body }),
+    ...(signal !== undefined && { signal }),
+  });
 }
 
 export const initializeParams = { protocolVersion: VERSION, clientInfo, capabilities };

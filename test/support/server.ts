@@ -46,6 +46,8 @@ function registerContextTools(server: McpServer, context: Context): void {
       capabilities,
       log_level: logLevel,
       is_degraded: isDegraded,
+      created_at: session.createdAt.toISOString(),
+      last_active: session.lastActive.toISOString(),
       expires_at: session.expiresAt.toISOString(),
     });
   });
@@ -53,9 +55,12 @@ function registerContextTools(server: McpServer, context: Context): void {
   server.registerTool("list_my_sessions", none, async () => {
     const own = await sessions.list();
     return result({
-      sessions: own.map(({ key, clientInfo }) => ({
+      sessions: own.map(({ key, clientInfo, ...times }) => ({
         session: nameOfSession(key),
         client: clientInfo["name"],
+        created_at: times.createdAt.toISOString(),
+        last_active: times.lastActive.toISOString(),
+        expires_at: times.expiresAt.toISOString(),
         is_current: key === session?.key,
       })),
     });
@@ -67,6 +72,18 @@ function registerContextTools(server: McpServer, context: Context): void {
 
   server.registerTool("greet", none, () =>
     result({ greeting: env.TEST_GREETING, limit: env.MCP_TEST_LIMIT ?? null, aborted: signal.aborted }),
+  );
+
+  // Runs until its client goes away, and keeps in the session that it has noticed.
+  server.registerTool(
+    "await_client_gone",
+    { inputSchema: z.object({ key: z.string() }) },
+    async ({ key }) => {
+      // Something must be in progress, or the platform thinks that the Worker hangs.
+      while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 10));
+      await context.state?.set(key, "the client has gone");
+      return result({});
+    },
   );
 
   // Writes to the session's state after the response has gone out.
