@@ -24,10 +24,11 @@ export async function enterPlace(client: Client): Promise<Place> {
            coalesce((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                       WHERE c.oid = to_regclass('mcp_sessions')), current_schema())::text AS schema
       FROM pg_settings WHERE name = 'search_path'`);
-  const { path = "", source, schema, all = [] } = rows[0] ?? {};
-  const first = schemasOf(path).find((name) => name !== "$user");
-  if (schema == null || (first !== undefined && !all.includes(first))) {
-    throw new Error(`the search_path names a schema that does not exist: ${first ?? path}`);
+  const [found] = rows;
+  const schema = found?.schema;
+  const first = schemasOf(found?.path ?? "").find((name) => name !== "$user");
+  if (schema == null || (first !== undefined && !found?.all.includes(first))) {
+    throw new Error(`the search_path names a schema that does not exist: ${first ?? "it is empty"}`);
   }
   await client.query("SELECT set_config('search_path', $1, true)", [`${escapeIdentifier(schema)}, pg_temp`]);
   const { rows: others } = await client.query<{ name: string }>(
@@ -38,7 +39,7 @@ export async function enterPlace(client: Client): Promise<Place> {
   return {
     schema,
     notes: [
-      ...(source === "client"
+      ...(found?.source === "client"
         ? [
             "the connection string sets the search_path, and the Worker ignores that. Set it for the role: " +
               `ALTER ROLE … SET search_path = ${escapeIdentifier(schema)}`,

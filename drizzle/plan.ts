@@ -125,9 +125,10 @@ function routineSteps(catalog: Catalog, journal: Journal, { routines }: SqlFiles
   });
 }
 
+const isFormer = ({ kind, name }: Routine) =>
+  formerRoutines.some((former) => former.kind === kind && former.name === name);
+
 function dropSteps(catalog: Catalog, journal: Journal, files: SqlFiles): Plan["drops"] {
-  const isFormer = ({ kind, name }: Routine) =>
-    formerRoutines.some((former) => former.kind === kind && former.name === name);
   const former = catalog.routines.filter(isFormer).map((routine) => ({
     subject: { name: routine.name, routines: [routine] },
     reason: "a former version made it",

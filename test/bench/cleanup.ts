@@ -179,8 +179,8 @@ class Backlog {
   async unbounded(order: Order, { touched = false } = {}): Promise<Round> {
     return this.#round(order, touched, async (client, database) => {
       // Theirs have no such triggers.
-      await client.query("DROP TRIGGER mcp_note_removal ON mcp_sessions");
-      await client.query("DROP TRIGGER mcp_note_removed ON mcp_sessions");
+      await client.query("DROP TRIGGER mcp_count_before_delete ON mcp_sessions");
+      await client.query("DROP TRIGGER mcp_count_deleted ON mcp_sessions");
       await client.query("CHECKPOINT");
       const neon = this.server.connect(database);
       let ms = 0;

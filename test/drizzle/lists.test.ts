@@ -25,7 +25,7 @@ beforeAll(async () => {
 const textOf = (name: string) =>
   readFileSync(`drizzle/routines/${name}.sql`, "utf8").replaceAll(/^ *--.*$/gm, "");
 const literalsIn = (text: string) => [
-  ...new Set([...text.matchAll(/'([^']*)'/g)].map(([, literal]) => String(literal))),
+  ...new Set([...text.matchAll(/'([^']*)'/g)].map(([, literal = ""]) => literal)),
 ];
 
 describe("the constraints of cleanup runs", () => {
