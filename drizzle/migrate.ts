@@ -12,6 +12,7 @@ import { definitionHash, readCatalog } from "./catalog.ts";
 import { readSqlFiles, type SqlFiles } from "./files.ts";
 import { forget, record } from "./journal.ts";
 import { enterPlace, type Place } from "./place.ts";
+import { lockTables } from "./locks.ts";
 import { linesOf, type Plan, planOf } from "./plan.ts";
 import { applyRoutine, dropRoutines } from "./routines.ts";
 import { leaveSharedJournal } from "./takeover.ts";
@@ -91,22 +92,6 @@ async function apply(client: Client, place: Place, files: SqlFiles, plan: Plan):
   const left = linesOf(await planOf(client, place, files), "planned");
   if (left.length > 0) throw new Error(`this cannot be repaired:\n  ${left.join("\n  ")}`);
   return linesOf({ ...plan, drops, routines, recounts }, "done");
-}
-
-// The order in which transactions of the Worker write to them.
-const LOCKED_TABLES = ["mcp_sessions", "mcp_cleanup_runs", "mcp_session_changes", "mcp_session_totals"];
-
-/** Waits for in-flight writes, and keeps new ones out until the end, so that no row is written uncounted. */
-async function lockTables(client: Client, plan: Plan): Promise<void> {
-  if (plan.migrations.length === 0 && !plan.recounts) return;
-  const { rows } = await client.query<{ name: string }>(
-    "SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS t (name, place) WHERE to_regclass(name) IS NOT NULL ORDER BY place",
-    [LOCKED_TABLES],
-  );
-  if (rows.length === 0) return;
-  // A migration changes tables; triggers alone let readers in.
-  const mode = plan.migrations.length > 0 ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE";
-  await client.query(`LOCK TABLE ${rows.map(({ name }) => name).join(", ")} IN ${mode} MODE`);
 }
 
 const notesOf = ({ notes }: Plan) => notes.map((note) => `Note: ${note}`);

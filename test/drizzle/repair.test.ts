@@ -175,18 +175,33 @@ test("a row that is being written uncounted is waited for, and counted", async (
     await writer.query("BEGIN");
     await writer.query(insertion);
     const migrated = migrate(config);
-    const isWaiting = () =>
-      valueOf(
-        config,
-        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'mcp_sessions'::regclass)",
-      );
-    // Until it waits for the writer, or has ended without waiting.
-    while ((await Promise.race([migrated, isWaiting()])) === false);
+    await untilWaiting(config, "mcp_sessions", migrated);
     await writer.query("COMMIT");
     await migrated;
   });
   await expectRepaired(config, 11);
 });
+
+test("a request that reads the tables in another order than they are locked goes on, and so does the migration", async () => {
+  const config = await createMigrated("DROP INDEX idx_mcp_sessions_principal");
+  await connected(config, async (reader) => {
+    await reader.query("BEGIN");
+    await reader.query("SELECT FROM mcp_cleanup_runs");
+    const migrated = migrate(config);
+    await untilWaiting(config, "mcp_cleanup_runs", migrated);
+    // The migration holds mcp_sessions now, and gives it back.
+    await reader.query("SELECT FROM mcp_sessions");
+    await reader.query("COMMIT");
+    await migrated;
+  });
+  await expectRepaired(config, 10);
+});
+
+/** Until a lock on the table is waited for, or the migration has ended without that. */
+async function untilWaiting(config: ClientConfig, table: string, migrated: Promise<unknown>) {
+  const isWaiting = `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = '${table}'::regclass)`;
+  while ((await Promise.race([migrated, valueOf(config, isWaiting)])) === false);
+}
 
 test("a routine whose file has changed is applied, and nothing else", async () => {
   const config = await createMigrated();
