@@ -14,6 +14,7 @@ const inNode = [
   "test/dev/**/*.test.ts",
   "test/e2e/**/*.test.ts",
   "test/drizzle/**/*.test.ts",
+  "test/conformance/**/*.test.ts",
   "test/house.test.ts",
 ];
 

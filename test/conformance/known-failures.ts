@@ -1,12 +1,37 @@
 // The versions of the conformance suite that we run, and the scenarios of each that cannot pass yet, with what they need.
 // The only list of them: a scenario that fails and is not here fails the run, and so does one here that passes.
 
+const QUESTIONS =
+  "Asking a client before 2026-07-28 needs a stream that can be resumed: the answer arrives on another isolate";
+const TASKS = "Tasks (SEP-2663) need a store of their own, and tools here that make them";
+
+const questions = {
+  "tools-call-sampling": QUESTIONS,
+  "tools-call-elicitation": QUESTIONS,
+  "elicitation-sep1034-defaults": QUESTIONS,
+  "elicitation-sep1330-enums": QUESTIONS,
+};
+
 export const knownFailures = {
-  "0.1.16": {},
-  "0.2.0-alpha.12": {},
+  "0.1.16": questions,
+  "0.2.0-alpha.12": {
+    ...questions,
+    "tasks-lifecycle": TASKS,
+    "tasks-capability-negotiation": TASKS,
+    "tasks-wire-fields": TASKS,
+    "tasks-request-state-removal": TASKS,
+    "tasks-mrtr-input": TASKS,
+    "tasks-request-headers": TASKS,
+    "tasks-dispatch-and-envelope": TASKS,
+    "tasks-required-task-error": TASKS,
+    "tasks-mrtr-composition": TASKS,
+  },
 } satisfies Record<string, Record<string, string>>;
 
-/** A version of @modelcontextprotocol/conformance; package.json pins it as `conformance-VERSION`. */
+/**
+ * A version of @modelcontextprotocol/conformance. It is an alias in devDependencies, `conformance-VERSION`, because the lock
+ * file then pins what it depends on, too, and a run needs no registry; `npm ci` takes 2 s and 20 MB more.
+ */
 export type SuiteVersion = keyof typeof knownFailures;
 
 export const suiteVersions = Object.keys(knownFailures) as SuiteVersion[];

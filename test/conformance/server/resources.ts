@@ -21,7 +21,9 @@ export function registerResources(server: McpServer): void {
     ({ href }) => ({ contents: [{ uri: href, mimeType: "image/png", blob: PIXEL }] }),
   );
 
-  // The scenarios subscribe to it.
+  // Clients up to 2025-11-25 may subscribe to it. It never changes, so there is nothing to send.
+  server.server.setRequestHandler("resources/subscribe", () => ({}));
+  server.server.setRequestHandler("resources/unsubscribe", () => ({}));
   server.registerResource(
     "watched-resource",
     "test://watched-resource",
