@@ -5,7 +5,12 @@ import { describe, expect, test } from "vitest";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { RATE_LIMIT_PERIOD_SECONDS } from "../src/session/protocol.ts";
 import { readConfig } from "../src/env.ts";
-import { eachTier, tierForCron, tierNames, tiers } from "../src/cleanup/tiers.ts";
+import { scopes } from "../src/auth/api-keys.ts";
+import { eachTier, endedOutcomes, tierForCron, tierNames, tiers, triggers } from "../src/cleanup/tiers.ts";
+import { faultKinds } from "../src/db/fault.ts";
+import { degradations } from "../src/health/grade.ts";
+import { logLevels } from "../src/log.ts";
+import { endReasons } from "../src/session/session.ts";
 
 // Imports go down only. Every file of src stands on one floor; the author's room may have any files.
 const floors: Record<number, RegExp> = {
@@ -67,6 +72,28 @@ test("each of these libraries has one room that knows it", () => {
   expect(users("@neondatabase/serverless"), advice).toEqual(["db/client.ts", "db/read-fault.ts"]);
   expect(users("croner"), advice).toEqual(["cleanup/tiers.ts"]);
   expect(users("@logtape/logtape"), advice).toEqual(["log.ts"]);
+});
+
+test.each(
+  Object.entries({
+    "cleanup/tiers.ts: tierNames": tierNames,
+    "cleanup/tiers.ts: triggers": triggers,
+    "cleanup/tiers.ts: endedOutcomes": endedOutcomes,
+    "session/session.ts: endReasons": endReasons,
+    "db/fault.ts: faultKinds": faultKinds,
+    "health/grade.ts: degradations": degradations,
+    "auth/api-keys.ts: scopes": scopes,
+    "log.ts: logLevels": logLevels,
+  }),
+)("the list %s stands nowhere else", (source, list) => {
+  const [owner] = source.split(":");
+  // As an array, a union of literals, or a list of values in SQL.
+  const copy = new RegExp(list.map((item) => `["'\`]${item}["'\`]`).join(String.raw`\s*[,|]\s*`));
+  const copies = files.filter(
+    (file) =>
+      file !== owner && !file.startsWith("server/") && copy.test(readFileSync(join("src", file), "utf8")),
+  );
+  expect(copies, `Derive these from the list in src/${source}`).toEqual([]);
 });
 
 test("no file of src, dev or drizzle has more than 250 lines", () => {
