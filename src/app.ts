@@ -44,8 +44,14 @@ import type { SessionStore } from "./session/store.ts";
 
 const log = logOf("http", {
   error: {
-    "MCP session store failed": "A request needed the database and got 503. `kind` and `sqlstate` say why.",
-    "The request failed": "A mistake in the Worker, answered with 500. `error` is the name of the error.",
+    "MCP session store failed": {
+      meaning: "A request needed the database and got 503. `kind` and `sqlstate` say why.",
+      fields: ["kind", "sqlstate", "request_id"],
+    },
+    "The request failed": {
+      meaning: "A mistake in the Worker, answered with 500. `error` is the name of the error.",
+      fields: ["error", "request_id"],
+    },
   },
 });
 

@@ -7,10 +7,14 @@ import { errorName, logOf } from "./log.ts";
 
 const log = logOf("cron", {
   info: {
-    "MCP session cleanup scheduler started":
-      "A cron event has arrived. `active` says whether its tier is switched on.",
-    "MCP session cleanup: asleep":
-      "Nothing can have expired before `until`, so the database was left asleep.",
+    "MCP session cleanup scheduler started": {
+      meaning: "A cron event has arrived. `active` says whether its tier is switched on.",
+      fields: ["mode", "tier", "cron", "scheduled_at", "active"],
+    },
+    "MCP session cleanup: asleep": {
+      meaning: "No session can expire before `until`. So the cron event left the database asleep.",
+      fields: ["tier", "until"],
+    },
   },
 });
 

@@ -59,23 +59,108 @@ export function configureLog({ level, format }: LogConfig): void {
   });
 }
 
-/** Messages of a subject by level, each with what it means. */
-type Messages = Partial<Record<LogConfig["level"], Record<string, string>>>;
+/** Every field that a line of ours can have, beside the four that all have. The reference manual takes these texts. */
+export interface LogFields {
+  /** Whether the tier of the cron event is switched on. */
+  active: boolean;
+  /** How often the statement was sent. */
+  attempts: number;
+  /** How many transactions of the run have deleted sessions. */
+  batches: number;
+  /** The operator: the name of the key. */
+  by: string;
+  /** The cron of the event, as in wrangler.toml. */
+  cron: string;
+  /** How many sessions the run has deleted. */
+  deleted: number;
+  /** How long it took, in milliseconds. Of a request: until the response begins. */
+  duration_ms: number;
+  /** How many sessions were ended. */
+  ended: number;
+  /** The name of the error, such as `TypeError`. Never its message, which can hold a secret. */
+  error: string;
+  /** How many sessions were ended to make room for newer ones. */
+  evicted: number;
+  /**
+   * Why it failed: a [fault of the database](metrics.md#faults-of-the-database), `run_failed`, `unknown_cron` or
+   * `configuration_invalid`.
+   */
+  kind: string | undefined;
+  /** The method of the request. */
+  method: string;
+  /** `standard`, or `aggressive` when the immediate tier is switched on. */
+  mode: string;
+  /** The known variable with the most similar name; null when none is similar. */
+  nearest: string | null;
+  /** What was done, such as `reading session state`. */
+  operation: string;
+  /** How it ended. Of a run: see [outcomes](metrics.md#outcomes-of-runs). Of an operation: `succeeded` or `failed`. */
+  outcome: string;
+  /** Who asked, or whose session it is: the name of a key. */
+  principal: string | undefined;
+  /** The MCP revision that was negotiated, such as `2025-11-25`. */
+  protocol_version: string;
+  /**
+   * Of an ended session: see [end reasons](metrics.md#end-reasons). Of a skipped run: `busy` or `duplicate`. Of a failed
+   * health check: a [fault of the database](metrics.md#faults-of-the-database).
+   */
+  reason: string | null;
+  /** The id of the request. Its response has the same in the header `X-Request-Id`. */
+  request_id: string;
+  /** The route, such as `/sessions/:handle`; `unmatched` when there is none. Never the path, which the client chose. */
+  route: string;
+  /** The number of the run: `run_id` in `mcp_cleanup_runs`. */
+  run_id: number;
+  /** When the cron event was due. */
+  scheduled_at: Date;
+  /** The session: the first 8 characters of its key, which is the SHA-256 of its id. */
+  session: string | undefined;
+  /** PostgreSQL's code of the error, such as `57014`; left out when PostgreSQL gave none. */
+  sqlstate: string | null | undefined;
+  /** The status of the response. */
+  status: number;
+  /** The cleanup tier: `regular` or `immediate`. */
+  tier: string;
+  /** Until when cron events leave the database asleep. */
+  until: Date;
+  /** The name of the variable. */
+  variable: string;
+  /** The name of each wrong variable, with what it must be. Never its value. */
+  variables: Record<string, string>;
+}
+type LogField = keyof LogFields;
 
-/** A logger that takes the messages it was made with, and no others. */
-type Log<M extends Messages> = {
-  [Level in keyof M]-?: (message: keyof M[Level] & string, properties?: Record<string, unknown>) => void;
+/** A line, for the reference manual; the compiler holds its fields to it. */
+interface Line {
+  meaning: string;
+  fields: readonly LogField[];
+}
+
+/** The lines of a subject, by level and message. */
+type Lines = Partial<Record<LogConfig["level"], Record<string, Line>>>;
+
+type Properties<L> = L extends { fields: readonly (infer Field extends LogField)[] }
+  ? Partial<Pick<LogFields, Field>>
+  : never;
+
+/** A logger that takes the messages it was made with, each with its fields, and no others. */
+type Log<L extends Lines> = {
+  [Level in keyof L]-?: <Message extends keyof L[Level] & string, P extends Properties<L[Level][Message]>>(
+    message: Message,
+    // What is no field of this line has the type never, also when a variable brings it.
+    properties?: P & Record<Exclude<keyof P, keyof Properties<L[Level][Message]>>, never>,
+  ) => void;
 };
 
-/** What each log line means, for the reference manual: subject, level, message, meaning. */
-export const logManual: { subject: string; level: string; message: string; meaning: string }[] = [];
+/** Every log line of the modules that are loaded, for the reference manual. */
+export const logManual: (Line & { subject: string; level: string; message: string })[] = [];
 
 /** The logger of a subject, such as `cleanup`. */
-export function logOf<const M extends Messages>(subject: string, messages: M): Log<M> {
+export function logOf<const L extends Lines>(subject: string, lines: L): Log<L> {
   const logger = getLogger(["mcp-sessions", subject]);
   const methods = logLevels.map((level) => {
-    for (const [message, meaning] of Object.entries(messages[level] ?? {})) {
-      logManual.push({ subject, level, message, meaning });
+    for (const [message, line] of Object.entries(lines[level] ?? {})) {
+      logManual.push({ subject, level, message, ...line });
     }
     return [
       level,
@@ -83,7 +168,7 @@ export function logOf<const M extends Messages>(subject: string, messages: M): L
     ];
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it has every level
-  return Object.fromEntries(methods) as Log<M>;
+  return Object.fromEntries(methods) as Log<L>;
 }
 
 /**

@@ -12,12 +12,17 @@ import { createServerFactory } from "./mcp/server-factory.ts";
 
 const log = logOf("config", {
   warning: {
-    "Unknown variable":
-      "A variable looks like one of ours and is not. `nearest` is the one that was probably meant. Logged when an isolate starts.",
+    "Unknown variable": {
+      meaning:
+        "A variable looks like one of ours and is not. `nearest` is the one that was probably meant. Logged when an isolate starts.",
+      fields: ["variable", "nearest"],
+    },
   },
   error: {
-    "The configuration is wrong":
-      "Every request gets 500. `variables` names each wrong variable and what it must be.",
+    "The configuration is wrong": {
+      meaning: "Every request gets 500. `variables` names each wrong variable and what it must be.",
+      fields: ["kind", "variables", "request_id"],
+    },
   },
 });
 

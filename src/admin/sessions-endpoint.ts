@@ -9,7 +9,12 @@ import { documentedRoute } from "../http/openapi.ts";
 import { listedSession, type SessionsStore } from "./sessions-store.ts";
 
 const log = logOf("admin", {
-  info: { "MCP sessions ended": "An operator, `by`, has ended sessions." },
+  info: {
+    "MCP sessions ended": {
+      meaning: "An operator, `by`, has ended a session, or the sessions of a principal.",
+      fields: ["by", "principal", "ended", "reason"],
+    },
+  },
 });
 
 const handle = z.guid({ error: "must be a handle, as GET /sessions gives them" });

@@ -1,27 +1,51 @@
 // One cleanup run and its log line. A run that failed is logged and thrown, so that Cron Events shows it as failed.
 import { DatabaseFault } from "../db/fault.ts";
-import { errorName, logOf } from "../log.ts";
+import { errorName, type LogFields, logOf } from "../log.ts";
 import type { CleanupReport, CleanupStore } from "./store.ts";
 import type { Tier } from "./tiers.ts";
 
+const failureFields = [
+  "kind",
+  "sqlstate",
+  "error",
+  "tier",
+  "duration_ms",
+  "run_id",
+  "outcome",
+  "deleted",
+  "batches",
+  "cron",
+  "variables",
+] as const;
+
 const log = logOf("cleanup", {
   debug: {
-    "MCP session cleanup: no expired sessions to delete": "A run had nothing to do.",
+    "MCP session cleanup: no expired sessions to delete": {
+      meaning: "A run had nothing to do.",
+      fields: ["tier", "duration_ms", "run_id", "outcome", "deleted", "batches"],
+    },
   },
   info: {
-    "MCP session cleanup: deleted {deleted} expired sessions":
-      "A run has deleted sessions. `outcome` says whether any are left: `completed` or `partial`.",
-    "MCP session cleanup: skipped":
-      "Another run is at work (`busy`), or the event was handled before (`duplicate`).",
+    "MCP session cleanup: deleted {deleted} expired sessions": {
+      meaning: "A run has deleted sessions. `outcome` says whether any are left: `completed` or `partial`.",
+      fields: ["tier", "duration_ms", "run_id", "outcome", "deleted", "batches"],
+    },
+    "MCP session cleanup: skipped": {
+      meaning: "Another run is at work (`busy`), or the event was handled before (`duplicate`).",
+      fields: ["tier", "duration_ms", "run_id", "outcome", "deleted", "batches", "reason"],
+    },
   },
   error: {
-    session_cleanup_task_failed:
-      "A run, or a cron event, has failed. `kind` and `sqlstate` say why; what was deleted before stays deleted.",
+    session_cleanup_task_failed: {
+      meaning:
+        "A run, or a cron event, has failed. `kind` and `sqlstate` say why; what was deleted before stays deleted.",
+      fields: failureFields,
+    },
   },
 });
 
 /** The log line of every failure of a run or of a cron event. */
-export const logCleanupFailure = (details: Record<string, unknown>) =>
+export const logCleanupFailure = (details: Partial<Pick<LogFields, (typeof failureFields)[number]>>) =>
   log.error("session_cleanup_task_failed", details);
 
 /** The database ended a run with an error, after it had committed and recorded what was deleted until then. */

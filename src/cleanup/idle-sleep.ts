@@ -33,8 +33,10 @@ export interface IdleSleepOptions {
 
 const log = logOf("cleanup", {
   warning: {
-    "Cleanup sleep record failed":
-      "Workers KV did not answer in time, or with an error. The next cron event asks the database.",
+    "Cleanup sleep record failed": {
+      meaning: "Workers KV did not answer in time, or with an error. The next cron event asks the database.",
+      fields: ["operation", "error"],
+    },
   },
 });
 

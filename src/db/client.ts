@@ -30,13 +30,24 @@ export interface Database {
 }
 
 const log = logOf("database", {
-  info: { "Database circuit closed": "The database answers again, and requests go to it." },
+  info: {
+    "Database circuit closed": {
+      meaning: "The database answers again, and the isolate sends every statement to it.",
+      fields: [],
+    },
+  },
   warning: {
-    "Database operation retried": "A statement was sent more than once. `outcome` says how it ended.",
+    "Database operation retried": {
+      meaning: "A statement was sent more than once. `outcome` says how it ended, `kind` why it failed.",
+      fields: ["operation", "kind", "attempts", "duration_ms", "outcome"],
+    },
   },
   error: {
-    "Database circuit opened":
-      "Five failures in a row: the isolate refuses requests at once, and sends a probe every two seconds.",
+    "Database circuit opened": {
+      meaning:
+        "Five failures in a row: the isolate refuses requests at once, and sends a probe every two seconds.",
+      fields: ["kind"],
+    },
   },
 });
 

@@ -12,7 +12,12 @@ import type { Version } from "./settings.ts";
 import type { HealthStore } from "./store.ts";
 
 const log = logOf("health", {
-  error: { "Session health check failed": "`/session-health` was answered with 503. `reason` says why." },
+  error: {
+    "Session health check failed": {
+      meaning: "`/session-health` was answered with 503. `reason` says why.",
+      fields: ["reason", "sqlstate", "request_id"],
+    },
+  },
 });
 
 // A compute has had time to wake by then, and a deploy to settle.

@@ -7,7 +7,12 @@ import { logOf } from "../log.ts";
 export type RequestVariables = { requestId: string; sessionName?: string } & Partial<PrincipalVariables>;
 
 const log = logOf("http", {
-  info: { request: "One line for each request: route, status, duration, principal, session." },
+  info: {
+    request: {
+      meaning: "One line for each request, when its response begins.",
+      fields: ["method", "route", "status", "duration_ms", "principal", "session", "request_id"],
+    },
+  },
 });
 
 /** Logs route, status, duration, principal and request id. The client's path and query are not logged. */

@@ -16,7 +16,10 @@ import { familiesOf, type Family, type Scrape } from "./families.ts";
 
 const log = logOf("metrics", {
   error: {
-    "Session metrics failed": "The database did not answer a scrape, which got `mcp_session_store_up 0`.",
+    "Session metrics failed": {
+      meaning: "The database did not answer a scrape, which got `mcp_session_store_up 0`.",
+      fields: ["kind", "sqlstate", "request_id"],
+    },
   },
 });
 

@@ -51,12 +51,24 @@ export interface SessionMiddlewareOptions {
 
 const log = logOf("session", {
   info: {
-    "MCP session opened": "`initialize` has opened a session.",
-    "MCP session ended": "A client has ended its session with DELETE.",
+    "MCP session opened": {
+      meaning: "`initialize` has opened a session.",
+      fields: ["session", "principal", "protocol_version"],
+    },
+    "MCP session ended": {
+      meaning: "A client has ended its session with `DELETE /mcp`.",
+      fields: ["session", "principal", "reason"],
+    },
   },
   warning: {
-    "MCP sessions evicted": "A principal has reached its limit: its least recently used sessions were ended.",
-    "MCP session served degraded": "The database cannot be asked, and MCP_DEGRADED_MODE is `serve`.",
+    "MCP sessions evicted": {
+      meaning: "A principal has reached its limit: its least recently used sessions were ended.",
+      fields: ["principal", "evicted"],
+    },
+    "MCP session served degraded": {
+      meaning: "The database cannot be asked, and MCP_DEGRADED_MODE is `serve`.",
+      fields: ["session", "principal", "kind"],
+    },
   },
 });
 
