@@ -8,11 +8,14 @@ import { cleanupRun, type RunsStore } from "./runs-store.ts";
 import type { CleanupReport, CleanupStore } from "../cleanup/store.ts";
 import { endedOutcomes, runOutcomes, type Tier, tierNames } from "../cleanup/tiers.ts";
 
-const tier = z.enum(tierNames, { error: `must be ${tierNames.join(" or ")}` });
+const tier = z.enum(tierNames, { error: `must be ${tierNames.join(" or ")}` }).describe("A cleanup tier");
 const params = z.object({ tier });
 const runsQuery = z.strictObject({
   tier: tier.optional(),
-  outcome: z.enum(runOutcomes, { error: `must be one of ${runOutcomes.join(", ")}` }).optional(),
+  outcome: z
+    .enum(runOutcomes, { error: `must be one of ${runOutcomes.join(", ")}` })
+    .optional()
+    .describe("Only runs with this outcome"),
   before: z.coerce
     .number({ error: "must be the number of a run" })
     .int({ error: "must be the number of a run" })

@@ -17,10 +17,15 @@ const log = logOf("admin", {
   },
 });
 
-const handle = z.guid({ error: "must be a handle, as GET /sessions gives them" });
+const handle = z
+  .guid({ error: "must be a handle, as GET /sessions gives them" })
+  .describe("Names a session, as `GET /sessions` gives it");
 const listQuery = z.strictObject({
   principal: principalName.optional(),
-  state: z.enum(["active", "expired"], { error: "must be active or expired" }).optional(),
+  state: z
+    .enum(["active", "expired"], { error: "must be active or expired" })
+    .optional()
+    .describe("Only sessions in this state"),
   after: handle.optional().describe("The `next` of the page before"),
   limit,
 });

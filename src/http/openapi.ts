@@ -12,7 +12,8 @@ interface Answer {
   contentTypes?: readonly string[];
 }
 
-interface Operation {
+/** What a route says of itself. */
+export interface Operation {
   summary: string;
   description?: string;
   /** Left out for a route without authentication. */
@@ -34,6 +35,9 @@ const usualRefusal = z.strictObject({
     request_id: z.guid(),
   }),
 });
+
+/** The operation that each middleware of `documentedRoute` carries, for the reference manual. */
+export const operations = new WeakMap<object, Operation>();
 
 /** A middleware that only carries the description of a route. Its JSON Schema is made when the document is requested. */
 export function documentedRoute(operation: Operation): MiddlewareHandler {
@@ -59,17 +63,25 @@ export function documentedRoute(operation: Operation): MiddlewareHandler {
     },
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON Schema of zod's is what its types spell out
-  return describeRoute(spec as DescribeRouteOptions);
+  const middleware = describeRoute(spec as DescribeRouteOptions);
+  operations.set(middleware, operation);
+  return middleware;
 }
 
-function responsesOf({ scope, answers, refusals = [], refusal = usualRefusal }: Operation) {
-  const codes: ErrorCode[] = [
+/** Every code that a route can refuse a request with; 404 for another path and 405 for another method aside. */
+export function refusalsOf({ scope, refusals = [] }: Operation): ErrorCode[] {
+  return [
     ...(scope === undefined ? [] : (["unauthenticated", "forbidden"] as const)),
     ...refusals,
     "payload_too_large",
     "internal",
     "configuration_invalid",
   ];
+}
+
+function responsesOf(operation: Operation) {
+  const { answers, refusal = usualRefusal } = operation;
+  const codes = refusalsOf(operation);
   const responses: Record<string, object> = {};
   for (const code of codes) {
     const status = statusOf(code);
@@ -100,7 +112,16 @@ function jsonSchema(schema: z.ZodType, io: "input" | "output" = "output"): Recor
   return rest;
 }
 
-function parametersOf(place: "path" | "query" | "header", schema: z.ZodObject | undefined): object[] {
+interface Parameter {
+  name: string;
+  in: "path" | "query" | "header";
+  required: boolean;
+  description?: string;
+  schema: object;
+}
+
+/** The parameters that a schema reads from one place of a request. */
+export function parametersOf(place: Parameter["in"], schema: z.ZodObject | undefined): Parameter[] {
   if (schema === undefined) return [];
   // The output schema: a parameter arrives as text, but the document shows the type that it stands for.
   const properties = Object(jsonSchema(schema)["properties"]);

@@ -14,8 +14,12 @@ export interface Family {
   values: Sample[];
 }
 
+/** Every label. None has a session, a principal or anything else without bounds as its value. */
+export type Label = "kind" | "version" | "tag" | "tier" | "state" | "reason" | "outcome" | "le";
+type Labels = Partial<Record<Label, string>>;
+
 export interface Sample {
-  labels: Record<string, string>;
+  labels: Labels;
   value: number;
   /** The name of a histogram's sample; other samples have the name of their family. */
   metricName?: string;
@@ -43,10 +47,10 @@ const counter = (name: string, help: string, values: Sample[]): Family => ({
   values,
 });
 const single = (value: number): Sample[] => [{ labels: {}, value }];
-const each = <K extends string>(label: string, keys: readonly K[], valueOf: (key: K) => number): Sample[] =>
+const each = <K extends string>(label: Label, keys: readonly K[], valueOf: (key: K) => number): Sample[] =>
   keys.map((key) => ({ labels: { [label]: key }, value: valueOf(key) }));
 /** Times since 1970 in seconds. An event that never happened has no sample. */
-const times = (samples: { labels: Record<string, string>; at: Date | null }[]): Sample[] =>
+const times = (samples: { labels: Labels; at: Date | null }[]): Sample[] =>
   samples.flatMap(({ labels, at }) => (at === null ? [] : [{ labels, value: at.getTime() / 1000 }]));
 
 /** All families of a scrape. While the database cannot be asked, only those that need no row. */
