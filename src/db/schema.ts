@@ -1,4 +1,5 @@
-// The tables. The migrations in drizzle/ make them, and drizzle/drift.ts holds the two together.
+// The tables. The migrations in drizzle/ make them, and drizzle/drift.ts holds the two together. The reference manual
+// takes the comments: of each table, of each column, and of each index the queries that it is for.
 import { sessionHandle } from "../session/conditions.ts";
 import { sql } from "drizzle-orm";
 import {
@@ -31,30 +32,39 @@ const isOneOf = (column: AnyPgColumn, values: readonly string[]) =>
 export const mcpSessions = pgTable(
   "mcp_sessions",
   {
+    /** The key: the hex SHA-256 of the id. In a row of another server: whatever it uses as an id. */
     sessionId: text("session_id").primaryKey(),
+    /** When the session was opened. */
     createdAt: timestamptz("created_at").defaultNow(),
+    /** When the session was last touched: at most MCP_SESSION_TOUCH_INTERVAL_SECONDS before its last request. */
     lastActive: timestamptz("last_active").defaultNow(),
+    /** When the session expires. NULL: never. */
     expiresAt: timestamptz("expires_at"),
+    /** What the client said it can do in `initialize`. */
     capabilities: jsonb("capabilities").default({}),
+    /** What the client said of itself in `initialize`, such as its name and version. */
     clientInfo: jsonb("client_info").default({}),
     // The columns from here on are NULL in a row of another server.
     /** Who opened the session. Nobody else may use it. */
     principal: text("principal"),
-    /** The MCP revision that was negotiated. */
+    /** The MCP revision that was negotiated, such as `2025-11-25`. */
     protocolVersion: text("protocol_version"),
-    /** What the client asked for with logging/setLevel. */
+    /** The level that the client set with `logging/setLevel`, such as `warning`. NULL: none. */
     logLevel: text("log_level"),
-    /** The session's own document, for tools. */
+    /** The session's own document: JSON values by key, for tools. At most 64 KiB. NULL: empty. */
     state: jsonb("state"),
-    /** How many writes `state` has had. */
+    /** How many writes `state` has had. NULL: none. */
     stateVersion: bigint("state_version", { mode: "number" }),
-    /** Of each key of `state`: `state_version` at its last write. A key that is deleted and set again gets a new one. */
+    /**
+     * The version of each key of `state`: what `state_version` was at its last write. A key that is deleted and set again
+     * gets a new version.
+     */
     stateVersions: jsonb("state_versions"),
-    /** The names of the last writes of `state`. A write that is sent again finds its name here. */
+    /** The names of the last writes of `state`. A write that is sent again finds its name here, and changes nothing. */
     stateWrites: text("state_writes").array(),
-    /** When the session was ended. Ending it sets `expires_at`, too. */
+    /** When the session was ended. Ending it sets `expires_at`, too. NULL: it was not. */
     endedAt: timestamptz("ended_at"),
-    /** Why it was ended: `client`, `operator` or `evicted`. */
+    /** Why it was ended: `client`, `operator` or `evicted`. NULL: it was not. */
     endReason: text("end_reason"),
   },
   (table) => [
@@ -75,19 +85,27 @@ const running = sql.raw(`'${"running" satisfies RunOutcome}'`);
 export const mcpCleanupRuns = pgTable(
   "mcp_cleanup_runs",
   {
+    /** The number of the run. A later run has a higher number. */
     runId: bigint("run_id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    /** The cleanup tier that ran. */
     tier: text("tier").notNull(),
+    /** What started the run: a cron event, or an operator. */
     trigger: text("trigger").notNull(),
     /** When the run was due: the cron event's time, or the caller's for a manual run. */
     scheduledAt: timestamptz("scheduled_at").notNull(),
     /** The latest `expires_at` that the run may delete. */
     cutoff: timestamptz("cutoff").notNull(),
+    /** When the run began. */
     startedAt: timestamptz("started_at").notNull(),
+    /** When the run ended. NULL while it is running. */
     finishedAt: timestamptz("finished_at"),
+    /** How the run ended; `running` until then. */
     outcome: text("outcome").notNull(),
+    /** How many sessions the run has deleted so far. */
     deleted: bigint("deleted", { mode: "number" }).notNull().default(0),
+    /** In how many transactions it has deleted them. */
     batches: integer("batches").notNull().default(0),
-    /** SQLSTATE or `interrupted` of a failed run; `busy` or `duplicate` of a skipped one. */
+    /** Of a failed run: its SQLSTATE, or `interrupted`. Of a skipped run: `busy` or `duplicate`. NULL for the others. */
     errorCode: text("error_code"),
   },
   (table) => [
@@ -114,7 +132,9 @@ export const mcpSessionTotals = pgTable(
   {
     /** What is counted, with its labels, such as `cleanup_runs/regular/completed`. */
     name: text("name").notNull(),
+    /** Which of the total's rows this is: 0 to 15. */
     shard: smallint("shard").notNull(),
+    /** What was counted in this row. The total is the sum over all shards. */
     value: bigint("value", { mode: "number" }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.name, table.shard] })],
@@ -125,7 +145,7 @@ export const mcpSessionTotals = pgTable(
  * or deletes sessions, whichever program runs it. No statement waits for another. A cleanup run merges the rows.
  */
 export const mcpSessionChanges = pgTable("mcp_session_changes", {
-  /** Sessions inserted; negative: sessions deleted. */
+  /** How many sessions were inserted; negative: how many were deleted. */
   change: bigint("change", { mode: "number" }).notNull(),
 });
 
@@ -134,11 +154,12 @@ export const mcpSessionChanges = pgTable("mcp_session_changes", {
  * the schema of the other tables, because Drizzle's own journal is shared by all Drizzle programs of a database.
  */
 export const mcpSchemaJournal = pgTable("mcp_schema_journal", {
-  /** The file's name without its extension. */
+  /** The name of the file, without its extension. */
   name: text("name").primaryKey(),
-  /** Of the file's text. */
+  /** The SHA-256 of the file's text, in hex. */
   sha256: text("sha256").notNull(),
-  /** Of the definition that PostgreSQL returned just after applying a routine; NULL for a migration. */
+  /** The SHA-256 of the definition that PostgreSQL returned just after applying a routine. NULL for a migration. */
   definitionSha256: text("definition_sha256"),
+  /** When it was applied. */
   appliedAt: timestamptz("applied_at").notNull().defaultNow(),
 });
