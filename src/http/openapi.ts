@@ -56,7 +56,7 @@ export function documentedRoute(operation: Operation): MiddlewareHandler {
     },
     get requestBody() {
       if (body === undefined) return undefined;
-      return { required: true, content: { "application/json": { schema: jsonSchema(body) } } };
+      return { required: true, content: { "application/json": { schema: jsonSchemaOf(body) } } };
     },
     get responses() {
       return responsesOf(operation);
@@ -88,14 +88,14 @@ function responsesOf(operation: Operation) {
     const others = codes.filter((other) => statusOf(other) === status);
     responses[status] = {
       description: others.join(", "),
-      content: { "application/json": { schema: jsonSchema(refusal) } },
+      content: { "application/json": { schema: jsonSchemaOf(refusal) } },
     };
   }
   for (const [status, answer] of Object.entries(answers)) {
     const types = answer.contentTypes ?? ["application/json"];
     const schemas = [
-      ...(answer.schema === undefined ? [] : [jsonSchema(answer.schema)]),
-      ...(responses[status] === undefined ? [] : [jsonSchema(refusal)]),
+      ...(answer.schema === undefined ? [] : [jsonSchemaOf(answer.schema)]),
+      ...(responses[status] === undefined ? [] : [jsonSchemaOf(refusal)]),
     ];
     const schema = schemas.length === 1 ? schemas[0] : { anyOf: schemas };
     responses[status] = {
@@ -107,7 +107,7 @@ function responsesOf(operation: Operation) {
 }
 
 /** OpenAPI 3.1 uses JSON Schema without changes. */
-function jsonSchema(schema: z.ZodType, io: "input" | "output" = "output"): Record<string, unknown> {
+export function jsonSchemaOf(schema: z.ZodType, io: "input" | "output" = "output"): Record<string, unknown> {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: "draft-2020-12", io });
   return rest;
 }
@@ -124,8 +124,8 @@ interface Parameter {
 export function parametersOf(place: Parameter["in"], schema: z.ZodObject | undefined): Parameter[] {
   if (schema === undefined) return [];
   // The output schema: a parameter arrives as text, but the document shows the type that it stands for.
-  const properties = Object(jsonSchema(schema)["properties"]);
-  const required = jsonSchema(schema, "input")["required"];
+  const properties = Object(jsonSchemaOf(schema)["properties"]);
+  const required = jsonSchemaOf(schema, "input")["required"];
   return Object.entries<{ description?: string }>(properties).map(([name, { description, ...shape }]) => ({
     name,
     in: place,

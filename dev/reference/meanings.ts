@@ -1,0 +1,130 @@
+// What only the manual says of codes, labels and outcomes. The Worker does not load this file. A word that is added to one
+// of these lists does not compile without its meaning here.
+import type { Scope } from "../../src/auth/api-keys.ts";
+import type { RunOutcome, Tier } from "../../src/cleanup/tiers.ts";
+import type { FaultKind } from "../../src/db/fault.ts";
+import type { Degradation } from "../../src/health/grade.ts";
+import type { ErrorCode } from "../../src/http/errors.ts";
+import type { Label } from "../../src/metrics/families.ts";
+import type { EndReason } from "../../src/session/session.ts";
+
+/** When a request is refused with each code, and what the response then has. */
+export const errorMeanings = {
+  invalid_request:
+    "A parameter is wrong, unknown or given twice; the message names it. On `/mcp`: the parameters of `initialize` contain NUL or an unpaired surrogate, which PostgreSQL cannot keep. No session is opened.",
+  unauthenticated:
+    "There is no bearer key, or API_KEYS does not have it. The response has `WWW-Authenticate`. The database is not asked.",
+  forbidden:
+    "The key is known, but lacks the scope of the route. The response has `WWW-Authenticate`. The database is not asked.",
+  origin_not_allowed:
+    "The request comes from a web page whose origin is not in ALLOWED_ORIGINS. A request without `Origin` does not come from a page, and is accepted. A page on this machine may call a Worker on this machine.",
+  not_found: "No route has this path.",
+  method_not_allowed:
+    "The path has a route, but not for this method. The response has `Allow`. `HEAD` is allowed wherever `GET` is.",
+  not_acceptable: "A POST of a client up to MCP 2025-11-25 does not accept both types.",
+  unsupported_media_type: "The `Content-Type` of a POST is not `application/json`.",
+  payload_too_large: "The body is larger than 1 MiB.",
+  parse_error: "The body of a POST is not JSON.",
+  session_id_required: "The request is not `initialize`, and has no `Mcp-Session-Id`.",
+  session_not_found:
+    "The session is unknown, expired or ended, or belongs to another principal. The answer is the same in all these cases. The client opens a new session with `initialize`. On `DELETE /sessions/:handle`: no active session has this handle.",
+  already_initialized: "`initialize` was sent with an `Mcp-Session-Id`. No session is opened.",
+  unsupported_protocol_version: "The `MCP-Protocol-Version` is not one that this Worker speaks.",
+  too_many_sessions:
+    "The principal opens sessions faster than INITIALIZE_RATE_LIMIT allows. The response has `Retry-After: 60`. The database is not asked.",
+  sessions_unavailable:
+    "The database cannot be used. The response has `Retry-After: 5`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why.",
+  configuration_invalid:
+    "A variable is missing or wrong. Every route answers so, `/mcp` with the usual body, too. The log line [`The configuration is wrong`](logs.md#the-configuration-is-wrong) names the variables.",
+  internal:
+    "The Worker has a mistake. The log line [`The request failed`](logs.md#the-request-failed) has the id of the request.",
+} satisfies Record<ErrorCode, string>;
+
+/** Where a key with each scope is accepted. */
+export const scopeMeanings = {
+  health: "Uptime monitors: the health of the sessions.",
+  metrics: "Prometheus: the metrics.",
+  mcp: "MCP clients: the MCP endpoint.",
+  admin: "Operators: see and end sessions, run cleanup, see its records.",
+} satisfies Record<Scope, string>;
+
+/** What each label of a metric says. */
+export const labelMeanings = {
+  kind: "Why the database did not answer: a [fault of the database](#faults-of-the-database).",
+  version: "The id of the Worker's version; `unknown` without the binding CF_VERSION_METADATA.",
+  tag: "The tag of the Worker's version, as `wrangler deploy --tag` sets it; empty without one.",
+  tier: "The [cleanup tier](#cleanup-tiers).",
+  state: "`active`: may be used. `expired`: waits for cleanup to delete it.",
+  reason:
+    "Of an ended session: an [end reason](#end-reasons). Of degraded health: a [reason of degraded health](#reasons-of-degraded-health).",
+  outcome: "The [outcome of a run](#outcomes-of-runs).",
+  le: "The upper bound of a histogram's bucket, in seconds.",
+} satisfies Record<Label, string>;
+
+/** What each fault of the database means, and what to do. */
+export const faultMeanings = {
+  database_unreachable: {
+    means:
+      "Neon or its compute is down or starting, the endpoint was deleted or disabled, or the database was renamed.",
+    todo: "Look at the Neon console and its status page. Check DATABASE_URL.",
+  },
+  timeout: {
+    means: "A table is locked, a query is long, or the compute takes too long to wake.",
+    todo: "Look at `pg_stat_activity`. Raise HEALTH_TIMEOUT_MS when only health checks fail.",
+  },
+  permission_denied: {
+    means: "The password is wrong, or the role lacks a privilege.",
+    todo: "Check DATABASE_URL, and the privileges of its role on the [tables](database.md).",
+  },
+  schema_missing: {
+    means: "A table, a function or the procedure is missing.",
+    todo: "Run `npm run db:migrate`.",
+  },
+  quota_exceeded: {
+    means: "The compute time or the data transfer of the month is used up.",
+    todo: "Upgrade the plan at Neon, or wait for the next month.",
+  },
+  overloaded: {
+    means: "There are too many connections, or disk or memory is full.",
+    todo: "Look at the Neon console. Choose a larger compute.",
+  },
+  internal: {
+    means: "Anything else.",
+    todo: "The log line of the failure has the SQLSTATE.",
+  },
+} satisfies Record<FaultKind, { means: string; todo: string }>;
+
+/** When health is degraded for each reason. */
+export const degradationMeanings = {
+  cleanup_overdue: "A session has been expired for more than two intervals of the regular cron.",
+  cleanup_failing:
+    "The last three runs of a tier that is switched on have failed. Skipped runs are not counted.",
+  expired_ratio_high:
+    "There are more than 100 expired sessions, and more than HEALTH_EXPIRED_RATIO_MAX of them for each active one.",
+} satisfies Record<Degradation, string>;
+
+/** What each outcome of a cleanup run says. */
+export const outcomeMeanings = {
+  running: "The run has not ended. Only records of runs have this outcome.",
+  completed: "The run has deleted everything that it could.",
+  partial: "MCP_CLEANUP_TIME_BUDGET_MS was used up. The next run goes on.",
+  skipped:
+    "The run did nothing. `busy`: another run is at work. `duplicate`: the cron event was handled before.",
+  failed:
+    "PostgreSQL returned an error, or the run was interrupted. What it had deleted before stays deleted.",
+} satisfies Record<RunOutcome, string>;
+
+/** Why a session was ended before it expired. */
+export const endReasonMeanings = {
+  client: "Its client, with `DELETE /mcp` or with a tool.",
+  operator: "An operator, with a key of the scope `admin`.",
+  evicted: "Its principal has opened more sessions than MCP_MAX_SESSIONS_PER_PRINCIPAL allows.",
+} satisfies Record<EndReason, string>;
+
+/** What each cleanup tier deletes. */
+export const tierMeanings = {
+  regular:
+    "Deletes every session that has expired, unless it was ended less than two minutes ago. Its cron is MCP_REGULAR_CLEANUP_CRON.",
+  immediate:
+    "Deletes every session that expired at least MCP_IMMEDIATE_CLEANUP_AGE_SECONDS ago. Its cron is MCP_IMMEDIATE_CLEANUP_CRON. MCP_AGGRESSIVE_CLEANUP switches it on.",
+} satisfies Record<Tier, string>;

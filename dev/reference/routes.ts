@@ -1,0 +1,100 @@
+// routes.md: every route, from what each says of itself.
+import type * as z from "zod";
+import { jsonSchemaOf, parametersOf } from "../../src/http/openapi.ts";
+import { statusOf } from "../../src/http/errors.ts";
+import { fieldsOf, formOf } from "./json-schema.ts";
+import { blocks, code, described, linkTo, list, type Page, pageOf, prose, table } from "./markdown.ts";
+import { scopeMeanings } from "./meanings.ts";
+import { type Route, titleOf } from "./route-list.ts";
+
+export function routesPage(routes: readonly Route[]): Page {
+  const problems: string[] = [];
+  const rows = routes.map((route) => [
+    linkTo("routes", titleOf(route)),
+    scopeOf(route),
+    prose(route.operation.summary),
+  ]);
+  const text = pageOf(
+    "Routes",
+    intro,
+    table(["route", "scope", "what it does"], rows),
+    "## Scopes",
+    "A key of [`API_KEYS`](variables.md#api_keys) has one scope or several. No scope includes another.",
+    list(Object.entries(scopeMeanings).map(([scope, meaning]) => `${code(scope)}: ${prose(meaning)}`)),
+    ...routes.map((route) => sectionOf(route, problems)),
+  );
+  return { text, problems };
+}
+
+const intro = `
+\`GET /openapi.json\` has all of this for programs, as OpenAPI 3.1. \`HEAD\` works wherever \`GET\` does, with the same status.
+Every response has \`Cache-Control: no-store\` and \`X-Request-Id\`. A parameter that a route does not list is refused, except
+on \`/session-health\`: monitors add parameters of their own against caches.`.trim();
+
+const scopeOf = ({ operation }: Route) =>
+  operation.scope === undefined ? "none" : `[${code(operation.scope)}](#scopes)`;
+
+function sectionOf(route: Route, problems: string[]): string {
+  const { operation, refusals } = route;
+  const title = titleOf(route);
+  return blocks(
+    `## ${title}`,
+    `${described(`The route ${title}`, operation.summary, problems)}.`,
+    operation.description === undefined ? undefined : prose(operation.description),
+    operation.scope === undefined
+      ? "Anyone may ask; no key is needed."
+      : `Needs a key with the scope ${scopeOf(route)}.`,
+    parametersBlock(route, problems),
+    answersBlock(route, problems),
+    `Refused with: ${[...refusals]
+      .toSorted((a, b) => statusOf(a) - statusOf(b))
+      .map((name) => `${linkTo("errors", name)} (${statusOf(name)})`)
+      .join(", ")}.`,
+  );
+}
+
+function parametersBlock(route: Route, problems: string[]): string | undefined {
+  const { params, query, headers } = route.operation;
+  const parameters = [
+    ...parametersOf("path", params),
+    ...parametersOf("query", query),
+    ...parametersOf("header", headers),
+  ];
+  if (parameters.length === 0) return undefined;
+  return table(
+    ["parameter", "in", "required", "form", "what it says"],
+    parameters.map(({ name, in: place, required, schema, description }) => [
+      code(name),
+      place,
+      required ? "yes" : "no",
+      formOf(schema),
+      described(`The parameter ${name} of ${titleOf(route)}`, description, problems),
+    ]),
+  );
+}
+
+function answersBlock(route: Route, problems: string[]): string {
+  const answers = Object.entries(route.operation.answers);
+  const summary = table(
+    ["status", "body", "meaning"],
+    answers.map(([status, { schema, contentTypes, description }]) => [
+      status,
+      schema === undefined ? "none" : (contentTypes ?? ["application/json"]).map(code).join(", "),
+      described(`The answer ${status} of ${titleOf(route)}`, description, problems),
+    ]),
+  );
+  return blocks(summary, ...answers.map(([status, { schema }]) => bodyBlock(status, schema)));
+}
+
+/** The fields of a JSON body, where it is an object of ours. */
+function bodyBlock(status: string, schema: z.ZodType | undefined): string | undefined {
+  const fields = schema === undefined ? [] : fieldsOf(jsonSchemaOf(schema));
+  if (fields.length < 2) return undefined;
+  return blocks(
+    `Body of ${status}:`,
+    table(
+      ["field", "form", "what it says"],
+      fields.map(({ name, form, description }) => [code(name), form, prose(description)]),
+    ),
+  );
+}
