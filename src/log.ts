@@ -21,11 +21,11 @@ export const logSettings = defineSettings({
   shape: {
     LOG_LEVEL: choice(logLevels, {
       default: "info",
-      description: "The least severe lines that are logged.",
+      description: "The least severe level that is logged.",
     }),
     LOG_FORMAT: choice(logFormats, {
       default: "json",
-      description: "JSON for machines, or text for people.",
+      description: "`json`: one JSON object a line. `text`: for people.",
     }),
   },
   read: (values): LogConfig => ({ level: values.LOG_LEVEL, format: values.LOG_FORMAT }),

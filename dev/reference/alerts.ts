@@ -31,7 +31,7 @@ export function alertsSection(files: readonly string[]): Page {
   const sections = alerts.map(({ alert, expr, for: pending, labels, annotations }) =>
     blocks(
       `### ${alert}`,
-      `${described(`The alert ${alert}`, annotations.description, problems)}`,
+      described(`The alert ${alert}`, annotations.description, problems),
       list([
         `Severity: ${labels.severity}.`,
         `Fires after: ${pending ?? "at once"}.`,

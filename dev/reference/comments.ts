@@ -54,8 +54,8 @@ function textOf(lines: string[]): string {
     .map((line) =>
       line
         .trim()
-        .replace(/^\/\*\*|^\* ?/, "")
         .replace(/\*\/$/, "")
+        .replace(/^\/\*\*|^\* ?/, "")
         .trim(),
     )
     .join("\n")

@@ -1,17 +1,19 @@
 // What a JSON Schema of our routes says, in words. Pure.
 import * as z from "zod";
 
+const literal = z.union([z.string(), z.number(), z.boolean()]);
+
 // As far as our routes go; another keyword is left to the OpenAPI document.
 const schemaShape = z.looseObject({
   type: z.union([z.string(), z.array(z.string())]).optional(),
-  const: z.unknown().optional(),
+  const: literal.optional(),
   enum: z.array(z.string()).optional(),
   format: z.string().optional(),
   minimum: z.number().optional(),
   maximum: z.number().optional(),
   minLength: z.number().optional(),
   maxLength: z.number().optional(),
-  default: z.unknown().optional(),
+  default: literal.optional(),
   description: z.string().optional(),
   required: z.array(z.string()).optional(),
   get properties() {
@@ -36,12 +38,11 @@ export function formOf(schema: object): string {
 
 function describe(schema: JsonSchema): string {
   const { anyOf, const: constant, enum: values, items, default: fallback } = schema;
-  const withDefault = (text: string) =>
-    fallback === undefined ? text : `${text}, default \`${String(fallback)}\``;
+  const withDefault = (text: string) => (fallback === undefined ? text : `${text}, default \`${fallback}\``);
   if (anyOf !== undefined) return withDefault([...new Set(anyOf.map(describe))].join(" or "));
-  if (constant !== undefined) return `\`${String(constant)}\``;
+  if (constant !== undefined) return `\`${constant}\``;
   if (values !== undefined) return withDefault(values.map((value) => `\`${value}\``).join(", "));
-  if (items !== undefined) return `list of ${items.enum === undefined ? describe(items) : describe(items)}`;
+  if (items !== undefined) return `list of ${describe(items)}`;
   return withDefault(
     [schema.format ?? [schema.type ?? "any"].flat().join(" or "), ...rangeOf(schema)].join(", "),
   );
@@ -58,16 +59,20 @@ function rangeOf({ minimum, maximum, minLength, maxLength }: JsonSchema): string
   return [];
 }
 
-interface Field {
+/** A field of a body. */
+export interface Field {
   /** Its path, such as `sessions[].handle`. */
   name: string;
   form: string;
-  description: string;
+  description: string | undefined;
 }
 
-/** Every field of an object, also of those inside it. */
-export function fieldsOf(schema: object, prefix = ""): Field[] {
-  return allFields(schemaShape.parse(schema), prefix);
+/** Every field of a body, also of the objects inside it. */
+export function fieldsOf(schema: object): Field[] {
+  const parsed = schemaShape.parse(schema);
+  // One that may have any other fields is not ours: a message of MCP, the OpenAPI document.
+  const isOurs = parsed.additionalProperties === false;
+  return isOurs ? allFields(parsed, "") : [];
 }
 
 function allFields(schema: JsonSchema, prefix: string): Field[] {
@@ -82,6 +87,6 @@ function allFields(schema: JsonSchema, prefix: string): Field[] {
       ...(each === undefined ? [] : allFields(each, `${name}.*.`)),
     ];
     const form = `${describe(value)}${isOptional ? ", may be missing" : ""}`;
-    return [{ name, form, description: value.description ?? "" }, ...children];
+    return [{ name, form, description: value.description }, ...children];
   });
 }

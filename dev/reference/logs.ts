@@ -4,10 +4,11 @@ import { logLevels } from "../../src/log.ts";
 import type { Comments } from "./comments.ts";
 import { block, blocks, code, described, list, type Page, pageOf, table } from "./markdown.ts";
 
+const levelOf = (level: string) => logLevels.findIndex((known) => known === level);
+
 /** @param comments those of src/log.ts, where the fields are. */
 export function logsPage(manual: typeof logManual, comments: Comments): Page {
   const problems: string[] = [];
-  const levelOf = (level: string) => logLevels.findIndex((known) => known === level);
   const lines = manual.toSorted(
     (a, b) =>
       a.subject.localeCompare(b.subject, "en") ||
@@ -21,7 +22,7 @@ export function logsPage(manual: typeof logManual, comments: Comments): Page {
       described(`The log line ${message}`, meaning, problems),
       list([
         `Level: ${level}.`,
-        `Fields: ${fields.length === 0 ? "none" : fields.map((field) => `[${code(field)}](#fields)`).join(", ")}.`,
+        `[Fields](#fields): ${fields.length === 0 ? "none" : fields.map(code).join(", ")}.`,
       ]),
     ),
   );

@@ -56,7 +56,7 @@ export const labelMeanings = {
   tier: "The [cleanup tier](#cleanup-tiers).",
   state: "`active`: may be used. `expired`: waits for cleanup to delete it.",
   reason:
-    "Of an ended session: an [end reason](#end-reasons). Of degraded health: a [reason of degraded health](#reasons-of-degraded-health).",
+    "Why: an [end reason](#end-reasons), or a [reason of degraded health](#reasons-of-degraded-health).",
   outcome: "The [outcome of a run](#outcomes-of-runs).",
   le: "The upper bound of a histogram's bucket, in seconds.",
 } satisfies Record<Label, string>;

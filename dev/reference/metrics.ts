@@ -58,8 +58,8 @@ export function metricsPage(families: readonly Family[], rules: readonly string[
             described(`The label ${label}`, labelMeanings[label], problems),
         ),
         withoutDatabase.has(family.name)
-          ? "Is there also while the database cannot be asked."
-          : "Is missing while the database cannot be asked.",
+          ? "Present also while the database cannot be asked."
+          : "Absent while the database cannot be asked.",
       ]),
     ),
   );

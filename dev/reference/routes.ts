@@ -1,8 +1,8 @@
 // routes.md: every route, from what each says of itself.
-import type * as z from "zod";
 import { jsonSchemaOf, parametersOf } from "../../src/http/openapi.ts";
 import { statusOf } from "../../src/http/errors.ts";
-import { fieldsOf, formOf } from "./json-schema.ts";
+import { fieldMeanings } from "./field-meanings.ts";
+import { type Field, fieldsOf, formOf } from "./json-schema.ts";
 import { blocks, code, described, linkTo, list, type Page, pageOf, prose, table } from "./markdown.ts";
 import { scopeMeanings } from "./meanings.ts";
 import { type Route, titleOf } from "./route-list.ts";
@@ -83,18 +83,31 @@ function answersBlock(route: Route, problems: string[]): string {
       described(`The answer ${status} of ${titleOf(route)}`, description, problems),
     ]),
   );
-  return blocks(summary, ...answers.map(([status, { schema }]) => bodyBlock(status, schema)));
-}
-
-/** The fields of a JSON body, where it is an object of ours. */
-function bodyBlock(status: string, schema: z.ZodType | undefined): string | undefined {
-  const fields = schema === undefined ? [] : fieldsOf(jsonSchemaOf(schema));
-  if (fields.length < 2) return undefined;
+  const bodies = answers.flatMap(([status, { schema }]) => {
+    const fields = schema === undefined ? [] : fieldsOf(jsonSchemaOf(schema));
+    return fields.length === 0 ? [] : [{ status, text: fieldTable(titleOf(route), fields, problems) }];
+  });
+  // An answer with the same fields as one before it stands beside it.
+  const texts = [...new Set(bodies.map(({ text }) => text))];
   return blocks(
-    `Body of ${status}:`,
-    table(
-      ["field", "form", "what it says"],
-      fields.map(({ name, form, description }) => [code(name), form, prose(description)]),
-    ),
+    summary,
+    ...texts.flatMap((text) => [
+      `Body of ${bodies
+        .filter((body) => body.text === text)
+        .map(({ status }) => status)
+        .join(" and ")}:`,
+      text,
+    ]),
   );
 }
+
+function fieldTable(title: string, fields: readonly Field[], problems: string[]): string {
+  const rows = fields.map(({ name, form, description }) => {
+    const meaning = description ?? fieldMeanings[lastPart(name)];
+    return [code(name), form, described(`The field ${name} of ${title}`, meaning, problems)];
+  });
+  return table(["field", "form", "what it says"], rows);
+}
+
+/** `sessions[].handle` is `handle`. */
+const lastPart = (name: string) => name.split(".").at(-1) ?? name;

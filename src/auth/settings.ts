@@ -12,8 +12,9 @@ export const authSettings = defineSettings({
     API_KEYS: documented(
       apiKeys,
       {
-        description: "Who may use the Worker, and for what: see [keys](../operate.md#keys).",
-        form: "entries `name:scopes:key`",
+        description:
+          "Who may use the Worker, and for what. Example: `monitor:health:Vb0Zr…, ops:health+admin:sha256=9f86d081…`. The name stands in logs, and may stand twice, to change a key without a gap. The key is 24 to 256 letters, digits or `-._~+/`, or its SHA-256 in hex.",
+        form: "entries `name:scopes:key`, separated by commas or spaces; scopes joined with `+`",
         default: null,
       },
       "secret",

@@ -46,15 +46,15 @@ function cron(fallback: string, description: string) {
 const shape = {
   MCP_AGGRESSIVE_CLEANUP: flag({
     default: false,
-    description: "Turns the immediate tier on.",
+    description: "Switches the immediate tier on.",
   }),
   MCP_REGULAR_CLEANUP_CRON: cron(
     "0 * * * *",
-    "The trigger of the regular tier. The same string stands in `[triggers]` of wrangler.toml.",
+    "The cron of the regular tier. `[triggers]` in wrangler.toml must have the same string.",
   ),
   MCP_IMMEDIATE_CLEANUP_CRON: cron(
     "*/10 * * * *",
-    "The trigger of the immediate tier. The same string stands in `[triggers]` of wrangler.toml.",
+    "The cron of the immediate tier. `[triggers]` in wrangler.toml must have the same string.",
   ),
   MCP_IMMEDIATE_CLEANUP_AGE_SECONDS: integer({
     default: 3600,
@@ -77,7 +77,7 @@ const shape = {
     min: 100,
     max: 600_000,
     unit: "milliseconds",
-    description: "How long a run may delete, and how long a regular run may wait for an immediate one.",
+    description: "How long a run may delete. A regular run waits at most as long for an immediate one.",
   }),
   MCP_CLEANUP_RUN_RETENTION_DAYS: integer({
     default: 30,
@@ -89,7 +89,7 @@ const shape = {
   MCP_CLEANUP_IDLE_SLEEP: flag({
     default: false,
     description:
-      "Cron events that cannot have work leave the database asleep. Needs the KV namespace `CLEANUP_SLEEP`.",
+      "A cron event leaves the database asleep when no session can have expired. Needs the KV namespace `CLEANUP_SLEEP`.",
   }),
   // A table that only the Worker writes to needs no limit. A day bounds what another program can leave behind.
   MCP_CLEANUP_MAX_SLEEP_SECONDS: integer({
@@ -97,10 +97,10 @@ const shape = {
     min: 60,
     max: MAX_SECONDS,
     unit: "seconds",
-    description: "The longest sleep, for a table that other programs write to as well.",
+    description: "The longest sleep. It matters only when other programs write to the table, too.",
   }),
   CLEANUP_SLEEP: optionalBinding<KVNamespace>("put", {
-    description: "Where cron events keep until when the database can sleep.",
+    description: "Keeps until when the database can sleep.",
     form: "KV namespace",
   }),
 };

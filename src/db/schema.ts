@@ -26,8 +26,8 @@ const isOneOf = (column: AnyPgColumn, values: readonly string[]) =>
  * One row for each session. A session expires at `expires_at`; NULL means never. A session that was opened here has the
  * SHA-256 of its id as its key, so a stolen table or backup opens no session.
  *
- * A Python server may share this table and write to it. So every column but the key is nullable, there are no CHECKs,
- * and columns that are not listed here are never touched.
+ * A Python server may share this table and write to it. So every column but the key is nullable, there is no check
+ * constraint, and columns that are not listed here are never touched.
  */
 export const mcpSessions = pgTable(
   "mcp_sessions",

@@ -25,7 +25,7 @@ export const databaseSettings = defineSettings({
     DATABASE_URL: documented(
       databaseUrl,
       {
-        description: "The Neon database.",
+        description: "The Neon database: its connection string.",
         form: "`postgresql://role:password@host.neon.tech/database`",
         default: null,
       },

@@ -41,7 +41,7 @@ export const healthSettings = defineSettings({
       min: 100,
       max: 60_000,
       unit: "milliseconds",
-      description: "The time for the statement of `/session-health` and `/metrics`, retries included.",
+      description: "The time limit of the statement of `/session-health` and `/metrics`, retries included.",
     }),
     HEALTH_MAX_AGE_SECONDS: integer({
       default: 0,
@@ -53,7 +53,7 @@ export const healthSettings = defineSettings({
     }),
     HEALTH_EXPIRED_RATIO_MAX: ratio(
       1,
-      "How many expired sessions there may be for each active one before health is degraded.",
+      "Health is degraded when there are more expired sessions than this for each active one, and more than 100.",
     ),
     CF_VERSION_METADATA: versionMetadata,
   },

@@ -12,7 +12,7 @@ export const livenessRoute = documentedRoute({
 });
 
 export const documentRoute = documentedRoute({
-  summary: "This document",
+  summary: "Describes every route, for programs",
   answers: {
     200: { description: "OpenAPI 3.1", schema: z.looseObject({ openapi: z.string() }) },
   },

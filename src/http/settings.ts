@@ -10,7 +10,7 @@ const origins = text
 export const httpSettings = defineSettings({
   shape: {
     ALLOWED_ORIGINS: documented(origins, {
-      description: "Web pages that may call `/mcp` from a browser.",
+      description: "The web pages that may call `/mcp`, by their origins.",
       form: "origins such as `https://app.example.com`, separated by commas or spaces",
       default: "none",
     }),

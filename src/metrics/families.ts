@@ -60,25 +60,25 @@ export function familiesOf({ version, intervalSeconds, querySeconds, store }: Sc
   return [
     gauge(
       "mcp_session_store_up",
-      "Whether the database answered this scrape",
+      "1: the database answered this scrape; 0: it did not",
       single(fault === undefined ? 1 : 0),
     ),
     gauge(
       "mcp_session_store_fault",
-      "Why the database did not answer this scrape",
+      "1 for the reason why the database did not answer this scrape",
       each("kind", faultKinds, (kind) => (kind === fault ? 1 : 0)),
     ),
     gauge(
       "mcp_session_store_query_duration_seconds",
-      "How long the statement of this scrape took",
+      "How long the statement of this scrape took, in seconds",
       single(querySeconds),
     ),
-    gauge("mcp_session_worker_info", "The version of the Worker that answered this scrape", [
+    gauge("mcp_session_worker_info", "1 for the version of the Worker that answered this scrape", [
       { labels: { version: version.id, tag: version.tag }, value: 1 },
     ]),
     gauge(
       "mcp_session_cleanup_interval_seconds",
-      "The time between two cron events of a tier that is switched on",
+      "The time between two cron events of a tier that is switched on, in seconds",
       each("tier", activeTiers, (tier) => intervalSeconds[tier] ?? 0),
     ),
     ...("fault" in store ? [] : familiesOfCensus(store.census, store.reasons)),
@@ -91,7 +91,7 @@ function familiesOfCensus(
 ): Family[] {
   const sum = (name: string) => totals[name] ?? 0;
   return [
-    gauge("mcp_sessions", "Sessions in the table by state", [
+    gauge("mcp_sessions", "Sessions in the table, active and expired", [
       { labels: { state: "active" }, value: total - expired },
       { labels: { state: "expired" }, value: expired },
     ]),
@@ -103,7 +103,7 @@ function familiesOfCensus(
     ),
     counter(
       "mcp_sessions_deleted_total",
-      "Sessions deleted by cleanup, other programs' too",
+      "Sessions deleted by cleanup, those of other programs, too",
       each("tier", tierNames, (tier) => sum(`sessions_deleted/${tier}`)),
     ),
     counter(
@@ -118,33 +118,33 @@ function familiesOfCensus(
     ),
     {
       name: "mcp_session_cleanup_duration_seconds",
-      help: "How long cleanup runs took that were neither skipped nor interrupted",
+      help: "Duration of the cleanup runs that were neither skipped nor interrupted, in seconds",
       type: "histogram",
       values: tierNames.flatMap((tier) => durations(tier, sum)),
     },
     gauge(
       "mcp_session_cleanup_last_success_timestamp_seconds",
-      "When the last cleanup run of a tier ended that did not fail",
+      "When the last successful cleanup run of a tier ended, in seconds since 1970; absent when there is none",
       times(tierNames.map((tier) => ({ labels: { tier }, at: history[tier].lastSuccessAt }))),
     ),
     gauge(
       "mcp_session_cleanup_sleep_until_timestamp_seconds",
-      "Until when the cron events of a tier leave the database asleep, with MCP_CLEANUP_IDLE_SLEEP",
+      "With MCP_CLEANUP_IDLE_SLEEP: until when cron events of a tier leave the database asleep, in seconds since 1970",
       times(tierNames.map((tier) => ({ labels: { tier }, at: wakesAt?.[tier] ?? null }))),
     ),
     gauge(
       "mcp_session_cleanup_consecutive_failures",
-      "Cleanup runs of a tier that have failed since the last one that did not",
+      "Cleanup runs of a tier that failed since its last successful one",
       each("tier", tierNames, (tier) => history[tier].failuresInARow),
     ),
     gauge(
       "mcp_session_cleanup_backlog_oldest_timestamp_seconds",
-      "When the session expired that has been expired for longest",
+      "When the first of the expired sessions expired, in seconds since 1970; absent when there is none",
       times([{ labels: {}, at: oldestExpiredAt }]),
     ),
     gauge(
       "mcp_session_health_degraded",
-      "Whether session health is degraded, and why",
+      "1 for each reason why session health is degraded",
       each("reason", degradations, (reason) => (reasons.includes(reason) ? 1 : 0)),
     ),
   ];

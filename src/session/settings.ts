@@ -50,14 +50,14 @@ const shape = {
     min: 1,
     max: MAX_SECONDS,
     unit: "seconds",
-    description: "How long a session lives at most, however much it is used.",
+    description: "How long a session lives at most, even while it is used.",
   }),
   MCP_SESSION_TOUCH_INTERVAL_SECONDS: integer({
     default: 60,
     min: 0,
     max: MAX_SECONDS,
     unit: "seconds",
-    description: "A session is written as used at most once in this time.",
+    description: "A session that is used is written to the database at most once in this time.",
   }),
   MCP_SESSION_VALIDATION_INTERVAL_SECONDS: integer({
     default: 0,
@@ -73,7 +73,7 @@ const shape = {
     min: 100,
     max: 60_000,
     unit: "milliseconds",
-    description: "The time for a statement of an MCP request or of administration, retries included.",
+    description: "The time limit of a statement for an MCP request or an operator, retries included.",
   }),
   MCP_MAX_SESSIONS_PER_PRINCIPAL: integer({
     default: 1000,
@@ -84,7 +84,8 @@ const shape = {
   }),
   MCP_DEGRADED_MODE: choice(["refuse", "serve"], {
     default: "refuse",
-    description: "What happens to requests of a session while the database cannot be asked.",
+    description:
+      "What a request of a session gets while the database cannot be asked. `refuse`: 503. `serve`: its tools run, without the state of the session.",
   }),
   INITIALIZE_RATE_LIMIT: optionalBinding<RateLimit>("limit", {
     description: "How fast a principal may open sessions, in each Cloudflare location.",
