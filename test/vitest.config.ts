@@ -15,6 +15,7 @@ const inNode = [
   "test/e2e/**/*.test.ts",
   "test/drizzle/**/*.test.ts",
   "test/conformance/**/*.test.ts",
+  "test/reference/**/*.test.ts",
   "test/house.test.ts",
 ];
 

@@ -16,9 +16,11 @@ export function databasePage(
   files: readonly RoutineFile[],
 ): Page {
   const problems: string[] = [];
-  const tables = Object.entries(schema).flatMap(([name, value]) =>
-    is(value, PgTable) ? [{ name, value, description: comments.docs.get(name) }] : [],
-  );
+  const tables = Object.entries(schema)
+    .toSorted(([a], [b]) => a.localeCompare(b, "en"))
+    .flatMap(([name, value]) =>
+      is(value, PgTable) ? [{ name, value, description: comments.docs.get(name) }] : [],
+    );
   const rows = tables.map(({ value, description }) => {
     const { name } = getTableConfig(value);
     return [`[${code(name)}](#${name})`, description?.split(/(?<=\.) /)[0] ?? ""];
@@ -42,6 +44,7 @@ function sectionOf(
   problems: string[],
 ) {
   const { name, indexes, checks, primaryKeys } = getTableConfig(value);
+  const description = described(`The table ${name}`, docs.get(exportName), problems);
   const columns = Object.entries(getTableColumns(value)).map(([property, column]) => [
     code(column.name),
     column.getSQLType(),
@@ -57,7 +60,7 @@ function sectionOf(
   ];
   return blocks(
     `### ${name}`,
-    described(`The table ${name}`, docs.get(exportName), problems),
+    description,
     table(["column", "type", "nullable", "default", "what it says"], columns),
     keys.length === 0
       ? "No primary key."

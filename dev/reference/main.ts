@@ -1,4 +1,5 @@
 // `npm run docs` writes docs/reference from the code. With --check it writes nothing, and fails when a page has drifted.
+// Both fail when something has no description. A folder can be named in place of docs/reference.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createReference } from "./pages.ts";
@@ -37,7 +38,9 @@ function pagesIn(folder: string): string[] {
 const read = (path: string) => readFileSync(path, "utf8").replaceAll("\r\n", "\n");
 
 if (import.meta.main) {
-  const folder = join(import.meta.dirname, "..", "..", "docs", "reference");
+  const [folder = join(import.meta.dirname, "..", "..", "docs", "reference")] = process.argv
+    .slice(2)
+    .filter((argument) => argument !== "--check");
   const { files, problems } = await createReference();
   const isCheck = process.argv.includes("--check");
   if (problems.length === 0 && !isCheck) writePages(folder, files);

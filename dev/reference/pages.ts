@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { format } from "oxfmt";
 import * as z from "zod";
 // Loads every module of the Worker, so that each has made its log lines.
+// oxlint-disable-next-line import/no-unassigned-import -- it is loaded for that alone
 import "../../src/worker.ts";
 import { readSqlFiles } from "../../drizzle/files.ts";
 import * as schema from "../../src/db/schema.ts";

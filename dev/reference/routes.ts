@@ -23,7 +23,7 @@ export function routesPage(routes: readonly Route[]): Page {
     list(Object.entries(scopeMeanings).map(([scope, meaning]) => `${code(scope)}: ${prose(meaning)}`)),
     ...routes.map((route) => sectionOf(route, problems)),
   );
-  return { text, problems };
+  return { text, problems: [...problems, ...unusedMeanings(routes)] };
 }
 
 const intro = `
@@ -107,6 +107,20 @@ function fieldTable(title: string, fields: readonly Field[], problems: string[])
     return [code(name), form, described(`The field ${name} of ${title}`, meaning, problems)];
   });
   return table(["field", "form", "what it says"], rows);
+}
+
+/** The meanings that no field needs any more. */
+function unusedMeanings(routes: readonly Route[]): string[] {
+  const used = new Set(
+    routes
+      .flatMap(({ operation }) => Object.values(operation.answers))
+      .flatMap(({ schema }) => (schema === undefined ? [] : fieldsOf(jsonSchemaOf(schema))))
+      .filter(({ description }) => description === undefined)
+      .map(({ name }) => lastPart(name)),
+  );
+  return Object.keys(fieldMeanings)
+    .filter((name) => !used.has(name))
+    .map((name) => `The meaning of ${name} in dev/reference/field-meanings.ts is of no field`);
 }
 
 /** `sessions[].handle` is `handle`. */

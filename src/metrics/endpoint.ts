@@ -27,7 +27,7 @@ const OPENMETRICS = "application/openmetrics-text";
 
 export const metricsRoute = documentedRoute({
   summary: "Metrics for Prometheus",
-  description: "While the database cannot be asked, 200 with mcp_session_store_up 0.",
+  description: "While the database cannot be asked, the status is 200, too, with `mcp_session_store_up 0`.",
   scope: "metrics",
   answers: {
     200: {
