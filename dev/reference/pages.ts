@@ -33,10 +33,13 @@ export interface Reference {
 }
 
 export async function createReference(): Promise<Reference> {
+  const variables = variablesPage(rooms, read("dev/reference/own-variables.ts"));
+  // The app below has a configuration, and what the room of a new variable lacks is better said here than there.
+  if (variables.problems.length > 0) return { files: new Map(), problems: variables.problems };
   const { routes, problems } = readRoutes(registeredRoutes());
   const pages: Record<string, Page> = {
     "README.md": indexPage(),
-    "variables.md": variablesPage(rooms, read("dev/reference/own-variables.ts")),
+    "variables.md": variables,
     "routes.md": routesPage(routes),
     "errors.md": errorsPage(errorMeanings, routes),
     "metrics.md": metricsPage(allFamilies(), [
