@@ -42,10 +42,10 @@ export const errorMeanings = {
 
 /** Where a key with each scope is accepted. */
 export const scopeMeanings = {
-  health: "Uptime monitors: the health of the sessions.",
-  metrics: "Prometheus: the metrics.",
-  mcp: "MCP clients: the MCP endpoint.",
-  admin: "Operators: see and end sessions, run cleanup, see its records.",
+  health: "For uptime monitors: the health of the sessions.",
+  metrics: "For Prometheus: the metrics.",
+  mcp: "For MCP clients: the MCP endpoint.",
+  admin: "For operators: see and end sessions, run cleanup, see its records.",
 } satisfies Record<Scope, string>;
 
 /** What each label of a metric says. */

@@ -1,5 +1,5 @@
 // metrics.md: every metric family with its labels, and the words that are their values.
-import { tierNames, runOutcomes } from "../../src/cleanup/tiers.ts";
+import { eachTier, runOutcomes, tierNames } from "../../src/cleanup/tiers.ts";
 import { faultKinds } from "../../src/db/fault.ts";
 import { type Census, degradations } from "../../src/health/grade.ts";
 import { familiesOf, type Family, type Label, type Scrape } from "../../src/metrics/families.ts";
@@ -27,8 +27,8 @@ export function allFamilies(): Family[] {
     expiredAtLeast: 0,
     isOverdue: false,
     oldestExpiredAt: new Date(0),
-    history: { regular: tierHistory, immediate: tierHistory },
-    wakesAt: { regular: new Date(0), immediate: new Date(0) },
+    history: eachTier(() => tierHistory),
+    wakesAt: eachTier(() => new Date(0)),
     totals: {},
   };
   return familiesOf({ ...scrape, store: { census, reasons: [] } });
