@@ -25,7 +25,7 @@ export const logSettings = defineSettings({
     }),
     LOG_FORMAT: choice(logFormats, {
       default: "json",
-      description: "`json`: one JSON object a line. `text`: for people.",
+      description: "How a line is written: `json`, one JSON object a line, or `text`, for people.",
     }),
   },
   read: (values): LogConfig => ({ level: values.LOG_LEVEL, format: values.LOG_FORMAT }),
