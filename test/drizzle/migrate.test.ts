@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { PgDialect } from "drizzle-orm/pg-core";
 import { expect, test } from "vitest";
-import { directUrl } from "../../drizzle/connection.ts";
+import { directUrl, reasonOf } from "../../drizzle/connection.ts";
 import { sessionHandle } from "../../src/session/conditions.ts";
 import { readSqlFiles } from "../../drizzle/files.ts";
 import { driftOf, migrate } from "../../drizzle/migrate.ts";
@@ -314,6 +314,36 @@ test("of migrations that fail half-way nothing stays", async () => {
   });
   expect(await schemaOf(config)).toEqual([]);
   await migrate(config);
+});
+
+test("the values of a row are in no reason", async () => {
+  const config = await createDatabase();
+  await withCopy("drizzle", async (folder) => {
+    writeFileSync(
+      join(folder, "0001_twice.sql"),
+      "INSERT INTO mcp_sessions (session_id) VALUES ('a secret'), ('a secret');",
+    );
+    const reason = reasonOf(await migrate(config, folder).catch((error: unknown) => error));
+    expect(reason).toContain("duplicate key value violates unique constraint");
+    expect(reason).not.toContain("secret");
+  });
+});
+
+test("a trigger that a migration takes away is made again", async () => {
+  const config = await createDatabase();
+  await migrate(config);
+  await withCopy("drizzle", async (folder) => {
+    writeFileSync(
+      join(folder, "0001_drop.sql"),
+      "DROP TRIGGER IF EXISTS mcp_count_inserted ON mcp_sessions; INSERT INTO mcp_sessions (session_id) VALUES ('a');",
+    );
+    expect(await migrate(config, folder)).toEqual([
+      "Applied 0001_drop: not applied yet",
+      "Applied mcp_count_inserted: missing in the database",
+      "Recounted the sessions",
+    ]);
+    expect(await query(config, counted)).toEqual([{ total: 1, is_right: true }]);
+  });
 });
 
 test("a new migration alone is applied, and a changed one with all that follow it", async () => {

@@ -67,6 +67,20 @@ test("a table that the search_path finds later than an empty schema is adopted w
   expect(await schemaOf(admin, "early")).toEqual([]);
 });
 
+test("a name without quotes is read in lower case, as PostgreSQL does", async () => {
+  const config = await createDatabase();
+  await migrate({ ...config, options: "-c search_path=PUBLIC" });
+  expect(await migrate(config)).toEqual([]);
+});
+
+test("functions with the rights of their owner see no temporary table in place of ours", async () => {
+  const config = await createDatabase();
+  await migrate(config);
+  const paths =
+    "SELECT jsonb_agg(DISTINCT proconfig) FROM pg_proc WHERE prosecdef AND proname LIKE 'mcp\\_%'";
+  expect(await valueOf(config, paths)).toEqual([['search_path="public", pg_temp']]);
+});
+
 test.each([
   ["missing", "missing"],
   ["missing,public", "missing"],
@@ -84,12 +98,13 @@ test("a least-privileged role keeps what it may, over routines that are replaced
   // Its mcp_cleanup_sessions has an argument less than today's.
   await applyFormer(config, 10);
   const worker = await createRole(config);
-  const tables = "mcp_sessions, mcp_cleanup_runs, mcp_session_totals, mcp_session_changes";
+  const tables = "mcp_sessions, mcp_cleanup_runs, mcp_session_totals";
   await query(
     config,
     "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA public FROM PUBLIC",
     `GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO ${worker.user}`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON ${tables} TO ${worker.user}`,
+    `GRANT SELECT ON mcp_session_changes TO ${worker.user}`,
     "INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('old', now() - interval '1 day')",
   );
   await migrate(config);
