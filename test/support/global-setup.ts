@@ -1,6 +1,7 @@
 // Node's side of the tests in workerd: PostgreSQL, the local Neon, and a control server, because a test in workerd
 // can start no process and see no file.
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
@@ -28,12 +29,24 @@ export default async function setUp({ provide }: TestProject): Promise<() => Pro
   await migrate({ ...admin, ...role, database: TEMPLATE });
   const neon = await startLocalNeon({ postgres });
 
+  // The role of ops/postgres/worker-role.sql. The script is applied to each database of a test that asks for it.
+  const workerRole = "mcp_worker";
+  await asAdmin(`CREATE ROLE ${workerRole} LOGIN PASSWORD '${role.password}'`);
+  const grants = readFileSync("ops/postgres/worker-role.sql", "utf8");
+
   let databases = 0;
   const actions: Record<string, (body: never) => unknown> = {
     async database({ empty }: { empty?: boolean }) {
       const name = `test_${++databases}`;
       await asAdmin(`CREATE DATABASE ${name} OWNER mcp${empty ? "" : ` TEMPLATE ${TEMPLATE}`}`);
       return `postgresql://mcp:${role.password}@ep-test.localhost/${name}`;
+    },
+    async worker_role({ database, replace }: { database: string; replace?: [string, string] }) {
+      const script = replace === undefined ? grants : grants.replace(...replace);
+      if (replace !== undefined && script === grants)
+        throw new Error(`The script does not have: ${replace[0]}`);
+      await connected({ ...admin, ...role, database }, (client) => client.query(script));
+      return `postgresql://${workerRole}:${role.password}@ep-test.localhost/${database}`;
     },
     faults: (rules: FaultRule[]) =>
       rules.length === 0 ? neon.switchboard.clear() : neon.switchboard.set(...rules),

@@ -42,7 +42,22 @@ export interface TestDatabase {
 
 /** A database of its own, migrated unless `empty`. */
 export async function createDatabase({ empty = false } = {}): Promise<TestDatabase> {
-  const url = await control<string>("database", { empty });
+  return databaseAt(await control<string>("database", { empty }));
+}
+
+/**
+ * The same database as the role of ops/postgres/worker-role.sql, which has only the rights that this script gives.
+ * @param replace a text of the script, and what to put in its place first.
+ */
+export async function asWorkerRole(
+  { url }: TestDatabase,
+  replace?: readonly [string, string],
+): Promise<TestDatabase> {
+  const database = new URL(url).pathname.slice(1);
+  return databaseAt(await control<string>("worker_role", { database, replace }));
+}
+
+function databaseAt(url: string): TestDatabase {
   return {
     url,
     async query(statement, params = []) {

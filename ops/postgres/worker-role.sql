@@ -1,0 +1,23 @@
+-- The rights of a role that only runs the Worker. It owns nothing, and cannot migrate.
+--
+-- 1. Make the role once:  CREATE ROLE mcp_worker LOGIN PASSWORD '…';
+-- 2. Run this file in the database as the owner of the tables, after the first npm run db:migrate. Twice does no harm.
+-- 3. Give the Worker a DATABASE_URL of this role. Keep the owner's for npm run db:migrate.
+GRANT USAGE ON SCHEMA public TO mcp_worker;
+
+-- Sessions and their documents. Cleanup deletes them.
+GRANT SELECT, INSERT, UPDATE, DELETE ON mcp_sessions TO mcp_worker;
+
+-- Records of cleanup runs. Old ones are deleted.
+GRANT SELECT, INSERT, UPDATE, DELETE ON mcp_cleanup_runs TO mcp_worker;
+
+-- Totals for /metrics. They only grow.
+GRANT SELECT, INSERT, UPDATE ON mcp_session_totals TO mcp_worker;
+
+-- The number of sessions. Triggers write it with the rights of the owner.
+GRANT SELECT ON mcp_session_changes TO mcp_worker;
+
+-- PostgreSQL lets every role execute a new function. These lines are for databases where that was revoked.
+GRANT EXECUTE ON FUNCTION mcp_add_to_total, mcp_count_sessions, mcp_merge_session_changes, mcp_open_session,
+  mcp_resume_session TO mcp_worker;
+GRANT EXECUTE ON PROCEDURE mcp_cleanup_sessions TO mcp_worker;
