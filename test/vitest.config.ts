@@ -17,6 +17,7 @@ const inNode = [
   "test/conformance/**/*.test.ts",
   "test/reference/**/*.test.ts",
   "test/house.test.ts",
+  "test/manual/**/*.test.ts",
 ];
 
 export default defineConfig({
