@@ -1,0 +1,29 @@
+-- Takes away what npm run db:migrate has made, but for the table mcp_sessions and the sessions of other programs in it.
+-- When no other program uses that table, add:  DROP TABLE mcp_sessions;
+BEGIN;
+
+-- With their triggers.
+DROP FUNCTION IF EXISTS mcp_count_session_rows, mcp_count_cleanup_run CASCADE;
+DROP PROCEDURE IF EXISTS mcp_cleanup_sessions;
+DROP FUNCTION IF EXISTS mcp_add_to_total, mcp_count_sessions, mcp_merge_session_changes, mcp_open_session,
+  mcp_recount_sessions, mcp_resume_session;
+
+DROP TABLE IF EXISTS mcp_cleanup_runs, mcp_session_totals, mcp_session_changes, mcp_schema_journal;
+
+-- The sessions that were opened on /mcp, and the columns that only they use. The index of expires_at stays, because the
+-- other program may have made it.
+DELETE FROM mcp_sessions WHERE principal IS NOT NULL;
+DROP INDEX IF EXISTS idx_mcp_sessions_principal, idx_mcp_sessions_by_handle;
+ALTER TABLE mcp_sessions
+  DROP COLUMN IF EXISTS principal,
+  DROP COLUMN IF EXISTS protocol_version,
+  DROP COLUMN IF EXISTS log_level,
+  DROP COLUMN IF EXISTS state,
+  DROP COLUMN IF EXISTS state_version,
+  DROP COLUMN IF EXISTS state_versions,
+  DROP COLUMN IF EXISTS state_writes,
+  DROP COLUMN IF EXISTS ended_at,
+  DROP COLUMN IF EXISTS end_reason,
+  RESET (fillfactor);
+
+COMMIT;
