@@ -28,7 +28,7 @@ export function isMet(figure: Figure): boolean | undefined {
   return "atLeast" in goal ? median >= goal.atLeast : median <= goal.atMost;
 }
 
-/** The figures as a Markdown table, as README.md has them. */
+/** The figures as a Markdown table, as docs/benchmarks.md has them. */
 export function render(figures: Figure[]): string {
   return table([
     ["", "min", "median", "max", "goal"],

@@ -121,6 +121,13 @@ test("every example has a test", () => {
   expect(examples.filter((name) => !tests.includes(name.replaceAll("\\", "/")))).toEqual([]);
 });
 
+test("dependencies.md says of each package why it is here", () => {
+  const { dependencies, devDependencies } = JSON.parse(textOf("package.json")) as Record<string, object>;
+  const page = textOf("docs/dependencies.md");
+  const packages = Object.keys({ ...dependencies, ...devDependencies });
+  expect(packages.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+});
+
 test("the map of architecture.md has every file of src, dev and drizzle", () => {
   const map = textOf("docs/architecture.md");
   const programs = ["src", "dev", "drizzle"].flatMap((folder) =>
