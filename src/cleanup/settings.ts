@@ -10,7 +10,7 @@ import {
 } from "../settings.ts";
 import { type CleanupMode, eachTier, parseCron, type Tier, tiers } from "./tiers.ts";
 
-// Ten years: a longer time is a mistake in the unit.
+// Ten years. A longer time is probably milliseconds written as seconds.
 const MAX_SECONDS = 315_360_000;
 
 /** How the cleanup is scheduled and bounded. */

@@ -50,7 +50,7 @@ export interface Limits {
   activeTiers: readonly Tier[];
 }
 
-// Below this many a ratio says nothing: a quiet server has few active sessions in the morning.
+// With fewer expired sessions a high ratio is normal: a quiet server has few active sessions in the morning.
 const RATIO_COUNTS_ABOVE = 100;
 // After one failure the next run catches up.
 const FAILURES_IN_A_ROW = 3;

@@ -4,7 +4,7 @@ import type { AppError, ErrorCode } from "../http/errors.ts";
 export const SESSION_HEADER = "Mcp-Session-Id";
 export const VERSION_HEADER = "MCP-Protocol-Version";
 
-/** How long a client waits that has opened too many sessions: the period of the rate limit in wrangler.toml. */
+/** After opening too many sessions, a client must wait this long: the period of the rate limit in wrangler.toml. */
 export const RATE_LIMIT_PERIOD_SECONDS = 60;
 
 // JSON-RPC 2.0 §5.1, and what the MCP SDKs use beyond it.

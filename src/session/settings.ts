@@ -9,7 +9,7 @@ import {
 } from "../settings.ts";
 import type { Lifetimes } from "./session.ts";
 
-// Ten years: a longer time is a mistake in the unit.
+// Ten years. A longer time is probably milliseconds written as seconds.
 const MAX_SECONDS = 315_360_000;
 
 /** How sessions live, and what they may use. */

@@ -41,7 +41,7 @@ export interface StateStore {
 }
 
 // Each write has an id of its own, which stays in the row with its version. A write that is sent again, because its answer
-// was lost, finds that it is done and does not undo what others have written since. More than one session has in flight.
+// was lost, finds that it is done and does not undo what others have written since. One session has fewer than 64 in flight.
 const WRITES_KEPT = 64;
 
 const keyState = z.object({
