@@ -1,4 +1,4 @@
-// `npm run docs:snippets`: writes the current text of each file that the manual shows into its pages.
+// `npm run docs`, the second half: writes the current text of each file that the manual shows into its pages.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { manualFiles, withSnippets } from "./manual.ts";

@@ -68,7 +68,7 @@ function isJson(text: string): boolean {
 describe.each(files)("%s", (file) => {
   test("shows programs as their files are", () => {
     const text = textOf(file);
-    expect(withSnippets(text), "Run npm run docs:snippets").toBe(text);
+    expect(withSnippets(text), "Run npm run docs").toBe(text);
     const homeless = codeBlocks(text).filter(
       (block) => PROGRAMS.includes(block.language) && block.file === undefined,
     );
