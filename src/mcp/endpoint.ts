@@ -107,8 +107,19 @@ export function mcpEndpoint({ createServer, sessions, state, principal }: McpEnd
     if (!c.get("isLegacy")) {
       // Handlers get the name of the principal, never the key.
       const authInfo = { token: "", clientId: principal(c), scopes: [] };
-      const handler = createMcpHandler(() => createServer(contextOf(c, undefined)), { legacy: "reject" });
-      return handler.fetch(c.req.raw, { parsedBody, authInfo });
+      // The SDK answers by itself when the factory throws. It is thrown again, so that it is logged like any other mistake.
+      let failure: { cause: unknown } | undefined;
+      const create = () =>
+        createServer(contextOf(c, undefined)).catch((cause: unknown) => {
+          failure = { cause };
+          throw cause;
+        });
+      const response = await createMcpHandler(create, { legacy: "reject" }).fetch(c.req.raw, {
+        parsedBody,
+        authInfo,
+      });
+      if (failure !== undefined) throw failure.cause;
+      return response;
     }
     const session = c.get("session");
     // Without a session this is `initialize`: the session gate reads the answer before it goes out.

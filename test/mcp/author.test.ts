@@ -1,4 +1,5 @@
 // What an author's server can use and set, and what it advertises.
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { expect, test } from "vitest";
 import {
   CLIENT_CAPABILITIES_META_KEY,
@@ -6,11 +7,19 @@ import {
   PROTOCOL_VERSION_META_KEY,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import { defineServer } from "../../src/mcp/context.ts";
+import { createWorker } from "../../src/worker.ts";
 import { logged } from "../support/captured-logs.ts";
 import { callTool, clientInfo, initializeParams, mcp, messageOf, open, rowsOf } from "../support/mcp.ts";
 import { bearer, createDatabase, environment, keys, send } from "../support/worker.ts";
 
 const NEW_VERSION = "2026-07-28";
+
+const modernMeta = {
+  [PROTOCOL_VERSION_META_KEY]: NEW_VERSION,
+  [CLIENT_INFO_META_KEY]: clientInfo,
+  [CLIENT_CAPABILITIES_META_KEY]: {},
+};
 
 /** A request of a client of 2026-07-28. */
 const modern = (env: Env, method: string, params: object = {}) =>
@@ -20,11 +29,7 @@ const modern = (env: Env, method: string, params: object = {}) =>
       method,
       params: {
         ...params,
-        _meta: {
-          [PROTOCOL_VERSION_META_KEY]: NEW_VERSION,
-          [CLIENT_INFO_META_KEY]: clientInfo,
-          [CLIENT_CAPABILITIES_META_KEY]: {},
-        },
+        _meta: modernMeta,
       },
     },
     { headers: { "MCP-Protocol-Version": NEW_VERSION, "Mcp-Method": method } },
@@ -121,3 +126,48 @@ test("an unknown variable is a warning in the log of an isolate, and in verbose 
     expect.objectContaining({ level: "WARN", variable: unknown.name, nearest: unknown.nearest }),
   ]);
 });
+
+test.each([
+  ["register", {}],
+  ["options", { options: () => fail() }],
+])("what %s throws is a mistake of the server, in both eras: 500, logged by its name", async (_, more) => {
+  const worker = createWorker(
+    defineServer({ name: "broken", version: "1", register: () => fail(), ...more }),
+  );
+  const database = await createDatabase();
+  const env = database.env();
+  const session = await open(env);
+  for (const request of [
+    { headers: { "Mcp-Session-Id": session }, params: {} },
+    {
+      headers: { "MCP-Protocol-Version": NEW_VERSION, "Mcp-Method": "tools/list" },
+      params: { _meta: modernMeta },
+    },
+  ]) {
+    const context = createExecutionContext();
+    const response = await worker.fetch(
+      new Request<unknown, IncomingRequestCfProperties>("https://worker.test/mcp", {
+        method: "POST",
+        headers: {
+          Authorization: `Bearer ${keys.alice}`,
+          Accept: "application/json, text/event-stream",
+          "Content-Type": "application/json",
+          ...request.headers,
+        },
+        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: request.params }),
+      }),
+      env,
+      context,
+    );
+    expect([response.status, await response.json()]).toEqual([
+      500,
+      { jsonrpc: "2.0", error: { code: -32_603, message: expect.any(String) }, id: null },
+    ]);
+    await waitOnExecutionContext(context);
+  }
+  expect(logged("The request failed")).toMatchObject([{ error: "SyntaxError" }, { error: "SyntaxError" }]);
+});
+
+function fail(): never {
+  throw new SyntaxError("a secret detail");
+}
