@@ -52,6 +52,19 @@ test("an increment whose answers are lost after the commit counts once", async (
   expect(await content("session_state_get", { key: "n" })).toMatchObject({ value: 2, version: 2 });
 });
 
+test("a write or a deletion whose answer is lost after the commit is done once", async () => {
+  const { database, content } = await opened();
+  const lose = (times: number) =>
+    setFaults({ fault: { kind: "lost-after-commit" }, matching: "UPDATE mcp_sessions s", times });
+  await lose(2);
+  expect(await content("session_state_set", { key: "k", value: "a" })).toMatchObject({ version: 1 });
+  expect((await rowsOf(database))[0]?.["state_version"]).toBe("1");
+  await lose(2);
+  expect(await content("session_state_delete", { key: "k" })).toEqual({ deleted: true });
+  expect((await rowsOf(database))[0]?.["state_version"]).toBe("2");
+  await setFaults();
+});
+
 test("a change without a rival takes two statements", async () => {
   const { content } = await opened();
   const before = await databaseRequests();
