@@ -55,6 +55,9 @@ export const text = z
   .union([z.string(), z.number(), z.boolean()], { error: "must be set" })
   .transform(String);
 
+/** Ten years: a longer time is a mistake in the unit. */
+export const MAX_SECONDS = 315_360_000;
+
 interface Whole {
   description: string;
   unit: string;

@@ -4,14 +4,12 @@ import {
   documented,
   flag,
   integer,
+  MAX_SECONDS,
   optionalBinding,
   text,
   type Values,
 } from "../settings.ts";
 import { type CleanupMode, eachTier, parseCron, type Tier, tiers } from "./tiers.ts";
-
-// Ten years. A longer time is probably milliseconds written as seconds.
-const MAX_SECONDS = 315_360_000;
 
 /** How the cleanup is scheduled and bounded. */
 export interface CleanupConfig {

@@ -3,14 +3,12 @@ import {
   choice,
   defineSettings,
   integer,
+  MAX_SECONDS,
   optionalBinding,
   optionalInteger,
   type Values,
 } from "../settings.ts";
 import type { Lifetimes } from "./session.ts";
-
-// Ten years. A longer time is probably milliseconds written as seconds.
-const MAX_SECONDS = 315_360_000;
 
 /** How sessions live, and what they may use. */
 export interface SessionConfig extends Lifetimes {

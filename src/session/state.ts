@@ -1,12 +1,12 @@
-// The session's document as the author's handlers use it: checks values, and repeats changes that met another's.
+// The session's document as handlers use it. Checks values, and repeats a change when another write came between.
 import { type Json, type SessionState, StateError } from "../mcp/context.ts";
 import { storabilityProblem } from "./json.ts";
 import type { Session } from "./session.ts";
 import { STATE_LIMIT_BYTES, type StateRefusal, type StateStore } from "./state-store.ts";
 
-// A change fails only when another one has succeeded, so a hundred simultaneous changes all succeed within this.
+// An attempt fails only when another change has succeeded, so each of a hundred simultaneous changes succeeds within this.
 const MAX_ATTEMPTS = 100;
-// Full jitter below a limit that grows to this: writers of one key then take turns.
+// A random delay below a limit that doubles up to this, so that the writers of one key do not collide again.
 const LONGEST_DELAY_MS = 250;
 const FIRST_DELAY_MS = 5;
 
