@@ -71,6 +71,10 @@ export interface LogFields {
   by: string;
   /** The cron of the event, as in wrangler.toml. */
   cron: string;
+  /** How many expired sessions cannot be deleted. */
+  blocked: number;
+  /** What keeps them: SQLSTATEs or `kept`, the most frequent first. */
+  blocked_by: string | null;
   /** How many sessions the run has deleted. */
   deleted: number;
   /** How long it took, in milliseconds. Of a request: until the response begins. */

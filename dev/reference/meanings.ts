@@ -99,6 +99,8 @@ export const degradationMeanings = {
   cleanup_overdue: "A session has been expired for more than two intervals of the regular cron.",
   cleanup_failing:
     "The last three runs of a tier that is switched on have failed. Skipped runs are not counted.",
+  cleanup_blocked:
+    "The last run of a tier that is switched on has left expired sessions that cannot be deleted.",
   expired_ratio_high:
     "There are more than 100 expired sessions, and more than HEALTH_EXPIRED_RATIO_MAX of them for each active one.",
 } satisfies Record<Degradation, string>;
@@ -106,7 +108,7 @@ export const degradationMeanings = {
 /** What each outcome of a cleanup run says. */
 export const outcomeMeanings = {
   running: "The run has not ended. Only records of runs have this outcome.",
-  completed: "The run has deleted everything that it could.",
+  completed: "The run has deleted everything that can be deleted. `blocked` says how much cannot.",
   partial: "MCP_CLEANUP_TIME_BUDGET_MS was used up. The next run goes on.",
   skipped:
     "The run did nothing. `busy`: another run is at work. `duplicate`: the cron event was handled before.",

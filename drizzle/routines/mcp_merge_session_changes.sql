@@ -8,8 +8,12 @@ SET search_path FROM CURRENT
 AS $$
   WITH merged AS (
     DELETE FROM mcp_session_changes
-     WHERE ctid = ANY (ARRAY(SELECT ctid FROM mcp_session_changes LIMIT p_limit FOR UPDATE SKIP LOCKED))
+     WHERE ctid = ANY (ARRAY(
+       SELECT ctid FROM mcp_session_changes WHERE transaction_id <> pg_current_xact_id()::text::bigint
+        LIMIT p_limit FOR UPDATE SKIP LOCKED))
     RETURNING change
   )
-  INSERT INTO mcp_session_changes (change) SELECT sum(change) FROM merged HAVING count(*) > 0
+  INSERT INTO mcp_session_changes AS c (transaction_id, change)
+  SELECT pg_current_xact_id()::text::bigint, sum(change) FROM merged HAVING count(*) > 0
+  ON CONFLICT (transaction_id) DO UPDATE SET change = c.change + excluded.change
 $$;

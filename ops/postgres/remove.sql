@@ -5,10 +5,11 @@ BEGIN;
 -- With their triggers.
 DROP FUNCTION IF EXISTS mcp_count_session_rows, mcp_count_cleanup_run CASCADE;
 DROP PROCEDURE IF EXISTS mcp_cleanup_sessions;
-DROP FUNCTION IF EXISTS mcp_add_to_total, mcp_count_sessions, mcp_merge_session_changes, mcp_open_session,
-  mcp_recount_sessions, mcp_resume_session;
+DROP FUNCTION IF EXISTS mcp_add_to_total, mcp_begin_cleanup_run, mcp_count_sessions, mcp_delete_pages, mcp_delete_range,
+  mcp_delete_sessions, mcp_merge_session_changes, mcp_open_session, mcp_recount_sessions, mcp_resume_session,
+  mcp_tidy_cleanup;
 
-DROP TABLE IF EXISTS mcp_cleanup_runs, mcp_session_totals, mcp_session_changes, mcp_schema_journal;
+DROP TABLE IF EXISTS mcp_cleanup_runs, mcp_cleanup_blocked, mcp_session_totals, mcp_session_changes, mcp_schema_journal;
 
 -- The sessions that were opened on /mcp, and the columns that only they use. The index of expires_at stays, because the
 -- other program may have made it.

@@ -11,6 +11,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON mcp_sessions TO mcp_worker;
 -- Records of cleanup runs. Old ones are deleted.
 GRANT SELECT, INSERT, UPDATE, DELETE ON mcp_cleanup_runs TO mcp_worker;
 
+-- Which sessions cannot be deleted.
+GRANT SELECT, INSERT, UPDATE, DELETE ON mcp_cleanup_blocked TO mcp_worker;
+
 -- Totals for /metrics. They only grow.
 GRANT SELECT, INSERT, UPDATE ON mcp_session_totals TO mcp_worker;
 
@@ -18,6 +21,7 @@ GRANT SELECT, INSERT, UPDATE ON mcp_session_totals TO mcp_worker;
 GRANT SELECT ON mcp_session_changes TO mcp_worker;
 
 -- PostgreSQL lets every role execute a new function. These lines are for databases where that was revoked.
-GRANT EXECUTE ON FUNCTION mcp_add_to_total, mcp_count_sessions, mcp_merge_session_changes, mcp_open_session,
-  mcp_resume_session TO mcp_worker;
+GRANT EXECUTE ON FUNCTION mcp_add_to_total, mcp_begin_cleanup_run, mcp_count_sessions, mcp_delete_pages, mcp_delete_range,
+  mcp_delete_sessions, mcp_merge_session_changes, mcp_open_session, mcp_recount_sessions, mcp_resume_session,
+  mcp_tidy_cleanup TO mcp_worker;
 GRANT EXECUTE ON PROCEDURE mcp_cleanup_sessions TO mcp_worker;

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { limit, readParams, readQuery } from "../http/input.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { clean, CleanupFailed } from "../cleanup/clean.ts";
-import { cleanupRun, type RunsStore } from "./runs-store.ts";
+import { blockedBy, cleanupRun, type RunsStore } from "./runs-store.ts";
 import type { CleanupReport, CleanupStore } from "../cleanup/store.ts";
 import { endedOutcomes, runOutcomes, type Tier, tierNames } from "../cleanup/tiers.ts";
 
@@ -25,7 +25,7 @@ const runsQuery = z.strictObject({
   limit,
 });
 
-const report = z.object({
+const runReport = z.object({
   tier,
   run_id: z.int(),
   outcome: z.enum(endedOutcomes),
@@ -35,6 +35,8 @@ const report = z.object({
     .string()
     .nullable()
     .describe("SQLSTATE of a failed run; `busy` of a skipped one, when another run is in progress"),
+  blocked: z.int().min(0).describe("How many expired sessions cannot be deleted"),
+  blocked_by: blockedBy,
 });
 
 export const runCleanupRoute = documentedRoute({
@@ -42,8 +44,8 @@ export const runCleanupRoute = documentedRoute({
   scope: "admin",
   params,
   answers: {
-    200: { description: "The run has ended, or was skipped", schema: report },
-    503: { description: "The run has failed. What it deleted before stays deleted", schema: report },
+    200: { description: "The run has ended, or was skipped", schema: runReport },
+    503: { description: "The run has failed. What it deleted before stays deleted", schema: runReport },
   },
   refusals: ["invalid_request", "sessions_unavailable"],
 });
@@ -88,6 +90,16 @@ export function cleanupEndpoint({
   };
 }
 
-function answerOf(chosen: Tier, { runId, outcome, deleted, batches, errorCode }: CleanupReport) {
-  return { tier: chosen, run_id: runId, outcome, deleted, batches, error_code: errorCode };
+function answerOf(chosen: Tier, report: CleanupReport) {
+  const { runId, outcome, deleted, batches, errorCode, blocked, blockedBy: by } = report;
+  return {
+    tier: chosen,
+    run_id: runId,
+    outcome,
+    deleted,
+    batches,
+    error_code: errorCode,
+    blocked,
+    blocked_by: by,
+  };
 }

@@ -4,6 +4,11 @@ import * as z from "zod";
 import type { Database } from "../db/client.ts";
 import { type RunOutcome, runOutcomes, type Tier, tierNames, triggers } from "../cleanup/tiers.ts";
 
+export const blockedBy = z
+  .string()
+  .nullable()
+  .describe("What keeps the blocked sessions: SQLSTATEs or `kept`, the most frequent first");
+
 /** A record. Times are ISO 8601. */
 export const cleanupRun = z.object({
   run_id: z.coerce.number().int(),
@@ -17,6 +22,8 @@ export const cleanupRun = z.object({
   deleted: z.coerce.number().int().min(0),
   batches: z.int().min(0),
   error_code: z.string().nullable(),
+  blocked: z.coerce.number().int().min(0).describe("How many expired sessions could not be deleted"),
+  blocked_by: blockedBy,
 });
 
 export type CleanupRun = z.infer<typeof cleanupRun>;
@@ -51,7 +58,7 @@ export function createRunsStore(database: Database, { timeoutMs }: { timeoutMs: 
         (db) =>
           db.execute(sql`
             SELECT run_id, tier, trigger, ${iso("scheduled_at")}, ${iso("cutoff")}, ${iso("started_at")},
-                   ${iso("finished_at")}, outcome, deleted, batches, error_code
+                   ${iso("finished_at")}, outcome, deleted, batches, error_code, blocked, blocked_by
               FROM mcp_cleanup_runs WHERE ${sql.join(conditions, sql` AND `)}
              ORDER BY run_id DESC LIMIT ${limit + 1}`),
       );

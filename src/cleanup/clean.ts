@@ -35,6 +35,13 @@ const log = logOf("cleanup", {
       fields: ["tier", "duration_ms", "run_id", "outcome", "deleted", "batches", "reason"],
     },
   },
+  warning: {
+    "MCP session cleanup: {blocked} expired sessions cannot be deleted": {
+      meaning:
+        "They stay, and each run tries them again. `blocked_by` says what keeps them: SQLSTATEs or `kept`.",
+      fields: ["tier", "run_id", "blocked", "blocked_by"],
+    },
+  },
   error: {
     session_cleanup_task_failed: {
       meaning:
@@ -95,8 +102,16 @@ export async function clean(store: CleanupStore, tier: Tier, currentTime: Date):
     logCleanupFailure({ ...timing(), ...cause });
     throw error;
   }
-  const { runId, outcome, deleted, batches, errorCode } = report;
+  const { runId, outcome, deleted, batches, errorCode, blocked, blockedBy } = report;
   const details = { ...timing(), run_id: runId, outcome, deleted, batches };
+  if (blocked > 0) {
+    log.warning("MCP session cleanup: {blocked} expired sessions cannot be deleted", {
+      tier,
+      run_id: runId,
+      blocked,
+      blocked_by: blockedBy,
+    });
+  }
   if (outcome === "failed") {
     logCleanupFailure({ ...details, kind: "run_failed", sqlstate: errorCode });
     throw new CleanupFailed(tier, report);

@@ -14,6 +14,10 @@ export interface CleanupReport {
   errorCode: string | null;
   /** When the first of the remaining sessions expires; null when that is not known. */
   earliestExpiry: Date | null;
+  /** How many expired sessions cannot be deleted. */
+  blocked: number;
+  /** What keeps them: SQLSTATEs or `kept`, the most frequent first; null when none is blocked. */
+  blockedBy: string | null;
 }
 
 export interface CleanupStore {
@@ -48,13 +52,18 @@ const reports = z.tuple([
         .number()
         .transform((ms) => new Date(ms))
         .nullable(),
+      blocked: z.coerce.number(),
+      blocked_by: z.string().nullable(),
     })
-    .transform(({ run_id: runId, error_code: errorCode, earliest_expiry: earliestExpiry, ...rest }) => ({
-      runId,
-      errorCode,
-      earliestExpiry,
-      ...rest,
-    })),
+    .transform(
+      ({
+        run_id: runId,
+        error_code: errorCode,
+        earliest_expiry: earliestExpiry,
+        blocked_by: blockedBy,
+        ...rest
+      }) => ({ runId, errorCode, earliestExpiry, blockedBy, ...rest }),
+    ),
 ]);
 
 /** @param afterRun gets the report of each run that the database has answered. */

@@ -107,6 +107,14 @@ export const mcpCleanupRuns = pgTable(
     batches: integer("batches").notNull().default(0),
     /** Of a failed run: its SQLSTATE, or `interrupted`. Of a skipped run: `busy` or `duplicate`. NULL for the others. */
     errorCode: text("error_code"),
+    /** How many expired sessions cannot be deleted, as of the end of the run. mcp_cleanup_blocked has them. */
+    blocked: bigint("blocked", { mode: "number" }).notNull().default(0),
+    /** What keeps them, the most frequent first: SQLSTATEs, or `kept`. NULL when none is blocked. */
+    blockedBy: text("blocked_by"),
+    /** The lease of a running run: each of its transactions renews it, and holds the row's lock. */
+    renewedAt: timestamptz("renewed_at"),
+    /** The backend that runs it. A run whose backend has gone is dead. */
+    backendPid: integer("backend_pid"),
   },
   (table) => [
     // Health: the last runs of a tier. Cleanup: has this scheduled run been done?
@@ -115,13 +123,31 @@ export const mcpCleanupRuns = pgTable(
     check("mcp_cleanup_runs_trigger", isOneOf(table.trigger, triggers)),
     check("mcp_cleanup_runs_outcome", isOneOf(table.outcome, runOutcomes)),
     check("mcp_cleanup_runs_finished", sql`(${table.outcome} = ${running}) = (${table.finishedAt} IS NULL)`),
-    check("mcp_cleanup_runs_counts", sql`${table.deleted} >= 0 AND ${table.batches} >= 0`),
+    check(
+      "mcp_cleanup_runs_counts",
+      sql`${table.deleted} >= 0 AND ${table.batches} >= 0 AND ${table.blocked} >= 0`,
+    ),
     check(
       "mcp_cleanup_runs_error_code",
       sql`(${isOneOf(table.outcome, withErrorCode)}) = (${table.errorCode} IS NOT NULL)`,
     ),
   ],
 );
+
+/**
+ * Expired sessions that could not be deleted. A run leaves them out, and tries them again after all others. One that can be
+ * deleted, is gone, or is live again leaves this table.
+ */
+export const mcpCleanupBlocked = pgTable("mcp_cleanup_blocked", {
+  /** The `session_id` of the row in mcp_sessions. */
+  sessionId: text("session_id").primaryKey(),
+  /** The SQLSTATE of the error; `kept` when a trigger or a rule swallows the deletion without one. */
+  reason: text("reason").notNull(),
+  /** When a run found it. */
+  blockedAt: timestamptz("blocked_at").notNull().defaultNow(),
+  /** When a run tried it last. */
+  triedAt: timestamptz("tried_at").notNull().defaultNow(),
+});
 
 /**
  * Totals that only grow, such as the number of sessions opened. A total is written in the transaction of what it counts.
@@ -141,12 +167,18 @@ export const mcpSessionTotals = pgTable(
 );
 
 /**
- * The number of rows in mcp_sessions is the sum of this table. Triggers add a row here for each statement that inserts
- * or deletes sessions, whichever program runs it. No statement waits for another. A cleanup run merges the rows.
+ * The number of rows in mcp_sessions is the sum of `change`. Triggers keep one row here for each transaction that inserts
+ * or deletes sessions, whichever program runs it. No transaction waits for another. A cleanup run merges the rows.
  */
 export const mcpSessionChanges = pgTable("mcp_session_changes", {
-  /** How many sessions were inserted; negative: how many were deleted. */
+  /** The transaction (PostgreSQL, pg_current_xact_id). Of a merged row: the one that merged it. */
+  transactionId: bigint("transaction_id", { mode: "number" }).primaryKey(),
+  /** How many sessions were inserted, minus how many were deleted. */
   change: bigint("change", { mode: "number" }).notNull(),
+  /** How many rows the transaction had deleted, as its backend counts, before the statement that is deleting. */
+  deletesBefore: bigint("deletes_before", { mode: "number" }),
+  /** How many statements are deleting: more than one when a trigger of a delete deletes, too. */
+  deleteDepth: integer("delete_depth").notNull().default(0),
 });
 
 /**

@@ -12,6 +12,8 @@ export interface LastRun {
   deleted: number;
   batches: number;
   error_code: string | null;
+  /** How many expired sessions could not be deleted. */
+  blocked: number;
 }
 
 export interface TierHistory {
@@ -38,7 +40,12 @@ export interface Census {
   totals: Record<string, number>;
 }
 
-export const degradations = ["cleanup_overdue", "cleanup_failing", "expired_ratio_high"] as const;
+export const degradations = [
+  "cleanup_overdue",
+  "cleanup_failing",
+  "cleanup_blocked",
+  "expired_ratio_high",
+] as const;
 export type Degradation = (typeof degradations)[number];
 
 export interface Limits {
@@ -73,6 +80,7 @@ export function grade(
   const found: Record<Degradation, boolean> = {
     cleanup_overdue: isOverdue,
     cleanup_failing: isFailing,
+    cleanup_blocked: activeTiers.some((tier) => (history[tier].lastRun?.blocked ?? 0) > 0),
     expired_ratio_high: isRatioHigh,
   };
   return degradations.filter((reason) => found[reason]);

@@ -40,6 +40,8 @@ const histories = z
         deleted: z.number(),
         batches: z.number(),
         error_code: z.string().nullable(),
+        blocked: z.number(),
+        blocked_by: z.string().nullable(),
       })
       .nullable(),
   })
@@ -97,7 +99,7 @@ export function createHealthStore(
                          extract(epoch FROM oldest_expired)::float8 AS oldest_expired
                     FROM mcp_count_sessions(${overdueSeconds})) AS sessions,
                  (SELECT jsonb_object_agg(tier, jsonb_build_object(
-                           'last_run', (SELECT to_jsonb(r) - 'run_id' - 'tier' - 'cutoff'
+                           'last_run', (SELECT to_jsonb(r) - '{run_id,tier,cutoff,renewed_at,backend_pid}'::text[]
                                           FROM mcp_cleanup_runs r
                                          WHERE r.tier = tiers.tier ORDER BY r.run_id DESC LIMIT 1),
                            'last_success', (SELECT extract(epoch FROM r.finished_at) FROM mcp_cleanup_runs r

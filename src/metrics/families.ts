@@ -138,8 +138,13 @@ function familiesOfCensus(
       each("tier", tierNames, (tier) => history[tier].failuresInARow),
     ),
     gauge(
+      "mcp_session_cleanup_blocked_sessions",
+      "Expired sessions that the last run of a tier could not delete",
+      each("tier", tierNames, (tier) => history[tier].lastRun?.blocked ?? 0),
+    ),
+    gauge(
       "mcp_session_cleanup_backlog_oldest_timestamp_seconds",
-      "When the first of the expired sessions expired, in seconds since 1970; absent when there is none",
+      "When the first of the expired sessions that can be deleted expired, in seconds since 1970; absent when there is none",
       times([{ labels: {}, at: oldestExpiredAt }]),
     ),
     gauge(

@@ -31,6 +31,8 @@ test("a tier runs at once, also one that is switched off, and spares what is not
     deleted: 1,
     batches: 1,
     error_code: null,
+    blocked: 0,
+    blocked_by: null,
   });
   expect(await remaining(database)).toEqual(["live", "recent"]);
   expect(await (await ask(env, "/cleanup/regular", "POST")).json()).toMatchObject({ deleted: 1 });
@@ -43,9 +45,7 @@ test("a run that fails is 503 with its report", async () => {
   await addSessions(database, { old: at(new Date(), -HOUR) });
   await database.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
     $$BEGIN RAISE EXCEPTION 'secret detail' USING ERRCODE = '23503'; END$$`);
-  await database.query(
-    "CREATE TRIGGER refuse BEFORE DELETE ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION refuse()",
-  );
+  await database.query("CREATE TRIGGER refuse BEFORE DELETE ON mcp_sessions EXECUTE FUNCTION refuse()");
   const response = await ask(database.env(), "/cleanup/regular", "POST");
   expect(response.status).toBe(503);
   const text = await response.text();
@@ -81,6 +81,8 @@ test("records are paged from the latest on, by tier and outcome", async () => {
     deleted: 0,
     batches: 0,
     error_code: null,
+    blocked: 0,
+    blocked_by: null,
   });
   expect((await page("?outcome=failed")).runs).toEqual([]);
 });

@@ -204,7 +204,8 @@ test("activity that began within a recorded window, and committed after the next
   await sleep.recordActivity();
   const ranAt = at(time, 20_000);
   const never = new Date(8.64e15);
-  const report = { runId: 1, outcome: "completed", deleted: 0, batches: 0, errorCode: null } as const;
+  const done = { runId: 1, outcome: "completed", deleted: 0, batches: 0 } as const;
+  const report = { ...done, errorCode: null, blocked: 0, blockedBy: null };
   await sleep.recordRun({ ...report, earliestExpiry: never }, ranAt);
   expect((await sleep.wakesAt())?.regular).toEqual(ranAt);
 });

@@ -42,12 +42,14 @@ describe("the constraints of cleanup runs", () => {
   });
 });
 
-test("mcp_cleanup_sessions knows every outcome, and no word that is in no list", () => {
-  const words = literalsIn(textOf("mcp_cleanup_sessions")).filter((literal) => /^[a-z]+$/.test(literal));
+test("the routines of cleanup know every outcome, and no word that is in no list", () => {
+  const words = literalsIn(textOf("mcp_cleanup_sessions") + textOf("mcp_begin_cleanup_run")).filter(
+    (literal) => /^[a-z]+$/.test(literal),
+  );
   const lists: string[] = [...tierNames, ...triggers, ...runOutcomes];
   expect(words).toEqual(expect.arrayContaining([...runOutcomes]));
   const errorCodes = ["busy", "duplicate", "interrupted"];
-  const others = ["counted", "ranges", "pages", "off", "infinity"];
+  const others = ["counted", "ranges", "pages", "single", "retry", "off", "infinity"];
   expect(words.filter((word) => !lists.includes(word)).toSorted()).toEqual(
     [...errorCodes, ...others].toSorted(),
   );
