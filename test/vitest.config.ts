@@ -1,5 +1,5 @@
-// Three projects: what runs in workerd, against the embedded PostgreSQL; what runs in Node; and what also needs
-// Prometheus, which npm does not have.
+// Four projects: what runs in workerd, against the embedded PostgreSQL; the runs of cleanup again, behind PgBouncer; what
+// runs in Node; and what needs Prometheus. PgBouncer and Prometheus are not in npm.
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -20,23 +20,28 @@ const inNode = [
   "test/manual/**/*.test.ts",
 ];
 
+const inWorkerd = (name: string, include: string[], globalSetup: string, exclude: string[] = []) => ({
+  plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+  test: {
+    name,
+    include,
+    exclude: [...inNode, "test/ops/**", ...exclude],
+    globalSetup: [globalSetup],
+    setupFiles: ["test/support/captured-logs.ts"],
+    // One database server and one switchboard for all files.
+    fileParallelism: false,
+    testTimeout: PATIENCE_MS,
+    hookTimeout: PATIENCE_MS,
+  },
+});
+
 export default defineConfig({
   test: {
     projects: [
-      {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
-        test: {
-          name: "worker",
-          include: ["test/**/*.test.ts"],
-          exclude: [...inNode, "test/ops/**"],
-          globalSetup: ["test/support/global-setup.ts"],
-          setupFiles: ["test/support/captured-logs.ts"],
-          // One database server and one switchboard for all files.
-          fileParallelism: false,
-          testTimeout: PATIENCE_MS,
-          hookTimeout: PATIENCE_MS,
-        },
-      },
+      inWorkerd("worker", ["test/**/*.test.ts"], "test/support/global-setup.ts"),
+      inWorkerd("pooler", ["test/cleanup/**/*.test.ts"], "test/support/pooled-setup.ts", [
+        "test/cleanup/abandoned.test.ts",
+      ]),
       { test: { name: "node", include: inNode, testTimeout: PATIENCE_MS, hookTimeout: PATIENCE_MS } },
       {
         test: {

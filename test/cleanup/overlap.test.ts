@@ -1,10 +1,8 @@
 // Runs that meet: another run, a dying connection, a caller that has gone.
-import { sql } from "drizzle-orm";
-import { expect, inject, test } from "vitest";
+import { expect, test } from "vitest";
 import { CleanupFailed, runCleanupOnce, runImmediateCleanup } from "../../src/cleanup/clean.ts";
-import { connect } from "../../src/db/client.ts";
 import { logged } from "../support/captured-logs.ts";
-import { addExpired, at, HOUR, poll, runsOf, runInProgress, slowDown, storeOf } from "../support/cleanup.ts";
+import { addExpired, at, HOUR, runsOf, runInProgress, slowDown, storeOf } from "../support/cleanup.ts";
 import { addSessions, createDatabase, remaining, setFaults, type TestDatabase } from "../support/worker.ts";
 
 const outcomesOf = async (database: TestDatabase) =>
@@ -133,22 +131,6 @@ test("a run whose connection is killed keeps what it did; the next one recognise
   expect(logged("session_cleanup_task_failed")).toEqual([
     expect.objectContaining({ level: "ERROR", tier: "regular", kind: "database_unreachable" }),
   ]);
-});
-
-test("a run whose caller has gone is cancelled, recorded with its count, and lets the next one run", async () => {
-  const database = await createDatabase();
-  await slowDown(database);
-  await addExpired(database, 100);
-  const abandoned = connect({ url: database.url, endpointOverride: inject("neonEndpoint") }).run(
-    { name: "an impatient cleanup", budgetMs: 500, isIdempotent: false },
-    (db) => db.execute(sql`CALL mcp_cleanup_sessions('regular', 'manual', now(), 0, 2, 60000, 30)`),
-  );
-  await expect(abandoned).rejects.toMatchObject({ kind: "timeout" });
-  const failed = await poll(() => database.query("SELECT * FROM mcp_cleanup_runs WHERE outcome = 'failed'"));
-  const done = Number(failed["deleted"]);
-  expect(failed["error_code"]).toBe("57014");
-  expect(done).toBeGreaterThan(0);
-  expect(await runCleanupOnce(storeOf(database))).toBe(100 - done);
 });
 
 test.each([

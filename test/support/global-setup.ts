@@ -9,11 +9,18 @@ import type { TestProject } from "vitest/node";
 import { startLocalNeon } from "../../dev/neon/server.ts";
 import type { FaultRule } from "../../dev/neon/switchboard.ts";
 import { migrate } from "../../drizzle/migrate.ts";
+import type { startPooler } from "./pooler.ts";
 import { connected, startTestPostgres } from "./postgres.ts";
 
 const TEMPLATE = "template_mcp";
 
-export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
+export default (project: TestProject) => setUpWith(project);
+
+/** @param startBetween starts what stands between the local Neon and PostgreSQL, for these users. */
+export async function setUpWith(
+  { provide }: TestProject,
+  startBetween?: typeof startPooler,
+): Promise<() => Promise<void>> {
   const postgres = await startTestPostgres();
   const admin = {
     host: postgres.host,
@@ -27,10 +34,11 @@ export default async function setUp({ provide }: TestProject): Promise<() => Pro
   await asAdmin(`CREATE ROLE mcp LOGIN PASSWORD '${role.password}'`);
   await asAdmin(`CREATE DATABASE ${TEMPLATE} OWNER mcp`);
   await migrate({ ...admin, ...role, database: TEMPLATE });
-  const neon = await startLocalNeon({ postgres });
+  const workerRole = "mcp_worker";
+  const between = await startBetween?.(postgres, [role, { user: workerRole, password: role.password }]);
+  const neon = await startLocalNeon({ postgres: between ?? postgres });
 
   // The role of ops/postgres/worker-role.sql. The script is applied to each database of a test that asks for it.
-  const workerRole = "mcp_worker";
   await asAdmin(`CREATE ROLE ${workerRole} LOGIN PASSWORD '${role.password}'`);
   const grants = readFileSync("ops/postgres/worker-role.sql", "utf8");
 
@@ -71,6 +79,7 @@ export default async function setUp({ provide }: TestProject): Promise<() => Pro
     control.close();
     control.closeAllConnections();
     await neon.close();
+    await between?.stop();
     await postgres.remove();
   };
 }
