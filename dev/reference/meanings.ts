@@ -65,7 +65,7 @@ export const labelMeanings = {
 export const faultMeanings = {
   database_unreachable: {
     means:
-      "Neon or its compute is down or starting, the endpoint was deleted or disabled, or the database was renamed.",
+      "Neon or its compute is down, starting or in maintenance, the endpoint was deleted or disabled, or the database was renamed.",
     todo: "Look at the Neon console and its status page. Check DATABASE_URL.",
   },
   timeout: {
@@ -73,20 +73,31 @@ export const faultMeanings = {
     todo: "Look at `pg_stat_activity`. Raise HEALTH_TIMEOUT_MS when only health checks fail.",
   },
   permission_denied: {
-    means: "The password is wrong, or the role lacks a privilege.",
-    todo: "Check DATABASE_URL, and the privileges of its role on the [tables](database.md).",
+    means:
+      "The password is wrong, the role may not log in or has expired, it lacks a privilege, or Neon does not let this network in.",
+    todo: "Check DATABASE_URL, the privileges of its role on the [tables](database.md), and the IP allowlist of the Neon project.",
   },
   schema_missing: {
     means: "A table, a function or the procedure is missing.",
     todo: "Run `npm run db:migrate`.",
   },
   quota_exceeded: {
-    means: "The compute time or the data transfer of the month is used up.",
-    todo: "Upgrade the plan at Neon, or wait for the next month.",
+    means:
+      "The compute time, the data transfer or the storage of the plan is used up, or too many computes are active.",
+    todo: "Upgrade the plan at Neon, wait for the next month, delete data, or suspend another compute.",
   },
   overloaded: {
     means: "There are too many connections, or disk or memory is full.",
     todo: "Look at the Neon console. Choose a larger compute.",
+  },
+  read_only: {
+    means: "The database takes no writes: a read replica, or `default_transaction_read_only`.",
+    todo: "Let DATABASE_URL lead to the primary compute. Reset the setting of the role and of the database.",
+  },
+  write_rejected: {
+    means:
+      "The table refuses what the Worker writes: a constraint, a column, a trigger or a policy of another program.",
+    todo: "The SQLSTATE in the log says what refuses it. Change that.",
   },
   internal: {
     means: "Anything else.",

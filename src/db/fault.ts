@@ -7,6 +7,8 @@ export const faultKinds = [
   "schema_missing",
   "quota_exceeded",
   "overloaded",
+  "read_only",
+  "write_rejected",
   "internal",
 ] as const;
 
@@ -26,12 +28,19 @@ export interface Fault {
   answered: boolean;
 }
 
-// After any other failure waiting does not help.
-const outages: readonly FaultKind[] = ["database_unreachable", "timeout", "overloaded", "quota_exceeded"];
+// An outage that ends by itself within seconds or minutes. A client may wait for that.
+const passing: readonly FaultKind[] = ["database_unreachable", "timeout", "overloaded"];
+// A quota ends with the month, or when somebody pays: nothing that a client can wait for.
+const outages: readonly FaultKind[] = [...passing, "quota_exceeded"];
 
 /** Whether a failure means that the database cannot be asked at the moment. */
 export function isOutage(kind: FaultKind): boolean {
   return outages.includes(kind);
+}
+
+/** Whether a client can expect an answer when it asks again a few seconds later. */
+export function mayPass(kind: FaultKind): boolean {
+  return passing.includes(kind);
 }
 
 /** A failed database operation. Safe to log and to rethrow: it carries no message, cause or parameter. */

@@ -22,7 +22,7 @@ test("a success in between starts the count anew", () => {
   expect(breaker.refuses()).toBeUndefined();
 });
 
-test.each(["permission_denied", "schema_missing", "internal"] as const)(
+test.each(["permission_denied", "schema_missing", "read_only", "write_rejected", "internal"] as const)(
   "%s is an answer of the database and opens nothing",
   (kind) => {
     const { breaker } = at();
