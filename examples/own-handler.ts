@@ -9,7 +9,7 @@ import { handleCron } from "../src/cron.ts";
 import { DatabaseFault } from "../src/db/fault.ts";
 import { createDeps } from "../src/deps.ts";
 import { readConfig } from "../src/env.ts";
-import { AppError, errorResponse } from "../src/http/errors.ts";
+import { AppError, errorResponse, refusalOfFault } from "../src/http/errors.ts";
 import { requestLog, type RequestVariables } from "../src/http/request-log.ts";
 import { configureLog } from "../src/log.ts";
 import { isLegacyRequest, legacyVersions } from "../src/mcp/endpoint.ts";
@@ -58,8 +58,7 @@ function open(env: Env) {
 function refusalOf(error: Error): AppError {
   if (error instanceof AppError) return error;
   // 503 and not 404: a client that gets 404 starts over.
-  if (error instanceof DatabaseFault)
-    return new AppError("sessions_unavailable", undefined, { "Retry-After": "5" });
+  if (error instanceof DatabaseFault) return refusalOfFault(error);
   return new AppError("internal");
 }
 

@@ -14,7 +14,7 @@ import {
 import type { SessionsStore } from "./admin/sessions-store.ts";
 import { requireScope } from "./auth/guard.ts";
 import type { Authenticate } from "./auth/keys.ts";
-import { principalOf } from "./auth/principal.ts";
+import { principalOf, type PrincipalVariables } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { DatabaseFault } from "./db/fault.ts";
 import type { UnknownVariable } from "./unknown-variables.ts";
@@ -25,7 +25,7 @@ import type { Version } from "./health/settings.ts";
 import { sharedAnswers } from "./health/shared-answers.ts";
 import { mcpCors, originGuard } from "./http/cors.ts";
 import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.ts";
-import { AppError, errorResponse } from "./http/errors.ts";
+import { AppError, errorResponse, refusalOfFault } from "./http/errors.ts";
 import { requestLog, type RequestVariables } from "./http/request-log.ts";
 import { errorName, logOf } from "./log.ts";
 import {
@@ -58,12 +58,9 @@ const log = logOf("http", {
 // A tool call carries text. 1 MiB is a hundredth of what Workers accept.
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
-// A suspended compute is awake again by then.
-const RETRY_AFTER_SECONDS = "5";
-
 const MCP_PATH = "/mcp";
 
-type AppContext = Context<{ Variables: RequestVariables }>;
+type AppContext = Context<{ Variables: RequestVariables & Partial<PrincipalVariables> }>;
 
 export interface AppDeps {
   now: () => Date;
@@ -165,7 +162,8 @@ function refusalOf(error: Error, c: AppContext): AppError {
   const id = c.get("requestId");
   if (error instanceof DatabaseFault) {
     log.error("MCP session store failed", { kind: error.kind, sqlstate: error.sqlstate, request_id: id });
-    return new AppError("sessions_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS });
+    // Only a route behind the scope `admin` shows it: the body of a refusal on /mcp has no room for it.
+    return refusalOfFault(error, c.get("principal")?.scopes.includes("admin"));
   }
   log.error("The request failed", { error: errorName(error), request_id: id });
   return new AppError("internal");

@@ -33,7 +33,9 @@ export const errorMeanings = {
   too_many_sessions:
     "The principal opens sessions faster than INITIALIZE_RATE_LIMIT allows. The response has `Retry-After: 60`. The database is not asked.",
   sessions_unavailable:
-    "The database cannot be used. The response has `Retry-After: 5`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why.",
+    "The database does not answer at the moment: `database_unreachable`, `timeout` or `overloaded` of the [faults of the database](metrics.md#faults-of-the-database). The response has `Retry-After: 5`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why; on a route of the scope `admin` the body does, too.",
+  sessions_unusable:
+    "The database cannot be used until its operator acts: any other [fault of the database](metrics.md#faults-of-the-database). The response has no `Retry-After`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why; on a route of the scope `admin` the body does, too.",
   configuration_invalid:
     "A variable is missing or wrong. Every route answers so, `/mcp` with the usual body, too. The log line [`The configuration is wrong`](logs.md#the-configuration-is-wrong) names the variables.",
   internal:

@@ -1,6 +1,7 @@
 // Operator routes of the cleanup: run a tier now, list the records of runs.
 import type { Context } from "hono";
 import * as z from "zod";
+import { storeRefusals } from "../http/errors.ts";
 import { limit, readParams, readQuery } from "../http/input.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { clean, CleanupFailed } from "../cleanup/clean.ts";
@@ -47,7 +48,7 @@ export const runCleanupRoute = documentedRoute({
     200: { description: "The run has ended, or was skipped", schema: runReport },
     503: { description: "The run has failed. What it deleted before stays deleted", schema: runReport },
   },
-  refusals: ["invalid_request", "sessions_unavailable"],
+  refusals: ["invalid_request", ...storeRefusals],
 });
 
 export const listRunsRoute = documentedRoute({
@@ -60,7 +61,7 @@ export const listRunsRoute = documentedRoute({
       schema: z.object({ runs: z.array(cleanupRun), next: z.int().nullable() }),
     },
   },
-  refusals: ["invalid_request", "sessions_unavailable"],
+  refusals: ["invalid_request", ...storeRefusals],
 });
 
 /** Both handlers @throw AppError and DatabaseFault. */

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { principalOf } from "../auth/principal.ts";
-import { AppError } from "../http/errors.ts";
+import { AppError, storeRefusals } from "../http/errors.ts";
 import { limit, principalName, readParams, readQuery } from "../http/input.ts";
 import { logOf } from "../log.ts";
 import { documentedRoute } from "../http/openapi.ts";
@@ -42,7 +42,7 @@ export const listSessionsRoute = documentedRoute({
       schema: z.object({ sessions: z.array(listedSession), next: z.guid().nullable() }),
     },
   },
-  refusals: ["invalid_request", "sessions_unavailable"],
+  refusals: ["invalid_request", ...storeRefusals],
 });
 
 export const endSessionRoute = documentedRoute({
@@ -50,7 +50,7 @@ export const endSessionRoute = documentedRoute({
   scope: "admin",
   params,
   answers: { 204: { description: "It is ended" } },
-  refusals: ["invalid_request", "session_not_found", "sessions_unavailable"],
+  refusals: ["invalid_request", "session_not_found", ...storeRefusals],
 });
 
 export const endSessionsRoute = documentedRoute({
@@ -63,7 +63,7 @@ export const endSessionsRoute = documentedRoute({
       schema: z.object({ ended: z.int().min(0), has_more: z.boolean() }),
     },
   },
-  refusals: ["invalid_request", "sessions_unavailable"],
+  refusals: ["invalid_request", ...storeRefusals],
 });
 
 /** The three handlers. Each @throws AppError and DatabaseFault. */

@@ -1,4 +1,6 @@
-// What a client may be told: a code, a sentence and a request id. Nothing of what went wrong inside.
+// What a client may be told: a code, a sentence and a request id. Nothing of what went wrong inside, except to operators.
+import { type DatabaseFault, type FaultKind, mayPass } from "../db/fault.ts";
+
 const refusals = {
   invalid_request: { status: 400, message: "The request is not valid" },
   unauthenticated: { status: 401, message: "A valid bearer key is required" },
@@ -16,6 +18,7 @@ const refusals = {
   unsupported_protocol_version: { status: 400, message: "The MCP-Protocol-Version is not supported" },
   too_many_sessions: { status: 429, message: "Too many sessions are being opened; try again later" },
   sessions_unavailable: { status: 503, message: "The session store cannot be reached; try again" },
+  sessions_unusable: { status: 503, message: "The session store cannot be used; its operator must act" },
   configuration_invalid: {
     status: 500,
     message: "The Worker's configuration is wrong; its log names the variables",
@@ -24,6 +27,12 @@ const refusals = {
 } as const satisfies Record<string, { status: number; message: string }>;
 
 export type ErrorCode = keyof typeof refusals;
+
+/** What a route that needs the database can refuse a request with. */
+export const storeRefusals = ["sessions_unavailable", "sessions_unusable"] as const satisfies ErrorCode[];
+
+// A suspended compute is awake again by then.
+const RETRY_AFTER_SECONDS = "5";
 
 export function statusOf(code: ErrorCode): number {
   return refusals[code].status;
@@ -34,24 +43,41 @@ export class AppError extends Error {
   override name = "AppError";
   readonly code: ErrorCode;
   readonly headers: Record<string, string>;
+  /** What is wrong with the database, for operators alone. */
+  readonly fault: { kind: FaultKind; sqlstate: string | null } | undefined;
 
   /** `message` reaches the client: it names what must change, never a value that was sent. */
   constructor(
     code: ErrorCode,
     message: string = refusals[code].message,
     headers: Record<string, string> = {},
+    fault?: AppError["fault"],
   ) {
     super(message);
     this.code = code;
     this.headers = headers;
+    this.fault = fault;
   }
 }
 
-/** `{"error":{"code","message","request_id"}}`, or another `body`, with the status of its code. */
+/**
+ * What a client is told when the database has failed: to try again where waiting can help, and else not to.
+ * @param isForOperator whether the body also names the kind of the fault and its SQLSTATE.
+ */
+export function refusalOfFault({ kind, sqlstate }: DatabaseFault, isForOperator = false): AppError {
+  const fault = isForOperator ? { kind, sqlstate: sqlstate ?? null } : undefined;
+  return mayPass(kind)
+    ? new AppError("sessions_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS }, fault)
+    : new AppError("sessions_unusable", undefined, {}, fault);
+}
+
+/** `{"error":{"code","message","request_id"}}`, or another `body`, with the status of its code. An operator's has more. */
 export function errorResponse(
   error: AppError,
   requestId: string,
-  body: object = { error: { code: error.code, message: error.message, request_id: requestId } },
+  body: object = {
+    error: { code: error.code, message: error.message, request_id: requestId, ...error.fault },
+  },
 ): Response {
   const headers = { "Cache-Control": "no-store", "X-Request-Id": requestId, ...error.headers };
   return Response.json(body, { status: refusals[error.code].status, headers });

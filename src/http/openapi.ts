@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { describeRoute, type DescribeRouteOptions } from "hono-openapi";
 import * as z from "zod";
 import type { Scope } from "../auth/api-keys.ts";
+import { faultKinds } from "../db/fault.ts";
 import { type ErrorCode, statusOf } from "./errors.ts";
 
 interface Answer {
@@ -33,6 +34,17 @@ const usualRefusal = z.strictObject({
     code: z.string(),
     message: z.string(),
     request_id: z.guid(),
+  }),
+});
+
+const operatorRefusal = z.strictObject({
+  error: usualRefusal.shape.error.extend({
+    kind: z.enum(faultKinds).optional().describe("When the database has failed: why"),
+    sqlstate: z
+      .string()
+      .nullable()
+      .optional()
+      .describe("When the database has failed: its SQLSTATE, if it gave one"),
   }),
 });
 
@@ -80,7 +92,7 @@ export function refusalsOf({ scope, refusals = [] }: Operation): ErrorCode[] {
 }
 
 function responsesOf(operation: Operation) {
-  const { answers, refusal = usualRefusal } = operation;
+  const { answers, scope, refusal = scope === "admin" ? operatorRefusal : usualRefusal } = operation;
   const codes = refusalsOf(operation);
   const responses: Record<string, object> = {};
   for (const code of codes) {

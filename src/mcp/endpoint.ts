@@ -7,6 +7,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import * as z from "zod";
+import { storeRefusals } from "../http/errors.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import type { RequestVariables } from "../http/request-log.ts";
 import type { SessionVariables } from "../session/middleware.ts";
@@ -57,7 +58,7 @@ export const mcpPostRoute = documentedRoute({
     "already_initialized",
     "unsupported_protocol_version",
     "too_many_sessions",
-    "sessions_unavailable",
+    ...storeRefusals,
   ],
   refusal: jsonRpcRefusal,
 });
@@ -67,7 +68,7 @@ export const mcpDeleteRoute = documentedRoute({
   scope: "mcp",
   headers: sessionHeader.required(),
   answers: { 204: { description: "The session is ended" } },
-  refusals: ["origin_not_allowed", "session_id_required", "session_not_found", "sessions_unavailable"],
+  refusals: ["origin_not_allowed", "session_id_required", "session_not_found", ...storeRefusals],
   refusal: jsonRpcRefusal,
 });
 

@@ -31,6 +31,7 @@ const jsonRpcCodes: Record<ErrorCode, number> = {
   unsupported_protocol_version: SERVER_ERROR,
   too_many_sessions: SERVER_ERROR,
   sessions_unavailable: INTERNAL_ERROR,
+  sessions_unusable: INTERNAL_ERROR,
   configuration_invalid: INTERNAL_ERROR,
   internal: INTERNAL_ERROR,
 };

@@ -209,5 +209,5 @@ test.each(adminRoutes)("%s %s is 503 while the database cannot be asked", async 
   const env = (await createDatabase({ empty: true })).env();
   const response = await ask(env, path, method);
   expect(response.status).toBe(503);
-  expect(await response.json()).toMatchObject({ error: { code: "sessions_unavailable" } });
+  expect(await response.json()).toMatchObject({ error: { code: "sessions_unusable" } });
 });

@@ -31,13 +31,15 @@ interface Row {
   commits?: boolean;
   /** Whether one more attempt helps, once the fault is over. */
   isRetried?: boolean;
+  /** Whether a client is told to wait. */
+  mayPass?: boolean;
 }
 
 const rows: Row[] = [
   { fault: { kind: "hang" }, reason: "timeout", isRetried: false },
   { fault: { kind: "reset" }, reason: "database_unreachable" },
   { fault: { kind: "half-body" }, reason: "database_unreachable", commits: true },
-  { fault: { kind: "quota" }, reason: "quota_exceeded", isRetried: false },
+  { fault: { kind: "quota" }, reason: "quota_exceeded", isRetried: false, mayPass: false },
   { fault: { kind: "control-plane" }, reason: "database_unreachable" },
   { fault: { kind: "edge" }, reason: "database_unreachable" },
   { fault: { kind: "edge", status: 525 }, reason: "database_unreachable" },
@@ -58,8 +60,13 @@ async function measured<T>(work: () => Promise<T>) {
   };
 }
 
-const unavailable =
-  '{"jsonrpc":"2.0","error":{"code":-32603,"message":"The session store cannot be reached; try again"},"id":null}';
+const refusalOf = (message: string) =>
+  `{"jsonrpc":"2.0","error":{"code":-32603,"message":"${message}"},"id":null}`;
+const unavailable = { body: refusalOf("The session store cannot be reached; try again"), retryAfter: "5" };
+const unusable = {
+  body: refusalOf("The session store cannot be used; its operator must act"),
+  retryAfter: null,
+};
 
 const opening = (worker: Env) => mcp(worker, { method: "initialize", params: initializeParams });
 const ask = async (response: Promise<Response>) => {
@@ -67,8 +74,9 @@ const ask = async (response: Promise<Response>) => {
   return { status, body: await (await response).text(), retryAfter: headers.get("Retry-After") };
 };
 
-describe.each(rows)("while $fault lasts", ({ fault, reason, commits = false, isRetried = true }) => {
-  const refused = { outcome: { status: 503, body: unavailable, retryAfter: "5" }, isInTime: true };
+describe.each(rows)("while $fault lasts", (row) => {
+  const { fault, reason, commits = false, isRetried = true, mayPass = true } = row;
+  const refused = { outcome: { status: 503, ...(mayPass ? unavailable : unusable) }, isInTime: true };
   /** One attempt, or several but never many. */
   const expectAttempts = (attempts: number) => {
     expect(attempts).toBeGreaterThanOrEqual(isRetried ? 2 : 1);
