@@ -23,5 +23,5 @@ GRANT SELECT ON mcp_session_changes TO mcp_worker;
 -- PostgreSQL lets every role execute a new function. These lines are for databases where that was revoked.
 GRANT EXECUTE ON FUNCTION mcp_add_to_total, mcp_begin_cleanup_run, mcp_count_sessions, mcp_delete_pages, mcp_delete_range,
   mcp_delete_sessions, mcp_merge_session_changes, mcp_open_session, mcp_recount_sessions, mcp_resume_session,
-  mcp_tidy_cleanup TO mcp_worker;
+  mcp_tidy_cleanup, mcp_try_session TO mcp_worker;
 GRANT EXECUTE ON PROCEDURE mcp_cleanup_sessions TO mcp_worker;
