@@ -12,6 +12,8 @@ import {
   tierNames,
   triggers,
 } from "../../src/cleanup/tiers.ts";
+import { routineRights, tableRights } from "../../src/db/rights.ts";
+import { symptoms, trialSteps } from "../../src/health/trial.ts";
 import { familiesOf } from "../../src/metrics/families.ts";
 import { endReasons } from "../../src/session/session.ts";
 import { createDatabase, query, valueOf } from "./databases.ts";
@@ -60,6 +62,41 @@ test("mcp_count_cleanup_run has the buckets of the histogram", () => {
   expect(bounds.split(",").map(Number)).toEqual([...durationBoundsMs]);
 });
 
+test("mcp_try_session has the steps and symptoms of src/health/trial.ts, in their order", () => {
+  const text = textOf("mcp_try_session");
+  expect([...text.matchAll(/step := '(\w+)'/g)].map(([, step]) => step)).toEqual([...trialSteps]);
+  const codes = [...text.matchAll(/code := (CASE [^;]*);/g)].flatMap(([, value = ""]) => literalsIn(value));
+  expect([...new Set(codes)].toSorted()).toEqual([...symptoms].toSorted());
+});
+
+test("ops/postgres/worker-role.sql grants what src/db/rights.ts lists, and nothing else", async () => {
+  const role = await createDatabase();
+  await migrate(role);
+  await query(
+    role,
+    "CREATE ROLE mcp_worker",
+    "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA public FROM PUBLIC",
+    readFileSync("ops/postgres/worker-role.sql", "utf8"),
+  );
+  const tables = await query(
+    role,
+    `SELECT table_name, jsonb_agg(privilege_type) AS rights FROM information_schema.role_table_grants
+      WHERE grantee = 'mcp_worker' GROUP BY table_name`,
+  );
+  const sorted = (rights: readonly string[]) => rights.toSorted();
+  expect(
+    Object.fromEntries(tables.map((row) => [row["table_name"], sorted(row["rights"] as string[])])),
+  ).toEqual(
+    Object.fromEntries(Object.entries(tableRights).map(([table, rights]) => [table, sorted(rights)])),
+  );
+  const routines = await query(
+    role,
+    `SELECT proname AS name FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        AND has_function_privilege('mcp_worker', oid, 'EXECUTE')`,
+  );
+  expect(routines.map(({ name }) => String(name)).toSorted()).toEqual([...routineRights].toSorted());
+});
+
 test("a session is ended for one of the reasons that metrics list", () => {
   const texts = readSqlFiles("drizzle").routines.map(({ text }) => text);
   const reasons = texts.flatMap((text) =>
@@ -67,8 +104,9 @@ test("a session is ended for one of the reasons that metrics list", () => {
       ([, set, counted]) => set ?? counted,
     ),
   );
-  expect(reasons).toEqual(["evicted", "evicted"]);
-  expect(endReasons).toContain("evicted");
+  // The trial ends its sessions as a client does.
+  expect(reasons).toEqual(["evicted", "evicted", "client", "client"]);
+  expect(endReasons).toEqual(expect.arrayContaining(reasons));
 });
 
 test("every total that the database writes is read by a metric", async () => {
@@ -125,6 +163,7 @@ function namesRead(): string[] {
         history: eachTier(() => history),
         wakesAt: undefined,
         totals,
+        mayHideRows: false,
       },
     },
   });

@@ -1,0 +1,20 @@
+// What the Worker's role must be allowed. ops/postgres/worker-role.sql grants exactly this, and a test holds the two together.
+
+/** The rights on each table. */
+export const tableRights = {
+  mcp_sessions: ["SELECT", "INSERT", "UPDATE", "DELETE"],
+  mcp_cleanup_runs: ["SELECT", "INSERT", "UPDATE", "DELETE"],
+  mcp_session_totals: ["SELECT", "INSERT", "UPDATE"],
+  mcp_session_changes: ["SELECT"],
+} as const satisfies Record<string, readonly string[]>;
+
+/** The functions and procedures that it must be allowed to execute. */
+export const routineRights = [
+  "mcp_add_to_total",
+  "mcp_cleanup_sessions",
+  "mcp_count_sessions",
+  "mcp_merge_session_changes",
+  "mcp_open_session",
+  "mcp_resume_session",
+  "mcp_try_session",
+] as const;
