@@ -123,6 +123,8 @@ export interface LogFields {
   sqlstate: string | null | undefined;
   /** The status of the response. */
   status: number;
+  /** What a session could not do: a [step of its life](routes.md#get-session-health). Left out when it was not that. */
+  step: string | undefined;
   /** The cleanup tier: `regular` or `immediate`. */
   tier: string;
   /** Until when cron events leave the database asleep. */

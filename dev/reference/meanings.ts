@@ -52,7 +52,7 @@ export const scopeMeanings = {
 
 /** What each label of a metric says. */
 export const labelMeanings = {
-  kind: "Why the database did not answer: a [fault of the database](#faults-of-the-database).",
+  kind: "Why the database could not be used: a [fault of the database](#faults-of-the-database).",
   version: "The id of the Worker's version; `unknown` without the binding CF_VERSION_METADATA.",
   tag: "The tag of the Worker's version, as `wrangler deploy --tag` sets it; empty without one.",
   tier: "The [cleanup tier](#cleanup-tiers).",
@@ -116,6 +116,8 @@ export const degradationMeanings = {
     "The last run of a tier that is switched on has left expired sessions that cannot be deleted.",
   expired_ratio_high:
     "There are more than 100 expired sessions, and more than HEALTH_EXPIRED_RATIO_MAX of them for each active one.",
+  rows_hidden:
+    "Row-level security applies to the Worker's role and may hide rows of `mcp_sessions` from it: they are not cleaned up. Give the role BYPASSRLS, or a policy `USING (true)`.",
 } satisfies Record<Degradation, string>;
 
 /** What each outcome of a cleanup run says. */

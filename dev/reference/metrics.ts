@@ -30,6 +30,7 @@ export function allFamilies(): Family[] {
     history: eachTier(() => tierHistory),
     wakesAt: eachTier(() => new Date(0)),
     totals: {},
+    mayHideRows: false,
   };
   return familiesOf({ ...scrape, store: { census, reasons: [] } });
 }

@@ -23,7 +23,7 @@ export interface Operation {
 export interface Database {
   /**
    * Runs `work` until it succeeds, cannot succeed, or its budget is used up.
-   * @param work gets the number of the attempt, from 0.
+   * @param work gets the number of the attempt, from 0. It may throw a DatabaseFault by itself.
    * @throws DatabaseFault for every failure.
    */
   run<T>(operation: Operation, work: (db: NeonHttpDatabase, attempt: number) => Promise<T>): Promise<T>;
@@ -84,7 +84,11 @@ export function connect({ url, endpointOverride }: { url: string; endpointOverri
       recordAttempt(undefined);
       return result;
     } catch (thrown) {
-      const fault = new DatabaseFault(name, readFault(thrown, signal.aborted), count + 1);
+      // What `work` reads from an answer can be a fault, too.
+      const fault =
+        thrown instanceof DatabaseFault
+          ? thrown
+          : new DatabaseFault(name, readFault(thrown, signal.aborted), count + 1);
       recordAttempt(fault);
       throw fault;
     }

@@ -10,7 +10,8 @@ const lost = { kind: "database_unreachable", retryable: true, outcomeUnknown: tr
 // These classes are about the connection, not about the statement.
 const connectionClasses = ["08", "28", "3D", "57"];
 
-function faultOfSqlstate(sqlstate: string, text: string, httpStatus: number): Fault {
+/** What an error of PostgreSQL means. @param httpStatus of Neon's answer: 400 for an error of a statement */
+export function faultOfSqlstate(sqlstate: string, text: string, httpStatus: number): Fault {
   const rules = sqlstateRules[sqlstate] ?? sqlstateRules[sqlstate.slice(0, 2)] ?? [];
   const { kind, retryable, outcomeUnknown } =
     rules.find((rule) => rule.text?.test(text) ?? true) ?? unknownSqlstate;

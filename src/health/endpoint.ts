@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { eachTier, runOutcomes, tierNames } from "../cleanup/tiers.ts";
-import { DatabaseFault, faultKinds } from "../db/fault.ts";
+import { DatabaseFault, faultKinds, isOutage } from "../db/fault.ts";
 import type { UnknownVariable } from "../unknown-variables.ts";
 import { readQuery } from "../http/input.ts";
 import { logOf } from "../log.ts";
@@ -10,12 +10,14 @@ import { documentedRoute } from "../http/openapi.ts";
 import { type Census, degradations, grade, type Limits, overdueSeconds } from "./grade.ts";
 import type { Version } from "./settings.ts";
 import type { HealthStore } from "./store.ts";
+import { failedStep, TrialFailed } from "./trial.ts";
 
 const log = logOf("health", {
   error: {
     "Session health check failed": {
-      meaning: "`/session-health` was answered with 503. `reason` says why.",
-      fields: ["reason", "sqlstate", "request_id"],
+      meaning:
+        "`/session-health` was answered with 503. `reason` says why, and `step` what a session could not do.",
+      fields: ["reason", "sqlstate", "step", "request_id"],
     },
   },
 });
@@ -29,6 +31,12 @@ const queries = z.object({
     .enum(["0", "1"], { error: "must be 0 or 1" })
     .default("0")
     .describe("1 adds the last runs, the version and unknown variables"),
+  write: z
+    .enum(["0", "1"], { error: "must be 0 or 1" })
+    .default("0")
+    .describe(
+      "1 tries the whole life of a session, and leaves nothing of it. Otherwise only its opening is tried",
+    ),
 });
 
 const counts = z.int().min(0);
@@ -88,13 +96,19 @@ export const healthRoute = documentedRoute({
         expired_sessions: z.null(),
         reason: z.enum(faultKinds),
         timestamp: z.iso.datetime(),
+        failed_step: failedStep
+          .optional()
+          .describe("Only with `write=1`: what a session could not do. The database answered"),
       }),
     },
   },
   refusals: ["invalid_request"],
 });
 
-/** 200 `healthy` or `degraded` with the counts, 503 `unhealthy` with the reason; `?verbose=1` adds the last runs. */
+/**
+ * 200 `healthy` or `degraded` with the counts, 503 `unhealthy` with the reason. `?verbose=1` adds the last runs; `?write=1`
+ * tries the whole life of a session.
+ */
 export function healthEndpoint({
   store,
   limits,
@@ -110,14 +124,16 @@ export function healthEndpoint({
   now: () => Date;
 }) {
   return async function sessionHealth(c: Context) {
-    const { verbose } = readQuery(c, queries);
+    const { verbose, write } = readQuery(c, queries);
     let census: Census;
     try {
-      census = await store.takeCensus(overdueSeconds(limits, now()));
+      census = await store.takeCensus(overdueSeconds(limits, now()), write === "1");
     } catch (error) {
       if (!(error instanceof DatabaseFault)) throw error;
       const { kind: reason, sqlstate, fault } = error;
-      log.error("Session health check failed", { reason, sqlstate, request_id: c.get("requestId") });
+      const failed = error instanceof TrialFailed ? error.failed : undefined;
+      const request_id = c.get("requestId");
+      log.error("Session health check failed", { reason, sqlstate, step: failed?.step, request_id });
       const body = {
         status: "unhealthy",
         database: fault.answered ? "connected" : "disconnected",
@@ -126,8 +142,9 @@ export function healthEndpoint({
         expired_sessions: null,
         reason,
         timestamp: wholeSeconds(now()),
+        ...(write === "1" && failed !== undefined && { failed_step: failed }),
       };
-      return c.json(body, 503, { "Retry-After": RETRY_AFTER_SECONDS });
+      return c.json(body, 503, isOutage(reason) ? { "Retry-After": RETRY_AFTER_SECONDS } : {});
     }
     const reasons = grade(census, limits);
     return c.json({

@@ -34,6 +34,8 @@ export interface Census {
   /** When the longest expired session expired; null when none has. */
   oldestExpiredAt: Date | null;
   history: Record<Tier, TierHistory>;
+  /** Whether row-level security may keep rows from the Worker's role. */
+  mayHideRows: boolean;
   /** With idle sleep: until when each tier has nothing to delete, if that is known. */
   wakesAt: Record<Tier, Date> | undefined;
   /** The totals of mcp_session_totals by name; one that is missing is 0. */
@@ -45,6 +47,7 @@ export const degradations = [
   "cleanup_failing",
   "cleanup_blocked",
   "expired_ratio_high",
+  "rows_hidden",
 ] as const;
 export type Degradation = (typeof degradations)[number];
 
@@ -72,7 +75,7 @@ export function overdueSeconds({ crons }: Limits, now: Date): number {
 
 /** The reasons why a database that answers is degraded; empty when it is healthy. */
 export function grade(
-  { total, expired, isOverdue, history }: Census,
+  { total, expired, isOverdue, history, mayHideRows }: Census,
   { expiredRatioMax, activeTiers }: Limits,
 ) {
   const isFailing = activeTiers.some((tier) => history[tier].failuresInARow >= FAILURES_IN_A_ROW);
@@ -82,6 +85,7 @@ export function grade(
     cleanup_failing: isFailing,
     cleanup_blocked: activeTiers.some((tier) => (history[tier].lastRun?.blocked ?? 0) > 0),
     expired_ratio_high: isRatioHigh,
+    rows_hidden: mayHideRows,
   };
   return degradations.filter((reason) => found[reason]);
 }

@@ -1,5 +1,6 @@
 // Requests in one Cloudflare location share a healthy answer for a while, so that monitors do not keep the database awake.
-// A failure is never shared, and removes the shared answer.
+// A failure is never shared, and removes the shared answer. What `write=1` asks for is neither taken from a shared answer nor
+// shared.
 import { createMiddleware } from "hono/factory";
 
 const STORED_AT = "X-Stored-At";
@@ -8,12 +9,14 @@ const STORED_AT = "X-Stored-At";
 export function sharedAnswers({ maxAgeSeconds, now }: { maxAgeSeconds: number; now: () => Date }) {
   return createMiddleware(async function sharedAnswer(c, next) {
     if (maxAgeSeconds === 0) return next();
+    // Who asks for a trial gets one.
+    const isTrial = c.req.query("write") === "1";
     const { origin, pathname } = new URL(c.req.url);
     // Not the requested URL: a parameter that a monitor adds against caches would make an answer of its own.
     const keyOf = (verbose: string) => `${origin}${pathname}?verbose=${verbose}`;
     const key = keyOf(c.req.query("verbose") ?? "0");
     // When the cache fails, the database is asked.
-    const stored = await caches.default.match(key).catch(() => undefined);
+    const stored = isTrial ? undefined : await caches.default.match(key).catch(() => undefined);
     if (stored !== undefined) {
       const ageSeconds = Math.floor((now().getTime() - Number(stored.headers.get(STORED_AT))) / 1000);
       if (ageSeconds >= 0 && ageSeconds < maxAgeSeconds) {
@@ -23,7 +26,7 @@ export function sharedAnswers({ maxAgeSeconds, now }: { maxAgeSeconds: number; n
     }
     await next();
     const write = async () => {
-      if (c.res.status === 200) {
+      if (c.res.status === 200 && !isTrial) {
         const headers = { "Cache-Control": `max-age=${maxAgeSeconds}`, [STORED_AT]: String(now().getTime()) };
         await caches.default.put(key, new Response(await c.res.clone().text(), { headers }));
       } else if (c.res.status === 503) {

@@ -1,19 +1,22 @@
-// The census: the counts, the last runs and the totals, in one statement.
+// The census: a trial of the tables, the counts, the last runs and the totals, in one statement.
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { IdleSleep } from "../cleanup/idle-sleep.ts";
 import { runOutcomes, tierNames, triggers } from "../cleanup/tiers.ts";
 import type { Database } from "../db/client.ts";
 import type { Census } from "./grade.ts";
+import { refusalOf, usabilities, usability } from "./usability.ts";
 
 export interface HealthStore {
   /**
    * Counts by the database's clock: exactly up to 100,000 expired sessions; more are an estimate with a lower bound. Its cost
    * grows with the expired sessions up to there, not with the table (mcp_count_sessions).
    * @param overdueSeconds how long a session may have been expired before cleanup is overdue.
+   * @param isWholeLife whether to try the whole life of a session, and not only its opening. Nothing stays of a trial.
+   * @throws TrialFailed when a session cannot live in the tables
    * @throws DatabaseFault
    */
-  takeCensus(overdueSeconds: number): Promise<Census>;
+  takeCensus(overdueSeconds: number, isWholeLife?: boolean): Promise<Census>;
 }
 
 const tierRows = sql.join(
@@ -88,16 +91,19 @@ export function createHealthStore(
   database: Database,
   { timeoutMs, idleSleep, now }: HealthStoreOptions,
 ): HealthStore {
-  const count = (overdueSeconds: number) =>
-    // A read. It is sent although the circuit is open: that is how the circuit closes again.
+  const count = (overdueSeconds: number, isWholeLife: boolean) =>
+    // Nothing of it stays. It is sent although the circuit is open: that is how the circuit closes again.
     database.run(
       { name: "session census", budgetMs: timeoutMs, isIdempotent: true, isProbe: true },
       async (db) => {
         const { rows } = await db.execute(sql`
-          SELECT sessions.*, runs.history, totals.totals
-            FROM (SELECT total, expired, expired_at_least, is_overdue,
-                         extract(epoch FROM oldest_expired)::float8 AS oldest_expired
-                    FROM mcp_count_sessions(${overdueSeconds})) AS sessions,
+          SELECT usable.*, sessions.*, runs.history, totals.totals
+            FROM (${usability(isWholeLife)}) AS usable
+            -- Sessions are counted after the trial, and only if it has worked: the trial says best what is wrong.
+            LEFT JOIN LATERAL (SELECT total, expired, expired_at_least, is_overdue,
+                                      extract(epoch FROM oldest_expired)::float8 AS oldest_expired
+                                 FROM mcp_count_sessions(${overdueSeconds})
+                                WHERE usable.trial ->> 'step' IS NULL) AS sessions ON true,
                  (SELECT jsonb_object_agg(tier, jsonb_build_object(
                            'last_run', (SELECT to_jsonb(r) - '{run_id,tier,cutoff,renewed_at,backend_pid}'::text[]
                                           FROM mcp_cleanup_runs r
@@ -114,13 +120,16 @@ export function createHealthStore(
                     FROM (VALUES ${tierRows}) AS tiers (tier)) AS runs,
                  (SELECT coalesce(jsonb_object_agg(name, value), '{}') AS totals
                     FROM (SELECT name, sum(value) AS value FROM mcp_session_totals GROUP BY name) AS summed) AS totals`);
-        return censuses.parse(rows)[0];
+        const usable = usabilities.parse(rows);
+        const refusal = refusalOf(usable);
+        if (refusal !== undefined) throw refusal;
+        return { ...censuses.parse(rows)[0], mayHideRows: usable[0].may_hide_rows };
       },
     );
 
   return {
-    async takeCensus(overdueSeconds) {
-      const [counted, wakesAt] = await Promise.all([count(overdueSeconds), idleSleep.wakesAt()]);
+    async takeCensus(overdueSeconds, isWholeLife = false) {
+      const [counted, wakesAt] = await Promise.all([count(overdueSeconds, isWholeLife), idleSleep.wakesAt()]);
       // Another program has added it, and cleanup is rightly asleep.
       const isExcused =
         wakesAt !== undefined && wakesAt.regular.getTime() > now().getTime() - overdueSeconds * 1000;

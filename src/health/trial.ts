@@ -20,14 +20,17 @@ export type Symptom = (typeof symptoms)[number];
 
 /** The step that failed. What PostgreSQL does not say is null. */
 export const failedStep = z.strictObject({
-  step: z.enum(trialSteps),
-  /** PostgreSQL's code of the error. */
-  sqlstate: z.string().nullable(),
-  /** Where there was no error. */
-  symptom: z.enum(symptoms).nullable(),
-  table: z.string().nullable(),
-  column: z.string().nullable(),
-  constraint: z.string().nullable(),
+  step: z.enum(trialSteps).describe("The first step that failed"),
+  sqlstate: z.string().nullable().describe("PostgreSQL's code of the error; null when it reported none"),
+  symptom: z
+    .enum(symptoms)
+    .nullable()
+    .describe(
+      "When PostgreSQL reported no error. `hidden`: the row is not found. `ignored`: it does not have what was written. `kept`: it stays although it was deleted",
+    ),
+  table: z.string().nullable().describe("The table, where it is known"),
+  column: z.string().nullable().describe("The column, where it is known"),
+  constraint: z.string().nullable().describe("The constraint, where it is known"),
 });
 export type FailedStep = z.infer<typeof failedStep>;
 

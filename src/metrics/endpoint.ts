@@ -10,6 +10,7 @@ import { DatabaseFault } from "../db/fault.ts";
 import { grade, type Limits, overdueSeconds } from "../health/grade.ts";
 import type { Version } from "../health/settings.ts";
 import type { HealthStore } from "../health/store.ts";
+import { TrialFailed } from "../health/trial.ts";
 import { logOf } from "../log.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { familiesOf, type Family, type Scrape } from "./families.ts";
@@ -17,8 +18,9 @@ import { familiesOf, type Family, type Scrape } from "./families.ts";
 const log = logOf("metrics", {
   error: {
     "Session metrics failed": {
-      meaning: "The database did not answer a scrape, which got `mcp_session_store_up 0`.",
-      fields: ["kind", "sqlstate", "request_id"],
+      meaning:
+        "The database did not answer a scrape, or no session can be opened. The scrape got `mcp_session_store_up 0`.",
+      fields: ["kind", "sqlstate", "step", "request_id"],
     },
   },
 });
@@ -27,7 +29,7 @@ const OPENMETRICS = "application/openmetrics-text";
 
 export const metricsRoute = documentedRoute({
   summary: "Metrics for Prometheus",
-  description: "While the database cannot be asked, the status is 200, too, with `mcp_session_store_up 0`.",
+  description: "While the database cannot be used, the status is 200, too, with `mcp_session_store_up 0`.",
   scope: "metrics",
   answers: {
     200: {
@@ -80,6 +82,7 @@ async function measure(
     log.error("Session metrics failed", {
       kind: error.kind,
       sqlstate: error.sqlstate,
+      step: error instanceof TrialFailed ? error.failed.step : undefined,
       request_id: requestId,
     });
     return { fault: error.kind };

@@ -60,12 +60,12 @@ export function familiesOf({ version, intervalSeconds, querySeconds, store }: Sc
   return [
     gauge(
       "mcp_session_store_up",
-      "1: the database answered this scrape; 0: it did not",
+      "1: the database answered this scrape, and a session can be opened; 0: not",
       single(fault === undefined ? 1 : 0),
     ),
     gauge(
       "mcp_session_store_fault",
-      "1 for the reason why the database did not answer this scrape",
+      "1 for the reason why the database could not be used for this scrape",
       each("kind", faultKinds, (kind) => (kind === fault ? 1 : 0)),
     ),
     gauge(

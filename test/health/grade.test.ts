@@ -12,6 +12,7 @@ const census = (over: Partial<Census> = {}): Census => ({
   isOverdue: false,
   oldestExpiredAt: null,
   totals: {},
+  mayHideRows: false,
   history: { regular: quiet, immediate: quiet },
   ...over,
 });

@@ -1,5 +1,6 @@
 // HEALTH_MAX_AGE_SECONDS: what may be told twice, and for how long.
 import { afterEach, expect, test, vi } from "vitest";
+import { addTrigger } from "../support/owner.ts";
 import { bearer, createDatabase, databaseRequests, keys, send, setFaults } from "../support/worker.ts";
 
 // The cache outlives a test, and its key has the host.
@@ -60,4 +61,21 @@ test("a failure is never shared, and ends the sharing of what was answered befor
   const back = await ask(env, origin);
   expect(back.status).toBe(200);
   expect(back.headers.get("Age")).toBeNull();
+});
+
+test("what write=1 asks for is neither taken from a shared answer nor shared, but its failure ends the sharing", async () => {
+  const database = await createDatabase();
+  const env = database.env({ HEALTH_MAX_AGE_SECONDS: "60" });
+  const origin = newOrigin();
+  const trial = () => ask(env, origin, "/session-health?write=1");
+  const before = await databaseRequests();
+  expect((await trial()).status).toBe(200);
+  expect((await ask(env, origin)).headers.get("Age")).toBeNull();
+  expect((await trial()).headers.get("Age")).toBeNull();
+  expect((await databaseRequests()) - before).toBe(3);
+  expect((await ask(env, origin)).headers.get("Age")).not.toBeNull();
+
+  await addTrigger(database, "DELETE", "RAISE EXCEPTION 'of the owner'");
+  expect((await trial()).status).toBe(503);
+  expect((await ask(env, origin)).headers.get("Age")).toBeNull();
 });

@@ -1,7 +1,9 @@
 // Each reason of a 503, from its real cause.
 import { afterEach, describe, expect, test } from "vitest";
+import type { FaultKind } from "../../src/db/fault.ts";
 import { keepSecret, logged } from "../support/captured-logs.ts";
 import { lockSessions, poll } from "../support/cleanup.ts";
+import { addTrigger, setForRole } from "../support/owner.ts";
 import {
   bearer,
   createDatabase,
@@ -15,11 +17,13 @@ import {
 
 afterEach(() => setFaults());
 
-async function expectUnhealthy(env: Env, database: "connected" | "disconnected", reason: string) {
+const waitingHelps: FaultKind[] = ["database_unreachable", "timeout", "overloaded", "quota_exceeded"];
+
+async function expectUnhealthy(env: Env, database: "connected" | "disconnected", reason: FaultKind) {
   const response = await send(env, "/session-health", bearer(keys.health));
   const text = await response.text();
   expect(response.status, text).toBe(503);
-  expect(response.headers.get("Retry-After")).toBe("30");
+  expect(response.headers.get("Retry-After")).toBe(waitingHelps.includes(reason) ? "30" : null);
   expect(response.headers.get("Cache-Control")).toBe("no-store");
   const { timestamp } = JSON.parse(text);
   expect(timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
@@ -72,13 +76,8 @@ test("a lock on the table: timeout, and the abandoned query is cancelled", async
 
 test("a statement_timeout of the role: timeout, from a database that answers", async () => {
   const database = await createDatabase();
-  await database.query("CREATE VIEW slow AS SELECT now() - interval '1 day' AS expires_at FROM pg_sleep(5)");
-  await database.query("ALTER TABLE mcp_sessions RENAME TO sessions");
-  await database.query("ALTER VIEW slow RENAME TO mcp_sessions");
-  const name = new URL(database.url).pathname.slice(1);
-  await database.query(`ALTER ROLE mcp IN DATABASE ${name} SET statement_timeout = '200ms'`);
-  // A setting of the role holds from its next connection on.
-  await database.query("SELECT pg_terminate_backend(pg_backend_pid())").catch(() => {});
+  await addTrigger(database, "INSERT", "PERFORM pg_sleep(60)");
+  await setForRole(database, "statement_timeout = '200ms'");
   await expectUnhealthy(database.env(), "connected", "timeout");
 });
 
@@ -113,12 +112,32 @@ test("a table of another shape: schema_missing", async () => {
 
 test("an error of PostgreSQL's own: internal", async () => {
   const database = await createDatabase();
-  await database.query(
-    "CREATE VIEW broken AS SELECT now() + (1 / (random() * 0)::int) * interval '1 s' AS expires_at",
-  );
-  await database.query("ALTER TABLE mcp_sessions RENAME TO sessions");
-  await database.query("ALTER VIEW broken RENAME TO mcp_sessions");
+  await addTrigger(database, "INSERT", "RAISE EXCEPTION 'broken' USING ERRCODE = 'XX001'");
   await expectUnhealthy(database.env(), "connected", "internal");
+});
+
+test("a constraint of the owner: write_rejected", async () => {
+  const database = await createDatabase();
+  await database.query("ALTER TABLE mcp_sessions ADD COLUMN tenant_id text NOT NULL");
+  await expectUnhealthy(database.env(), "connected", "write_rejected");
+});
+
+test("a read-only role: read_only", async () => {
+  const database = await createDatabase();
+  await setForRole(database, "default_transaction_read_only = on");
+  await expectUnhealthy(database.env(), "connected", "read_only");
+});
+
+test("a trial that may succeed a little later is repeated in time", async () => {
+  const database = await createDatabase();
+  await database.query("CREATE SEQUENCE tries");
+  await addTrigger(
+    database,
+    "INSERT",
+    "IF nextval('tries') < 3 THEN RAISE EXCEPTION 'busy' USING ERRCODE = '40001'; END IF",
+  );
+  expect((await send(database.env(), "/session-health", bearer(keys.health))).status).toBe(200);
+  expect(await database.query("SELECT last_value FROM tries")).toEqual([{ last_value: "3" }]);
 });
 
 describe("what Neon answers when it cannot serve", () => {
