@@ -4,10 +4,13 @@ import { parseEnv } from "node:util";
 import { DatabaseError } from "pg";
 
 /** DATABASE_URL of the environment, or of .dev.vars. */
-export function databaseUrl(): string | undefined {
-  if (process.env["DATABASE_URL"]) return process.env["DATABASE_URL"];
+export const databaseUrl = () => variable("DATABASE_URL");
+
+/** A variable of the environment, or of .dev.vars. */
+export function variable(name: string): string | undefined {
+  if (process.env[name]) return process.env[name];
   try {
-    return parseEnv(readFileSync(".dev.vars", "utf8"))["DATABASE_URL"];
+    return parseEnv(readFileSync(".dev.vars", "utf8"))[name];
   } catch {
     return undefined; // There is no .dev.vars. The caller says what is missing.
   }
@@ -31,3 +34,9 @@ export function reasonOf(error: unknown): string {
     .filter(Boolean)
     .join("\n  ");
 }
+
+/** The same in one line, as a part of a sentence. */
+export const shortReasonOf = (error: unknown) =>
+  reasonOf(error)
+    .replaceAll(/\s*\n\s*/g, "; ")
+    .replace(/[.;\s]+$/, "");

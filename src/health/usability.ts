@@ -14,6 +14,20 @@ const tables = sql.raw(
 );
 const routines = sql.raw(routineRights.map((name) => `'${name}'`).join(", "));
 
+/**
+ * Whether row-level security may hide rows of mcp_sessions from the role, as an expression of SQL. A policy that lets all
+ * rows through hides none, unless a restrictive one stands beside it.
+ */
+export const mayHideRows = `
+  CASE WHEN row_security_active('mcp_sessions') THEN
+    (SELECT coalesce(bool_or(NOT p.polpermissive), false)
+            OR NOT coalesce(bool_or(pg_get_expr(p.polqual, p.polrelid) = 'true'), false)
+       FROM pg_policy p
+      WHERE p.polrelid = 'mcp_sessions'::regclass AND (p.polcmd = '*' OR NOT p.polpermissive)
+        AND EXISTS (SELECT FROM unnest(p.polroles) AS role
+                     WHERE CASE WHEN role = 0 THEN true ELSE pg_has_role(role, 'USAGE') END))
+  ELSE false END`;
+
 /** A query of one row, for `usabilities`. A step that fails does not fail the query. */
 export function usability(isWholeLife: boolean): SQL {
   return sql`
@@ -28,15 +42,7 @@ export function usability(isWholeLife: boolean): SQL {
                         WHEN NOT bool_and(has_function_privilege(p.oid, 'EXECUTE')) THEN 'denied' END
               FROM pg_proc p
              WHERE p.proname IN (${routines}) AND pg_function_is_visible(p.oid)) AS routines,
-           -- A policy that lets all rows through hides none, unless a restrictive one stands beside it.
-           CASE WHEN row_security_active('mcp_sessions') THEN
-             (SELECT coalesce(bool_or(NOT p.polpermissive), false)
-                     OR NOT coalesce(bool_or(pg_get_expr(p.polqual, p.polrelid) = 'true'), false)
-                FROM pg_policy p
-               WHERE p.polrelid = 'mcp_sessions'::regclass AND (p.polcmd = '*' OR NOT p.polpermissive)
-                 AND EXISTS (SELECT FROM unnest(p.polroles) AS role
-                              WHERE CASE WHEN role = 0 THEN true ELSE pg_has_role(role, 'USAGE') END))
-           ELSE false END AS may_hide_rows
+           ${sql.raw(mayHideRows)} AS may_hide_rows
       FROM mcp_try_session(${isWholeLife}) AS trial`;
 }
 
@@ -68,7 +74,7 @@ function faultOfStep({ sqlstate }: FailedStep): Fault {
 
 /** PostgreSQL has answered, whatever the code says of connections: a trigger can raise any. */
 const answered = (sqlstate: string): Fault => ({
-  ...faultOfSqlstate(sqlstate, 400),
+  ...faultOfSqlstate(sqlstate, "", 400),
   outcomeUnknown: false,
   answered: true,
 });

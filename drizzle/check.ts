@@ -1,0 +1,177 @@
+// npm run db:check: tries whether the Worker can work with a database, and looks around for what will stop it. It changes
+// nothing. The exit code is 1 when the Worker cannot work, and 2 when nothing was checked.
+import { parseArgs } from "node:util";
+import { Client } from "pg";
+import * as z from "zod";
+import { DatabaseFault } from "../src/db/fault.ts";
+import { databaseSettings } from "../src/db/settings.ts";
+import { hasOptions, migrationConfig, overHttp, workerConfig } from "./check/connections.ts";
+import { lookAtCounts } from "./check/counts.ts";
+import { type Finding, ordered, textOf, works } from "./check/finding.ts";
+import { lookAtForeignKeys } from "./check/foreign-keys.ts";
+import { lookAtDrift, lookAtLife } from "./check/life.ts";
+import { lookAtPolicies, lookAtRules, lookAtTriggers } from "./check/outsiders.ts";
+import { comparePlaces, lookForOthers } from "./check/places.ts";
+import { lookAtPublications, lookAtSubscriptions } from "./check/publications.ts";
+import { lookAtRights } from "./check/rights.ts";
+import { lookAtServer } from "./check/server.ts";
+import { findSubject } from "./check/subject.ts";
+import { lookAtFamily, lookAtIndexes, lookAtKind, lookAtStorage } from "./check/table.ts";
+import { databaseUrl, reasonOf, shortReasonOf, variable } from "./connection.ts";
+import type { RunStatement } from "./trial.ts";
+
+/**
+ * What stops the Worker in the database of a connection string, and what may stop it later.
+ * @param endpoint NEON_ENDPOINT_OVERRIDE
+ * @returns errors first; empty when all is well
+ */
+export async function check(
+  connectionString: string,
+  endpoint?: string,
+  folder = import.meta.dirname,
+): Promise<Finding[]> {
+  const config = workerConfig(connectionString);
+  const http = overHttp(connectionString, endpoint);
+  const client = new Client(config);
+  try {
+    await client.connect();
+  } catch (error) {
+    return [cannotConnect(error)];
+  }
+  try {
+    const subject = await findSubject(client);
+    const findings = [
+      ...(http === undefined ? [httpWasNotTried] : refusedByWorker(connectionString, endpoint)),
+      ...(await noting("the server", () => lookAtServer(client, connectionString))),
+      ...(await noting("other tables", () => lookForOthers(client))),
+      ...(await noting("the search_path", () => lookAtPlaces(connectionString, subject?.schema, http))),
+    ];
+    if (subject === undefined) return ordered([noTable, ...findings]);
+    const looks = {
+      "the kind of the table": lookAtKind,
+      "tables that inherit": lookAtFamily,
+      storage: lookAtStorage,
+      indexes: lookAtIndexes,
+      "foreign keys": lookAtForeignKeys,
+      triggers: lookAtTriggers(folder),
+      rules: lookAtRules,
+      policies: lookAtPolicies,
+      publications: lookAtPublications,
+      subscriptions: lookAtSubscriptions,
+      rights: lookAtRights,
+      counts: lookAtCounts,
+    };
+    for (const [name, look] of Object.entries(looks)) {
+      findings.push(...(await noting(name, () => look(subject))));
+    }
+    const tcp: RunStatement = async (statement) => (await client.query(statement)).rows;
+    return ordered([
+      ...(await lookAtLife(tcp, http)),
+      ...findings,
+      ...(await noting("the schema", () => lookAtDrift(config, folder))),
+    ]);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A look that fails says so, and the others go on. */
+async function noting(name: string, look: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await look();
+  } catch (error) {
+    return [
+      {
+        level: "note",
+        about: "not_looked_at",
+        what: `This could not be looked at: ${name}. ${whyOf(error)}.`,
+        means: "",
+        todo: "",
+      },
+    ];
+  }
+}
+
+async function lookAtPlaces(
+  connectionString: string,
+  schema: string | undefined,
+  http: RunStatement | undefined,
+): Promise<Finding[]> {
+  if (!hasOptions(connectionString)) return comparePlaces(schema, undefined, http);
+  const migration = new Client(migrationConfig(connectionString));
+  await migration.connect();
+  try {
+    return await comparePlaces(schema, migration, http);
+  } finally {
+    await migration.end();
+  }
+}
+
+/** A fault of the Worker's client has its kind instead of a message, which could hold the password. */
+const whyOf = (error: unknown) => (error instanceof DatabaseFault ? error.message : shortReasonOf(error));
+
+const cannotConnect = (error: unknown): Finding => ({
+  level: "error",
+  about: "connection",
+  what: `The database cannot be reached: ${shortReasonOf(error)}.`,
+  means: "Nothing else was looked at.",
+  todo: "Check DATABASE_URL: the host, the role, the password and the database.",
+});
+
+const noTable: Finding = {
+  level: "error",
+  about: "drift",
+  what: "There is no mcp_sessions where the Worker looks for it.",
+  means: "Every request needs it: health is 503, schema_missing.",
+  todo: "npm run db:migrate",
+};
+
+const httpWasNotTried: Finding = {
+  level: "note",
+  about: "http",
+  what: "HTTP was not tried, because the host is not one of Neon's and NEON_ENDPOINT_OVERRIDE is not set.",
+  means: "The Worker speaks Neon's SQL over HTTP. This check has spoken TCP only.",
+  todo: "",
+};
+
+/** The Worker checks its variables before it does anything. */
+function refusedByWorker(connectionString: string, endpoint: string | undefined): Finding[] {
+  const variables = { DATABASE_URL: connectionString, NEON_ENDPOINT_OVERRIDE: endpoint };
+  const { error } = z.object(databaseSettings.shape).safeParse(variables);
+  return (error?.issues ?? []).map(({ path, message }) => ({
+    level: "error",
+    about: "configuration",
+    what: `The Worker refuses these variables: ${String(path[0])} ${message}.`,
+    means: "Every route answers with 500, configuration_invalid.",
+    todo: "Change the variable.",
+  }));
+}
+
+const USAGE = "npm run db:check [-- --json]";
+
+function stop(message: string): never {
+  console.error(message);
+  process.exit(2);
+}
+
+if (import.meta.main) {
+  let isJson: boolean | undefined;
+  try {
+    isJson = parseArgs({ options: { json: { type: "boolean" } } }).values.json;
+  } catch (error) {
+    stop(`${reasonOf(error)}\nUsage: ${USAGE}`);
+  }
+  const url = databaseUrl();
+  if (!url) stop("Set DATABASE_URL, here or in .dev.vars, to the connection string of the Neon database.");
+  if (!["postgres:", "postgresql:"].includes(URL.parse(url)?.protocol ?? "")) {
+    stop(
+      "DATABASE_URL is no connection string: postgresql://role:password@host/database. In a password, write / as %2F, " +
+        "# as %23, ? as %3F, @ as %40, % as %25; in .dev.vars, put the whole value in quotes.",
+    );
+  }
+  const findings = await check(url, variable("NEON_ENDPOINT_OVERRIDE"));
+  console.log(
+    isJson === true ? JSON.stringify({ works: works(findings), findings }, null, 2) : textOf(findings),
+  );
+  process.exitCode = works(findings) ? 0 : 1;
+}

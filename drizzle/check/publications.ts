@@ -1,0 +1,61 @@
+// Logical replication of our tables: out of them (publications) and into them (subscriptions).
+import { declaredTables } from "../catalog.ts";
+import type { Finding } from "./finding.ts";
+import { type Look, rowsOf } from "./subject.ts";
+
+export const lookAtPublications: Look = async ({ client, schema }) => {
+  const found = await rowsOf<{ publication: string; table: string; is_broken: boolean }>(
+    client,
+    `SELECT quote_ident(p.pubname) AS publication, c.relname AS table,
+            (p.pubupdate OR p.pubdelete)
+              AND NOT (c.relreplident = 'f'
+                       OR EXISTS (SELECT FROM pg_index i
+                                   WHERE i.indrelid = c.oid AND i.indisvalid
+                                     AND (c.relreplident = 'd' AND i.indisprimary OR c.relreplident = 'i' AND i.indisreplident)))
+              AS is_broken
+       FROM pg_publication p
+       JOIN pg_publication_tables t USING (pubname)
+       JOIN pg_namespace n ON n.nspname = t.schemaname
+       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+      WHERE n.nspname = $1 AND c.relname = ANY ($2)
+      ORDER BY 1, 2`,
+    [schema, declaredTables.map(({ name }) => name)],
+  );
+  const broken = found.filter((published) => published.is_broken);
+  const whole = Map.groupBy(
+    found.filter((published) => !published.is_broken),
+    ({ publication }) => publication,
+  );
+  return [
+    ...broken.map(({ publication, table }): Finding => ({
+      level: "error",
+      about: "replica_identity",
+      what: `The publication ${publication} has ${table}, which has no replica identity.`,
+      means: "Every UPDATE and DELETE of its rows fails with 55000, those of other programs, too.",
+      todo: `ALTER TABLE ${table} REPLICA IDENTITY FULL; or take the table out of the publication.`,
+    })),
+    ...[...whole].map(([publication, tables]): Finding => ({
+      level: "note",
+      about: "publication",
+      what: `The publication ${publication} sends ${tables.map(({ table }) => table).join(", ")} to its subscribers.`,
+      means: "They get the names of principals and what clients say of themselves.",
+      todo: "",
+    })),
+  ];
+};
+
+export const lookAtSubscriptions: Look = async ({ client, oid }) => {
+  const found = await rowsOf<{ name: string }>(
+    client,
+    `SELECT quote_ident(s.subname) AS name FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
+      WHERE r.srrelid = $1 ORDER BY 1`,
+    [oid],
+  );
+  return found.map(({ name }) => ({
+    level: "warning",
+    about: "subscription",
+    what: `The subscription ${name} writes to mcp_sessions.`,
+    means: "Rows that come by replication are written past the triggers that count them.",
+    todo: "SELECT mcp_recount_sessions(); as the owner, when the counts of health are wrong.",
+  }));
+};
