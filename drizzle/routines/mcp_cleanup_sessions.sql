@@ -101,7 +101,7 @@ BEGIN
       PERFORM set_config('lock_timeout', greatest(p_time_budget_ms, 1)::text, true);
       SELECT b.run_id, b.refusal, b.busy_tier INTO this_run, refusal, busy_tier
         FROM mcp_begin_cleanup_run(p_tier, p_trigger, p_scheduled_at, cutoff, started) b;
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR assert_failure THEN
       failure := SQLSTATE;
     END;
     COMMIT;
@@ -130,7 +130,7 @@ BEGIN
     PERFORM mcp_tidy_cleanup(this_run, started - p_retention_days * interval '1 day');
   EXCEPTION
     WHEN lock_not_available THEN NULL; -- The next run tidies.
-    WHEN query_canceled OR OTHERS THEN
+    WHEN query_canceled OR OTHERS OR assert_failure THEN
       -- The run goes on, and fails in the end.
       tidying_failure := SQLSTATE;
   END;
@@ -216,7 +216,7 @@ BEGIN
        WHERE r.run_id = this_run;
     EXCEPTION
       WHEN insufficient_resources OR operator_intervention OR system_error THEN failure := SQLSTATE;
-      WHEN OTHERS THEN
+      WHEN OTHERS OR assert_failure THEN
         trouble := SQLSTATE;
         is_locked := trouble = '55P03' AND step IN ('ranges', 'pages') AND NOT skip_locked;
         watermark := batch_watermark;
@@ -247,7 +247,7 @@ BEGIN
         WHEN lock_not_available THEN
           -- The whole table is locked. Wait until the deadline.
           IF clock_timestamp() >= deadline THEN failure := SQLSTATE; END IF;
-        WHEN query_canceled OR OTHERS THEN failure := SQLSTATE;
+        WHEN query_canceled OR OTHERS OR assert_failure THEN failure := SQLSTATE;
       END;
     END IF;
     COMMIT;

@@ -45,7 +45,7 @@ BEGIN
       SET CONSTRAINTS ALL IMMEDIATE;
     EXCEPTION
       WHEN insufficient_resources OR operator_intervention OR system_error THEN RAISE;
-      WHEN OTHERS THEN failure := SQLSTATE;
+      WHEN OTHERS OR assert_failure THEN failure := SQLSTATE;
     END;
     IF failure IS NOT NULL AND cardinality(part) > 1 THEN
       part_size := cardinality(part) / 2;

@@ -4,6 +4,7 @@
 export const tableRights = {
   mcp_sessions: ["SELECT", "INSERT", "UPDATE", "DELETE"],
   mcp_cleanup_runs: ["SELECT", "INSERT", "UPDATE", "DELETE"],
+  mcp_cleanup_blocked: ["SELECT", "INSERT", "UPDATE", "DELETE"],
   mcp_session_totals: ["SELECT", "INSERT", "UPDATE"],
   mcp_session_changes: ["SELECT"],
 } as const satisfies Record<string, readonly string[]>;
@@ -11,10 +12,16 @@ export const tableRights = {
 /** The functions and procedures that it must be allowed to execute. */
 export const routineRights = [
   "mcp_add_to_total",
+  "mcp_begin_cleanup_run",
   "mcp_cleanup_sessions",
   "mcp_count_sessions",
+  "mcp_delete_pages",
+  "mcp_delete_range",
+  "mcp_delete_sessions",
   "mcp_merge_session_changes",
   "mcp_open_session",
+  "mcp_recount_sessions",
   "mcp_resume_session",
+  "mcp_tidy_cleanup",
   "mcp_try_session",
 ] as const;

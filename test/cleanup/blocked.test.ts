@@ -65,6 +65,14 @@ const obstacles: Record<string, { statements: string[]; reason: string }> = {
     ],
     reason: "kept",
   },
+  "a trigger that asserts": {
+    statements: [
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN ASSERT OLD.session_id <> 'expired-500'; RETURN OLD; END $$`,
+      "CREATE TRIGGER refuse BEFORE DELETE ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ],
+    reason: "P0004",
+  },
   "a trigger that divides by zero": {
     statements: [
       `CREATE FUNCTION divide() RETURNS trigger LANGUAGE plpgsql AS
