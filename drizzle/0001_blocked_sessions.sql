@@ -18,6 +18,7 @@ ALTER TABLE mcp_cleanup_runs
 
 ALTER TABLE mcp_session_changes
   ADD COLUMN IF NOT EXISTS transaction_id bigint,
+  ADD COLUMN IF NOT EXISTS change_number integer,
   ADD COLUMN IF NOT EXISTS deletes_before bigint,
   ADD COLUMN IF NOT EXISTS delete_depth integer NOT NULL DEFAULT 0;
 
@@ -26,8 +27,8 @@ DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'mcp_session_changes'::regclass AND contype = 'p') THEN
     WITH merged AS (DELETE FROM mcp_session_changes RETURNING change)
-    INSERT INTO mcp_session_changes (transaction_id, change) SELECT 0, sum(change) FROM merged HAVING count(*) > 0;
-    ALTER TABLE mcp_session_changes ADD PRIMARY KEY (transaction_id);
+    INSERT INTO mcp_session_changes (transaction_id, change_number, change) SELECT 0, 1, sum(change) FROM merged HAVING count(*) > 0;
+    ALTER TABLE mcp_session_changes ADD CONSTRAINT mcp_session_changes_key PRIMARY KEY (transaction_id, change_number);
   END IF;
 END
 $$;

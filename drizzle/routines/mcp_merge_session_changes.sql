@@ -9,11 +9,12 @@ AS $$
   WITH merged AS (
     DELETE FROM mcp_session_changes
      WHERE ctid = ANY (ARRAY(
-       SELECT ctid FROM mcp_session_changes WHERE transaction_id <> pg_current_xact_id()::text::bigint
-        LIMIT p_limit FOR UPDATE SKIP LOCKED))
-    RETURNING change
+       SELECT ctid FROM mcp_session_changes WHERE delete_depth = 0 LIMIT p_limit FOR UPDATE SKIP LOCKED))
+    RETURNING transaction_id, change_number, change
   )
-  INSERT INTO mcp_session_changes AS c (transaction_id, change)
-  SELECT pg_current_xact_id()::text::bigint, sum(change) FROM merged HAVING count(*) > 0
-  ON CONFLICT (transaction_id) DO UPDATE SET change = c.change + excluded.change
+  INSERT INTO mcp_session_changes (transaction_id, change_number, change)
+  SELECT pg_current_xact_id()::text::bigint,
+         coalesce(max(change_number) FILTER (WHERE transaction_id = pg_current_xact_id()::text::bigint), 0) + 1, sum(change)
+    FROM merged HAVING count(*) > 0
+  ON CONFLICT (transaction_id, change_number) DO UPDATE SET change = mcp_session_changes.change + excluded.change
 $$;

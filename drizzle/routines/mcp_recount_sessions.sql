@@ -16,8 +16,9 @@ BEGIN
   SELECT (SELECT count(*) FROM ONLY mcp_sessions) - (SELECT coalesce(sum(c.change), 0) FROM mcp_session_changes c)
     INTO error;
   IF error <> 0 THEN
-    INSERT INTO mcp_session_changes AS c (transaction_id, change) VALUES (pg_current_xact_id()::text::bigint, error)
-    ON CONFLICT (transaction_id) DO UPDATE SET change = c.change + excluded.change;
+    INSERT INTO mcp_session_changes (transaction_id, change_number, change)
+    SELECT pg_current_xact_id()::text::bigint, coalesce(max(c.change_number), 0) + 1, error
+      FROM mcp_session_changes c WHERE c.transaction_id = pg_current_xact_id()::text::bigint;
   END IF;
   RETURN error;
 END

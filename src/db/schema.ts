@@ -167,19 +167,27 @@ export const mcpSessionTotals = pgTable(
 );
 
 /**
- * The number of rows in mcp_sessions is the sum of `change`. Triggers keep one row here for each transaction that inserts
- * or deletes sessions, whichever program runs it. No transaction waits for another. A cleanup run merges the rows.
+ * The number of rows in mcp_sessions is the sum of `change`. Triggers add a row here for each statement that inserts or
+ * deletes sessions, whichever program runs it. No transaction waits for another. A cleanup run merges the rows.
  */
-export const mcpSessionChanges = pgTable("mcp_session_changes", {
-  /** The transaction (PostgreSQL, pg_current_xact_id). Of a merged row: the one that merged it. */
-  transactionId: bigint("transaction_id", { mode: "number" }).primaryKey(),
-  /** How many sessions were inserted, minus how many were deleted. */
-  change: bigint("change", { mode: "number" }).notNull(),
-  /** How many rows the transaction had deleted, as its backend counts, before the statement that is deleting. */
-  deletesBefore: bigint("deletes_before", { mode: "number" }),
-  /** How many statements are deleting: more than one when a trigger of a delete deletes, too. */
-  deleteDepth: integer("delete_depth").notNull().default(0),
-});
+export const mcpSessionChanges = pgTable(
+  "mcp_session_changes",
+  {
+    /** The transaction (PostgreSQL, pg_current_xact_id). Of a merged row: the one that merged it. */
+    transactionId: bigint("transaction_id", { mode: "number" }).notNull(),
+    /** Which change of the transaction it is, from 1. */
+    changeNumber: integer("change_number").notNull(),
+    /** How many sessions were inserted, minus how many were deleted. */
+    change: bigint("change", { mode: "number" }).notNull(),
+    /** How many rows the transaction had deleted, as its backend counts, before this delete. NULL for an insert. */
+    deletesBefore: bigint("deletes_before", { mode: "number" }),
+    /** How many statements are deleting: more than one when a trigger of a delete deletes, too. 0 once they are done. */
+    deleteDepth: integer("delete_depth").notNull().default(0),
+  },
+  (table) => [
+    primaryKey({ name: "mcp_session_changes_key", columns: [table.transactionId, table.changeNumber] }),
+  ],
+);
 
 /**
  * What db:migrate has applied: each migration, and each function, procedure and trigger of drizzle/routines. It stands in

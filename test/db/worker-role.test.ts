@@ -36,7 +36,9 @@ async function useEverything(owner: TestDatabase, role: TestDatabase): Promise<v
   const others = [await open(env), await open(env), await open(env)];
   expect((await end(env, others[0] ?? "")).status).toBe(204);
 
-  await addSessions(owner, { old: "2020-01-01T00:00:00Z" });
+  await addSessions(owner, { old: "2020-01-01T00:00:00Z", blocked: "2020-01-01T00:00:00Z" });
+  await owner.query("CREATE TABLE tool_calls (session_id text REFERENCES mcp_sessions)");
+  await owner.query("INSERT INTO tool_calls VALUES ('session-blocked')");
   await owner.query(
     `INSERT INTO mcp_cleanup_runs (tier, trigger, scheduled_at, cutoff, started_at, finished_at, outcome)
      SELECT 'regular', 'cron', t, t, t, t, 'completed' FROM (SELECT now() - interval '40 days' AS t) AS past`,
