@@ -26,7 +26,8 @@ export async function lookAtServer(client: Client, connectionString: string): Pr
   ];
 }
 
-function versionFindings(version: number): Finding[] {
+/** @param version of PostgreSQL, such as 18 */
+export function versionFindings(version: number): Finding[] {
   if (version < OLDEST) {
     return [
       {

@@ -99,11 +99,12 @@ export function createHealthStore(
         const { rows } = await db.execute(sql`
           SELECT usable.*, sessions.*, runs.history, totals.totals
             FROM (${usability(isWholeLife)}) AS usable
-            -- Sessions are counted after the trial, and only if it has worked: the trial says best what is wrong.
+            -- Sessions are counted after the trial, and only if it has worked: the trial says best what is wrong. OFFSET
+            -- keeps the condition in here, where it is checked before the function is called.
             LEFT JOIN LATERAL (SELECT total, expired, expired_at_least, is_overdue,
                                       extract(epoch FROM oldest_expired)::float8 AS oldest_expired
                                  FROM mcp_count_sessions(${overdueSeconds})
-                                WHERE usable.trial ->> 'step' IS NULL) AS sessions ON true,
+                                WHERE usable.trial ->> 'step' IS NULL OFFSET 0) AS sessions ON true,
                  (SELECT jsonb_object_agg(tier, jsonb_build_object(
                            'last_run', (SELECT to_jsonb(r) - '{run_id,tier,cutoff,renewed_at,backend_pid}'::text[]
                                           FROM mcp_cleanup_runs r

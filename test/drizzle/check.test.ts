@@ -1,12 +1,16 @@
 // npm run db:check: what it finds in a database, what it says of it, and with which code it exits.
 import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ClientConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalNeon, startLocalNeon } from "../../dev/neon/server.ts";
 import { check } from "../../drizzle/check.ts";
+import { versionFindings } from "../../drizzle/check/server.ts";
 import type { Finding } from "../../drizzle/check/finding.ts";
 import { migrate } from "../../drizzle/migrate.ts";
+import { startTestPostgres } from "../support/postgres.ts";
 import { adminOf, createDatabase, createDatabaseFrom, query, valueOf } from "./databases.ts";
 
 let migrated: string;
@@ -322,6 +326,31 @@ test("settings that are generous are no finding", async () => {
   expect(await checked(config)).toEqual([]);
 });
 
+test.each(["(session_id)", "(session_id, id)"])(
+  "a reference with the index %s is no warning",
+  async (columns) => {
+    const config = await prepared(
+      "CREATE TABLE calls (id int, session_id text REFERENCES mcp_sessions ON DELETE CASCADE)",
+      `CREATE INDEX ON calls ${columns}`,
+    );
+    expect(await checked(config)).toMatchObject([{ level: "note", about: "foreign_key" }]);
+  },
+);
+
+test("a limit of transactions is told, where PostgreSQL has it", async () => {
+  const config = await prepared();
+  // Since PostgreSQL 17.
+  const hasIt = await valueOf(
+    config,
+    "SELECT count(*)::int FROM pg_settings WHERE name = 'transaction_timeout'",
+  );
+  const setting = hasIt === 1 ? "transaction_timeout = '1s'" : "work_mem = '8MB'";
+  await query(config, `ALTER ROLE mcp IN DATABASE ${config.database} SET ${setting}`);
+  expect((await checked(config)).map(({ about }) => about)).toEqual(
+    hasIt === 1 ? ["transaction_timeout"] : [],
+  );
+});
+
 test("a role with fewer rights than the Worker needs is told the grants that are missing", async () => {
   const config = await prepared(
     "CREATE ROLE fewer LOGIN PASSWORD 'secret/password'",
@@ -445,6 +474,37 @@ test("a pooler in the connection string is told", async () => {
   const config = await prepared();
   const found = await check(`${urlOf(config)}?pgbouncer=true`, neon.endpoint);
   expect(found).toMatchObject([{ level: "note", about: "pooler" }]);
+});
+
+test.each([
+  [13, "error"],
+  [14, undefined],
+  [18, undefined],
+  [19, "warning"],
+])("of PostgreSQL %i it says: %s", (version, level) => {
+  expect(versionFindings(version)[0]?.level).toBe(level);
+});
+
+test("a read replica is told", async () => {
+  const postgres = await startTestPostgres();
+  try {
+    const { host, port, user, password } = postgres;
+    const config = { host, port, user, password, database: "postgres" };
+    await migrate(config);
+    const folder = await valueOf(config, "SHOW data_directory");
+    await postgres.stop();
+    // With this file a server is a standby, also without a primary.
+    writeFileSync(join(String(folder), "standby.signal"), "");
+    await postgres.start();
+    const found = await check(`postgresql://${user}:${password}@${host}:${port}/postgres`);
+    expect(found).toMatchObject([
+      { level: "error", about: "life", what: expect.stringMatching(/read-only \(25006\)/) },
+      { level: "error", about: "read_only", what: "The server is a read replica." },
+      { level: "note", about: "http" },
+    ]);
+  } finally {
+    await postgres.remove();
+  }
 });
 
 test("a database that cannot be reached is an error without the password", async () => {

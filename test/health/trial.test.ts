@@ -87,6 +87,12 @@ const causes: Case[] = [
     { step: "open", sqlstate: "42703" },
   ],
   [
+    "a column of the counts that is gone",
+    run("ALTER TABLE mcp_sessions RENAME expires_at TO valid_until"),
+    "schema_missing",
+    { step: "open", sqlstate: "42703" },
+  ],
+  [
     "a trigger that raises",
     before("INSERT", "RAISE EXCEPTION 'of the owner'"),
     "write_rejected",
