@@ -9,11 +9,15 @@ export interface Answer {
   contentType?: string;
   headers?: Record<string, string>;
   body: string;
+  /** Whether the connection ends with it, however much of the request is still to come. */
+  isLast?: boolean;
 }
 
 /** The answer to a failure; one that is none of Neon's is a defect of this server and looks different. */
 export function errorAnswer(error: unknown): Answer {
-  if (error instanceof NeonError) return { status: error.status, body: errorBody(error) };
+  if (error instanceof NeonError) {
+    return { status: error.status, body: errorBody(error), isLast: error.status === 413 };
+  }
   return { status: 500, body: JSON.stringify({ msg: `the local Neon failed: ${String(error)}` }) };
 }
 
@@ -30,12 +34,13 @@ export function sendHalf(response: ServerResponse, answer: Answer): void {
 }
 
 function writeHead(response: ServerResponse, answer: Answer): void {
-  const { status, contentType = "application/json", headers = {}, body } = answer;
+  const { status, contentType = "application/json", headers = {}, body, isLast = false } = answer;
   response.writeHead(status, {
     "Content-Type": contentType,
     "Content-Length": Buffer.byteLength(body),
     "Access-Control-Allow-Origin": "*",
     "neon-request-id": randomUUID(),
+    ...(isLast && { Connection: "close" }),
     ...headers,
   });
 }

@@ -3,7 +3,7 @@
 import { connect } from "node:net";
 import type { QueryResult } from "pg";
 import { Client, Query } from "pg";
-import { connectError, NeonError, statementError } from "./errors.ts";
+import { NeonError, statementError } from "./errors.ts";
 import type { Credentials, Statement } from "./request.ts";
 
 /** Where PostgreSQL listens. */
@@ -12,7 +12,7 @@ export interface Address {
   port: number;
 }
 
-/** How much the rows of a response take; the results of a batch share one. */
+/** How long the JSON of a response is so far; the results of a batch share one. */
 export interface ResponseBudget {
   bytes: number;
   readonly maxBytes: number;
@@ -39,6 +39,8 @@ export class Connection {
   #isClosed = false;
   #failure: NeonError | undefined;
   #reset: Promise<unknown> | undefined;
+  /** Ends it when a cancelled query goes on. */
+  #doom: NodeJS.Timeout | undefined;
 
   private constructor(client: Client, address: Address) {
     this.#client = client;
@@ -62,7 +64,7 @@ export class Connection {
     }
   }
 
-  /** @throws NeonError as the proxy reports a connection that failed. */
+  /** @throws DatabaseError when PostgreSQL refuses it, or the error of the network. */
   static async open(address: Address, credentials: Credentials): Promise<Connection> {
     const client = new Client({
       ...address,
@@ -76,7 +78,7 @@ export class Connection {
       await client.connect();
     } catch (error) {
       connection.destroy();
-      throw connectError(error, credentials.user);
+      throw error;
     }
     return connection;
   }
@@ -92,17 +94,21 @@ export class Connection {
       throw new NeonError(400, "error encoding message to server: string contains embedded null");
     }
     const rows: string[] = [];
+    let head: string | undefined;
     const config = { text: query, values: params, rowMode: "array", queryMode: "extended" };
     const running = new Query<string[]>(config);
-    running.on("row", (row) => {
+    const add = (text: string) => {
+      budget.bytes += Buffer.byteLength(text);
+      return text;
+    };
+    running.on("row", (row, result) => {
+      head ??= add(headOf(result));
       // Before each row, as the proxy does it: the row that goes over the limit is still taken.
       if (budget.bytes > budget.maxBytes) {
         this.destroy(new NeonError(507, `response is too large (max is ${budget.maxBytes} bytes)`));
         return;
       }
-      const text = JSON.stringify(row);
-      budget.bytes += Buffer.byteLength(text) + 1;
-      rows.push(text);
+      rows.push(add(`${rows.length > 0 ? "," : ""}${JSON.stringify(row)}`));
     });
     try {
       const result = await new Promise<QueryResult>((resolve, reject) => {
@@ -111,7 +117,8 @@ export class Connection {
       });
       // The end of the result may have been received already when the connection was given up.
       if (this.#failure !== undefined) throw this.#failure;
-      return resultJson(result, rows);
+      head ??= add(headOf(result));
+      return `${head}${rows.join("")}${add(tailOf(result))}`;
     } catch (error) {
       throw statementError(error);
     }
@@ -128,6 +135,7 @@ export class Connection {
 
   /** Starts wiping what the last request left in the session; `isFit` waits for it. */
   startReset(): void {
+    clearTimeout(this.#doom);
     this.#reset = this.#client.query(RESET).catch(() => this.close());
   }
 
@@ -151,7 +159,7 @@ export class Connection {
       // PostgreSQL answers by closing; when it cannot be reached there is nothing to cancel.
       await new Promise((resolve) => socket.on("error", resolve).on("close", resolve));
     }
-    setTimeout(() => this.destroy(), CANCEL_WAIT_MS).unref();
+    this.#doom = setTimeout(() => this.destroy(), CANCEL_WAIT_MS).unref();
   }
 
   /** Ends it and waits until PostgreSQL has let go of it, so that nothing of a failed transaction remains. */
@@ -167,7 +175,8 @@ export class Connection {
   }
 }
 
-function resultJson({ fields, command, rowCount }: QueryResult, rows: string[]): string {
+/** The JSON of a result up to its rows. */
+function headOf({ fields }: Pick<QueryResult, "fields"> | undefined = { fields: [] }): string {
   const columns = fields.map((field) => ({
     name: field.name,
     dataTypeID: field.dataTypeID,
@@ -177,7 +186,12 @@ function resultJson({ fields, command, rowCount }: QueryResult, rows: string[]):
     dataTypeModifier: field.dataTypeModifier,
     format: field.format,
   }));
+  return `{"fields":${JSON.stringify(columns)},"rows":[`;
+}
+
+/** The JSON of a result after its rows. */
+function tailOf({ command, rowCount }: QueryResult): string {
   // An empty query has no command tag: pg leaves null, Neon writes "".
   const tag = `"command":${JSON.stringify(command ?? "")},"rowCount":${JSON.stringify(rowCount)}`;
-  return `{"fields":${JSON.stringify(columns)},"rows":[${rows.join(",")}],${tag},"rowAsArray":true}`;
+  return `],${tag},"rowAsArray":true}`;
 }

@@ -41,11 +41,28 @@ export function errorBody({ message, fields }: NeonError): string {
   });
 }
 
-/** A failed connection: the user's mistakes are 400, everything else 500 (Neon proxy, serverless/backend). */
-export function connectError(error: unknown, user: string): NeonError {
-  if (!(error instanceof DatabaseError)) return controlPlaneError();
-  // Class 28 is "invalid authorization": Neon checks the password itself, before PostgreSQL is asked.
-  if (error.code?.startsWith("28")) {
+/** Whether nothing listened at the other end, or nobody answered in time. */
+export function isUnreachable(error: unknown): boolean {
+  if (error instanceof DatabaseError || !(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  return (
+    ["ECONNREFUSED", "EADDRNOTAVAIL", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT"].includes(
+      code,
+    ) ||
+    // What node-postgres says when `connectionTimeoutMillis` has passed.
+    /timeout expired|connection timeout/.test(error.message)
+  );
+}
+
+/**
+ * A failed connection: the user's mistakes are 400, everything else 500 (Neon proxy, serverless/backend).
+ * @param isRightPassword what is known of the password. Neon checks it itself, before PostgreSQL is asked.
+ */
+export function connectError(error: unknown, user: string, isRightPassword: boolean | undefined): NeonError {
+  if (isUnreachable(error)) return computeUnreachable();
+  if (!(error instanceof DatabaseError)) return new NeonError(500, lossOf(error));
+  const isUnknownRole = error.code === "28000" && error.message.endsWith("does not exist");
+  if (isUnknownRole || (error.code === "28P01" && isRightPassword !== true)) {
     return new NeonError(400, `password authentication failed for user '${user}'`);
   }
   return new NeonError(error.code === "3D000" ? 400 : 500, error.message, error);
@@ -55,14 +72,21 @@ export function connectError(error: unknown, user: string): NeonError {
 export function statementError(error: unknown): NeonError {
   if (error instanceof NeonError) return error;
   if (error instanceof DatabaseError) return new NeonError(400, error.message, error);
-  return new NeonError(400, `error communicating with the server: ${messageOf(error)}`);
+  return new NeonError(400, lossOf(error));
+}
+
+/** How the proxy's client tells a connection that PostgreSQL has closed from one that has broken. */
+function lossOf(error: unknown): string {
+  const message = messageOf(error);
+  const isClosed = /^Connection terminated|is not queryable|was closed/.test(message);
+  return isClosed ? "connection closed" : `error communicating with the server: ${message}`;
 }
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What Neon says when no compute can be had. */
-export function controlPlaneError(): NeonError {
-  return new NeonError(500, "Control plane request failed");
+/** What Neon says when there is a compute, and nothing of it answers. */
+export function computeUnreachable(): NeonError {
+  return new NeonError(500, "Couldn't connect to compute node");
 }

@@ -39,16 +39,20 @@ export type IsolationLevel = keyof typeof ISOLATION_LEVELS;
 
 /**
  * Reads the whole body.
- * @throws NeonError 413 as soon as it has more than `maxBytes` bytes; what follows is read and dropped.
+ * @throws NeonError 413 as soon as it is known to have more than `maxBytes` bytes; the rest is not read.
  */
 export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    const refuse = () => reject(new NeonError(413, `request is too large (max is ${maxBytes} bytes)`));
+    if (Number(request.headers["content-length"] ?? 0) > maxBytes) return refuse();
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes <= maxBytes) chunks.push(chunk);
-      else reject(new NeonError(413, `request is too large (max is ${maxBytes} bytes)`));
+      chunks.push(chunk);
+      if (bytes <= maxBytes) return;
+      request.pause();
+      refuse();
     });
     request.on("end", () => resolve(Buffer.concat(chunks)));
     request.on("error", reject);

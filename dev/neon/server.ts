@@ -1,5 +1,6 @@
 // The local Neon: Neon's SQL over HTTP in front of any PostgreSQL, for the dev loop, the tests and the
-// benchmarks. It is faithful to the protocol; Neon's rate limits, retries and cold starts it does not have.
+// benchmarks. It is faithful to the protocol; Neon's rate limits and cold starts it does not have. What PostgreSQL does
+// at a moment that cannot be chosen comes only when a fault asks for it: see the switchboard.
 import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
@@ -7,7 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer } from "./answer.ts";
 import { errorAnswer, send, sendHalf } from "./answer.ts";
 import { NeonError } from "./errors.ts";
-import { execute } from "./execute.ts";
+import { execute, type Execution } from "./execute.ts";
+import { Passwords } from "./passwords.ts";
 import { Pool } from "./pool.ts";
 import type { Payload, TransactionModes } from "./request.ts";
 import { readBody, readCredentials, readModes, readPayload } from "./request.ts";
@@ -16,6 +18,15 @@ import { cannedAnswer, Switchboard } from "./switchboard.ts";
 
 export interface LocalNeonOptions {
   postgres: { host: string; port: number };
+  /**
+   * Makes it refuse a password at once when the role gets another one, and tell an expired role from a wrong password, as
+   * Neon does. Left out, an old password is taken for up to a second more, and an expired role looks like a wrong password.
+   */
+  superuser?: { user: string; password: string };
+  /** How often it tries again to reach a PostgreSQL that does not answer: once when left out, four times at most, as Neon. */
+  connectRetries?: number;
+  /** How long a pooled connection may be idle. Five minutes when left out, as Neon has it. */
+  idleTimeoutMs?: number;
   /** Any free one when left out. */
   port?: number;
   /** 10 MiB when left out. */
@@ -38,6 +49,9 @@ export interface LocalNeon {
 
 // The proxy's default for requests and for responses (SqlOverHttpArgs); production allows 64 MB.
 const MAX_BYTES = 10 * 1024 * 1024;
+
+// The proxy's default (SqlOverHttpArgs).
+const IDLE_TIMEOUT_MS = 5 * 60 * 1000;
 
 // Longer than any pause in a test run: no client sends on a connection that is just being closed.
 const KEEP_ALIVE_MS = 10 * 60 * 1000;
@@ -62,8 +76,16 @@ const NOT_SUPPORTED: Answer = { status: 400, body: JSON.stringify("query is not 
  */
 export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNeon> {
   const { postgres, maxRequestBytes = MAX_BYTES, maxResponseBytes = MAX_BYTES } = options;
-  const pool = new Pool(postgres);
+  const { host, port: postgresPort } = postgres;
+  const address = { host, port: postgresPort };
+  const pool = new Pool({
+    address,
+    passwords: new Passwords(address, options.superuser),
+    connectRetries: options.connectRetries ?? 1,
+    idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+  });
   const switchboard = new Switchboard();
+  const closing = new AbortController();
   const handling = new Set<Promise<void>>();
   let requests = 0;
 
@@ -76,16 +98,30 @@ export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNe
     response.on("close", () => gone.abort());
     const signal = gone.signal;
     try {
+      const credentials = readCredentials(request.headers);
+      const modes = readModes(request.headers);
       const payload = readPayload(await readBody(request, maxRequestBytes));
-      const answer = async (): Promise<Answer> => {
-        const credentials = readCredentials(request.headers);
-        const modes = readModes(request.headers);
+      const answer = async (faulty: Partial<Execution>): Promise<Answer> => {
         if (payload instanceof NeonError) throw payload;
-        const body = await execute(pool, { credentials, payload, modes, maxResponseBytes, signal });
+        const body = await execute(pool, {
+          credentials,
+          payload,
+          modes,
+          maxResponseBytes,
+          signal,
+          ...faulty,
+        });
         return { status: 200, headers: payload.isBatch ? batchHeaders(modes) : {}, body };
       };
       const fault = switchboard.strike(payload instanceof NeonError ? "" : sqlOf(payload));
-      await serve(response, () => answer().catch(errorAnswer), fault, signal, switchboard.cleared);
+      await serve({
+        response,
+        answer: (faulty = {}) => answer(faulty).catch(errorAnswer),
+        fault,
+        gone: signal,
+        cleared: switchboard.cleared,
+        closing: closing.signal,
+      });
     } catch (error) {
       // A client that left gets no answer.
       if (!signal.aborted) send(response, errorAnswer(error));
@@ -107,6 +143,7 @@ export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNe
     },
     async close() {
       const closed = once(server, "close");
+      closing.abort();
       server.close();
       server.closeAllConnections();
       await Promise.all([closed, ...handling]);
@@ -115,15 +152,23 @@ export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNe
   };
 }
 
+interface Serving {
+  response: ServerResponse;
+  /** Executes, in another way than usual if it is told one. */
+  answer: (faulty?: Partial<Execution>) => Promise<Answer>;
+  fault: Fault | undefined;
+  /** Aborted when the client leaves, */
+  gone: AbortSignal;
+  /** when the faults are cleared, */
+  cleared: AbortSignal;
+  /** and when this server is closed. */
+  closing: AbortSignal;
+}
+
 /** Answers, or does what the fault says. */
-async function serve(
-  response: ServerResponse,
-  answer: () => Promise<Answer>,
-  fault: Fault | undefined,
-  gone: AbortSignal,
-  cleared: AbortSignal,
-): Promise<void> {
-  switch (fault?.kind) {
+async function serve({ response, answer, fault, gone, cleared, closing }: Serving): Promise<void> {
+  if (fault === undefined) return send(response, await answer());
+  switch (fault.kind) {
     case "reset":
       response.socket?.resetAndDestroy();
       return;
@@ -140,13 +185,15 @@ async function serve(
     case "latency":
       await sleep(fault.ms, undefined, { signal: gone });
       return send(response, await answer());
-    case "quota":
-    case "control-plane":
-    case "edge":
-    case "refused-by-postgres":
+    case "outlives-client":
+      return send(response, await answer({ signal: closing }));
+    case "lingering-locks":
+      return send(
+        response,
+        await answer({ lingerUntil: AbortSignal.any([AbortSignal.timeout(fault.ms), cleared]) }),
+      );
+    default:
       return send(response, cannedAnswer(fault));
-    case undefined:
-      return send(response, await answer());
   }
 }
 

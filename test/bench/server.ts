@@ -30,7 +30,7 @@ export async function onServer<T>(
 ): Promise<T> {
   const postgres = await startTestPostgres({ ...SETTINGS, ...settings });
   try {
-    const neon = await startLocalNeon({ postgres });
+    const neon = await startLocalNeon({ postgres, connectRetries: 0 });
     try {
       const { host, port, user, password } = postgres;
       const config = (database: string) => ({ host, port, user, password, database });

@@ -33,7 +33,7 @@ export async function soak(life: Life, args: string[]): Promise<void> {
 
   const database = await startDatabase(life);
   await placeWitness(database);
-  const neon = await startLocalNeon({ postgres: database.postgres });
+  const neon = await startLocalNeon({ postgres: database.postgres, connectRetries: 0 });
   life.defer("The local Neon", () => neon.close());
   const keys = Array.from({ length: CLIENTS }, newKey);
   const monitorKey = newKey();

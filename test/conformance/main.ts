@@ -45,7 +45,7 @@ function readVersions(args: string[]): readonly SuiteVersion[] {
 /** The fixture server's MCP endpoint, which needs no key. */
 async function startServer(life: Life): Promise<URL> {
   const { postgres, databaseUrl } = await startDatabase(life);
-  const neon = await startLocalNeon({ postgres });
+  const neon = await startLocalNeon({ postgres, connectRetries: 0 });
   life.defer("The local Neon", () => neon.close());
   const key = newKey();
   const { url } = await startWorker(life, {

@@ -1,8 +1,12 @@
 // How failures of PostgreSQL arrive: statements it refuses, connections it refuses, connections it loses.
 import { neon } from "@neondatabase/serverless";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Bench } from "./support/neon.ts";
-import { eventually, failureOf, startBench } from "./support/neon.ts";
+import { startLocalNeon } from "../../dev/neon/server.ts";
+import { anyFreePort } from "../../dev/ports.ts";
+import { eventually, failureOf, refusal, startBench } from "./support/neon.ts";
 
 let bench: Bench;
 beforeAll(async () => {
@@ -105,7 +109,7 @@ describe("a connection that is lost while a statement runs", () => {
     const { status, text } = await wire;
     expect(status).toBe(400);
     expect(JSON.parse(text)).toMatchObject({
-      message: expect.stringMatching(/^error communicating with the server: ./),
+      message: "connection closed",
       code: "",
       severity: "",
     });
@@ -131,18 +135,50 @@ describe("a connection that cannot be had", () => {
     });
   });
 
-  test("because PostgreSQL is stopped is Neon's failure, and idle connections survive the restart", async () => {
+  test("because PostgreSQL is stopped is said of the compute, and idle connections survive the restart", async () => {
     await Promise.all([bench.sql`select pg_sleep(0.01)`, bench.sql`select pg_sleep(0.01)`]);
     await bench.postgres.stop();
     const { status, text } = await bench.post({ query: "select 1" });
     expect(status).toBe(500);
     expect(JSON.parse(text)).toMatchObject({
-      message: "Control plane request failed",
+      message: "Couldn't connect to compute node",
       code: "",
       severity: "",
     });
     await bench.postgres.start();
     expect((await bench.sql`select 1 as one`).rows).toEqual([{ one: 1 }]);
+  });
+
+  test("because nothing listens is tried again, as often as it is told", async () => {
+    const port = await anyFreePort();
+    const late = { host: "127.0.0.1", port };
+    const neons = await Promise.all(
+      [4, 0].map((connectRetries) => startLocalNeon({ postgres: late, connectRetries })),
+    );
+    const [patient, hasty] = neons.map((one) => bench.post({ query: "select 1" }, {}, one.endpoint));
+    // The first attempt of both has failed when one of them has given up.
+    expect((await hasty)?.status).toBe(500);
+    const { port: there } = bench.postgres;
+    const door = createServer((socket) => {
+      const inner = connect(there, "127.0.0.1");
+      socket.pipe(inner).pipe(socket);
+      for (const side of [socket, inner]) side.on("error", () => socket.destroy());
+    }).listen(port, "127.0.0.1");
+    expect((await patient)?.status).toBe(200);
+    await Promise.all(neons.map((one) => one.close()));
+    await new Promise((resolve) => door.close(resolve));
+  });
+
+  test("because it breaks before PostgreSQL has greeted is a loss, and no statement ran", async () => {
+    const door = createServer((socket) => socket.once("data", () => socket.end())).listen(0, "127.0.0.1");
+    await once(door, "listening");
+    const { port } = door.address() as AddressInfo;
+    const own = await startLocalNeon({ postgres: { host: "127.0.0.1", port }, connectRetries: 0 });
+    expect(await bench.answer({ query: "select 1" }, {}, own.endpoint)).toEqual(
+      refusal("connection closed", 500),
+    );
+    await own.close();
+    await new Promise((resolve) => door.close(resolve));
   });
 
   test("because PostgreSQL was restarted in between does not show", async () => {

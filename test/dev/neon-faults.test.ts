@@ -3,7 +3,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Fault } from "../../dev/neon/switchboard.ts";
 import type { Bench } from "./support/neon.ts";
-import { eventually, failureOf, startBench } from "./support/neon.ts";
+import { startLocalNeon } from "../../dev/neon/server.ts";
+import { connected } from "../support/postgres.ts";
+import { eventually, failureOf, refusal, startBench } from "./support/neon.ts";
 
 let bench: Bench;
 beforeAll(async () => {
@@ -32,6 +34,27 @@ describe("answers in place of an execution", () => {
       "application/json",
       expect.stringMatching(/^\{"message":"Control plane request failed","code":"","detail":null,.*\}$/),
     ],
+    [
+      { kind: "too-many-endpoints" },
+      402,
+      "application/json",
+      '{"message":"You have exceeded the limit of concurrently active endpoints. ' +
+        'Please suspend some endpoints and try again."}',
+    ],
+    [
+      { kind: "compute-unreachable" },
+      500,
+      "application/json",
+      expect.stringMatching(/^\{"message":"Couldn't connect to compute node","code":"","detail":null,.*\}$/),
+    ],
+    [
+      { kind: "maintenance" },
+      500,
+      "application/json",
+      expect.stringMatching(
+        /^\{"message":"Control plane request failed: endpoint is temporarily unavailable\. Check your quotas .*\}$/,
+      ),
+    ],
     [{ kind: "edge" }, 520, "text/plain", "error code: 520"],
     [{ kind: "edge", status: 530 }, 530, "text/plain", "error code: 530"],
     [
@@ -58,6 +81,83 @@ describe("answers in place of an execution", () => {
       message: prefix + wire.text,
       code: undefined,
     });
+    expect(await marks()).toBe(0);
+  });
+});
+
+describe("refusals, which the driver has the message of", () => {
+  test.each([
+    ["blocked-network", "This connection is trying to access this endpoint from a blocked network."],
+    ["ip-not-allowed", expect.stringMatching(/^This IP address 203\.0\.113\.7 is not allowed to connect to/)],
+  ] as const)("%s", async (kind, message) => {
+    bench.neon.switchboard.set({ fault: { kind } });
+    expect(await bench.answer({ query: "insert into mark default values" })).toEqual(refusal(message));
+    expect(await failureOf(insert())).toMatchObject({ name: "NeonDbError", message, code: "" });
+    expect(await marks()).toBe(0);
+  });
+});
+
+describe("statements that do not end with their request", () => {
+  const LOCK = "begin; lock table mark in access exclusive mode";
+
+  test("outlives-client: a statement comes to its end after its client has left", async () => {
+    const { host, port, user, password } = bench.postgres;
+    bench.neon.switchboard.set({ fault: { kind: "outlives-client" }, matching: "insert" });
+    await connected({ host, port, user, password, database: "tests" }, async (holder) => {
+      await holder.query(LOCK);
+      const leave = new AbortController();
+      const statement = "insert into mark default values";
+      const failure = failureOf(bench.sql.query(statement, [], { fetchOptions: { signal: leave.signal } }));
+      const waiting = () => bench.backends("wait_event_type = 'Lock'");
+      await eventually(waiting).toBe(1);
+      leave.abort();
+      expect(await failure).toMatchObject({ sourceError: { name: "AbortError" } });
+      // Another request goes through meanwhile: the server has seen the client leave.
+      await bench.sql`select 1`;
+      expect(await waiting()).toBe(1);
+      await holder.query("commit");
+    });
+    await eventually(marks).toBe(1);
+  });
+
+  test("outlives-client: but it does not outlive the server", async () => {
+    const own = await startLocalNeon({ postgres: bench.postgres });
+    own.switchboard.set({ fault: { kind: "outlives-client" } });
+    const failure = failureOf(bench.post({ query: "select pg_sleep(3600)" }, {}, own.endpoint));
+    await eventually(() => bench.backends("query like '%pg_sleep(3600)%' and state = 'active'")).toBe(1);
+    await own.close();
+    await failure;
+    await eventually(() => bench.backends("query like '%pg_sleep(3600)%'")).toBe(0);
+  });
+
+  test("lingering-locks: the answer of a failed statement comes before its locks go", async () => {
+    const lock = () => bench.sql`select from mark where pg_try_advisory_xact_lock(9)`;
+    await insert();
+    bench.neon.switchboard.set({ fault: { kind: "lingering-locks", ms: 60_000 }, times: 1, matching: "9" });
+    expect(await failureOf(lock())).toMatchObject({
+      name: "NeonDbError",
+      code: "40001",
+      message: "could not serialize access due to concurrent update",
+    });
+    expect((await lock()).rowCount).toBe(0);
+    bench.neon.switchboard.clear();
+    await eventually(async () => (await lock()).rowCount).toBe(1);
+  });
+
+  test("lingering-locks: a statement that waits for them goes on when they have gone, and nothing is left", async () => {
+    bench.neon.switchboard.set({ fault: { kind: "lingering-locks", ms: 200 }, times: 1 });
+    await bench.ask("create table one (id int primary key); alter table one owner to tester");
+    const add = () => bench.sql`insert into one values (1)`;
+    expect(await failureOf(add())).toMatchObject({ code: "40001" });
+    expect((await add()).rowCount).toBe(1);
+  });
+
+  test("lingering-locks: a CALL, which would commit by itself, is not run", async () => {
+    await bench.ask(
+      "create procedure leave_a_mark() language plpgsql as 'begin insert into mark default values; commit; end'",
+    );
+    bench.neon.switchboard.set({ fault: { kind: "lingering-locks", ms: 0 } });
+    expect(await failureOf(bench.sql`call leave_a_mark()`)).toMatchObject({ code: "40001" });
     expect(await marks()).toBe(0);
   });
 });
@@ -215,6 +315,7 @@ describe("rules", () => {
   test.each([
     '{"kind":"toString"}',
     '{"kind":"latency"}',
+    '{"kind":"lingering-locks"}',
     '{"kind":"refused-by-postgres","sqlstate":"08006"}',
   ])("a rule from outside that is none is refused: %s", (json) => {
     const fault: Fault = JSON.parse(json);

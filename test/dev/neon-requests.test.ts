@@ -2,6 +2,8 @@
 // connection string, bodies, sizes.
 import { neon } from "@neondatabase/serverless";
 import { createHash } from "node:crypto";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLocalNeon } from "../../dev/neon/server.ts";
 import type { Bench } from "./support/neon.ts";
@@ -186,12 +188,62 @@ describe("sizes", () => {
     }
   });
 
+  test("413 comes before the body is read, and ends the connection", async () => {
+    const small = await startLocalNeon({ postgres: bench.postgres, maxRequestBytes: 100 });
+    const socket = connect(small.port, "127.0.0.1");
+    const head = [
+      "POST /sql HTTP/1.1",
+      "Host: api",
+      `Neon-Connection-String: ${bench.url}`,
+      "Neon-Raw-Text-Output: true",
+      "Neon-Array-Mode: true",
+    ];
+    socket.write([...head, "Content-Length: 101", "", ""].join("\r\n"));
+    // It ends although not one byte of the body was sent.
+    const answer = await text(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer).toMatch(/^connection: close\r$/im);
+    expect(answer).toContain('"request is too large (max is 100 bytes)"');
+    await small.close();
+  });
+
+  test("a body of unknown length is refused at the first byte that is too many", async () => {
+    const small = await startLocalNeon({ postgres: bench.postgres, maxRequestBytes: 100 });
+    const endless = new ReadableStream({
+      pull: (controller) => controller.enqueue(Buffer.alloc(60, " ")),
+    });
+    const sent = fetch(small.endpoint, {
+      method: "POST",
+      headers: {
+        "Neon-Connection-String": bench.url,
+        "Neon-Raw-Text-Output": "true",
+        "Neon-Array-Mode": "true",
+      },
+      body: endless,
+      duplex: "half",
+    } as RequestInit);
+    const outcome = await sent.then(
+      ({ status }) => status,
+      (error: Error) => error.message,
+    );
+    expect([413, "fetch failed"]).toContain(outcome);
+    await small.close();
+  });
+
+  test("headers are refused before a body that is too large", async () => {
+    const small = await startLocalNeon({ postgres: bench.postgres, maxRequestBytes: 1 });
+    const headers = { "Neon-Connection-String": "mysql://u:p@ep/db" };
+    expect(await bench.answer(ONE, headers, small.endpoint)).toEqual(refusal("incorrect scheme"));
+    await small.close();
+  });
+
   test("the default limits are 10 MiB in either direction", async () => {
     const limit = 10 * 1024 * 1024;
     const text = "x".repeat(limit - 1000);
     const { rows } = await bench.sql`select md5(${text}) as hash`;
     expect(rows).toEqual([{ hash: createHash("md5").update(text).digest("hex") }]);
-    await expect(bench.sql`select ${"x".repeat(limit)}`).rejects.toThrow(/HTTP status 413/);
+    // A client that still sends when the connection is closed sees that instead of the answer.
+    await expect(bench.sql`select ${"x".repeat(limit)}`).rejects.toThrow(/HTTP status 413|fetch failed/);
     const { rows: wide } =
       await bench.sql`select repeat('x', ${limit - 1000}) as x from generate_series(1, 2)`;
     expect(wide).toHaveLength(2);
@@ -207,11 +259,28 @@ describe("sizes", () => {
     await eventually(() => bench.backends("query like '%generate_series%'")).toBe(0);
   });
 
-  test("a batch is measured as a whole, and rolled back", async () => {
+  const three = { query: "select repeat('x', 100) from generate_series(1, 3)" };
+  test.each([
+    ["one statement", three],
+    ["the last one of a batch", { queries: [three, ONE, three] }],
+  ])("the limit of a response is for the whole JSON, as far as it has come: %s", async (_name, body) => {
+    const { text: whole } = await bench.post(body);
+    // Before the last row, and without the comma.
+    const length = whole.lastIndexOf(',["xxx');
+    for (const [maxResponseBytes, status] of [
+      [length, 200],
+      [length - 1, 507],
+    ] as const) {
+      const own = await startLocalNeon({ postgres: bench.postgres, maxResponseBytes });
+      expect((await bench.post(body, {}, own.endpoint)).status).toBe(status);
+      await own.close();
+    }
+  });
+
+  test("a batch that is too large is rolled back", async () => {
     const small = await startLocalNeon({ postgres: bench.postgres, maxResponseBytes: 1000 });
     try {
       const wide = { query: "select repeat('x', 600)" };
-      expect((await bench.post({ queries: [wide, wide] }, {}, small.endpoint)).status).toBe(200);
       const queries = [{ query: "create table too_wide ()" }, wide, wide, wide];
       const refused = refusal("response is too large (max is 1000 bytes)", 507);
       expect(await bench.answer({ queries }, {}, small.endpoint)).toEqual(refused);

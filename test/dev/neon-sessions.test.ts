@@ -158,6 +158,54 @@ describe("connections", () => {
     expect(await pidOf()).not.toBe(await pidOf(other));
   });
 
+  test("one whose CALL was cancelled is wiped and used again, and its locks are gone", async () => {
+    const pid = await pidOf();
+    const leave = new AbortController();
+    const call = bench.sql.query("call drip(100000, 0.005, null)", [], {
+      fetchOptions: { signal: leave.signal },
+    });
+    const failure = failureOf(call);
+    await eventually(() => bench.backends("query like 'call drip%' and state = 'active'")).toBe(1);
+    leave.abort();
+    await failure;
+    await eventually(active).toBe(0);
+    expect(await pidOf()).toBe(pid);
+    // Longer than a query that was cancelled in vain would have had.
+    expect((await bench.sql`select pg_backend_pid() as pid from pg_sleep(0.2)`).rows).toEqual([{ pid }]);
+    const locks = await bench.ask("select from pg_locks where relation = 'drop'::regclass");
+    expect(locks).toEqual([]);
+  });
+
+  test("one whose batch failed is rolled back and used again", async () => {
+    await bench.ask("truncate drop");
+    const pid = await pidOf();
+    const { sql } = bench;
+    await expect(
+      sql.transaction([sql`insert into drop values (1)`, sql`select 1 / 0`]),
+    ).rejects.toMatchObject({ code: "22012" });
+    expect(await pidOf()).toBe(pid);
+    expect(await drops()).toBe(0);
+  });
+
+  test("one that could not commit is not used again", async () => {
+    const pid = await pidOf();
+    await bench.ask("create table late (id int unique deferrable initially deferred)");
+    await bench.ask("alter table late owner to tester");
+    const { sql } = bench;
+    const twice = sql.transaction([sql`insert into late values (1)`, sql`insert into late values (1)`]);
+    await expect(twice).rejects.toMatchObject({ code: "23505" });
+    expect(await pidOf()).not.toBe(pid);
+  });
+
+  test("one that is idle for long ends", async () => {
+    const own = await startLocalNeon({ postgres: bench.postgres, idleTimeoutMs: 50 });
+    const before = await bench.backends();
+    await bench.post({ query: "select 1" }, {}, own.endpoint);
+    await eventually(() => bench.backends()).toBe(before);
+    expect((await bench.post({ query: "select 1" }, {}, own.endpoint)).status).toBe(200);
+    await own.close();
+  });
+
   test("one whose statement failed is not used again", async () => {
     const pid = await pidOf();
     await expect(bench.sql`select 1 / 0`).rejects.toMatchObject({ code: "22012" });

@@ -59,7 +59,7 @@ export async function startSystem(): Promise<System> {
     await ask("CREATE DATABASE mcp OWNER mcp", [], "postgres");
     await migrate({ host, port, ...role, database: "mcp" });
 
-    const neon = await startLocalNeon({ postgres });
+    const neon = await startLocalNeon({ postgres, connectRetries: 0 });
     open.unshift(() => neon.close());
 
     const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-wrangler-"));

@@ -36,7 +36,11 @@ export async function setUpWith(
   await migrate({ ...admin, ...role, database: TEMPLATE });
   const workerRole = "mcp_worker";
   const between = await startBetween?.(postgres, [role, { user: workerRole, password: role.password }]);
-  const neon = await startLocalNeon({ postgres: between ?? postgres });
+  const neon = await startLocalNeon({
+    postgres: between ?? postgres,
+    superuser: postgres,
+    connectRetries: 0,
+  });
 
   // The role of ops/postgres/worker-role.sql. The script is applied to each database of a test that asks for it.
   await asAdmin(`CREATE ROLE ${workerRole} LOGIN PASSWORD '${role.password}'`);

@@ -45,7 +45,8 @@ export async function startBench(): Promise<Bench> {
   await ask(`create role tester login password '${PASSWORD}'`, [], "postgres");
   await ask("create database tests owner tester", [], "postgres");
   await ask("alter database tests set timezone = 'UTC'");
-  const localNeon = await startLocalNeon({ postgres });
+  const superuser = { user, password };
+  const localNeon = await startLocalNeon({ postgres, superuser, connectRetries: 0 });
   neonConfig.fetchEndpoint = () => localNeon.endpoint;
   const url = `postgresql://tester:${encodeURIComponent(PASSWORD)}@ep-local.localhost/tests`;
   const post: Bench["post"] = async (body, headers = {}, endpoint = localNeon.endpoint) => {
