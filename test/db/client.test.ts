@@ -1,6 +1,6 @@
 // What is repeated, how often, and for how long: the real driver against the faults of the local Neon.
 import { sql } from "drizzle-orm";
-import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
 import { connect, type Operation } from "../../src/db/client.ts";
 import { logged } from "../support/captured-logs.ts";
 import { createDatabase, databaseRequests, setFaults, type TestDatabase } from "../support/worker.ts";
@@ -35,6 +35,9 @@ test.each([
   { kind: "edge" },
   { kind: "lost-after-commit" },
   { kind: "control-plane" },
+  { kind: "compute-unreachable" },
+  { kind: "maintenance" },
+  { kind: "lingering-locks", ms: 0 },
   { kind: "refused-by-postgres", sqlstate: "53300" },
   { kind: "refused-by-postgres", sqlstate: "57P03" },
 ] as const)("after two failures of %o the third attempt succeeds, in one line of the log", async (fault) => {
@@ -59,13 +62,22 @@ test("what may have been committed is sent again only where that is harmless", a
     });
   }
   // What surely did not run is sent again all the same.
-  await setFaults({ fault: { kind: "control-plane" }, times: 1 });
-  expect(await run({ isIdempotent: false })).toMatchObject({ attempts: 2, outcome: "success" });
+  for (const kind of ["control-plane", "compute-unreachable", "maintenance"] as const) {
+    await setFaults({ fault: { kind }, times: 1 });
+    expect(await run({ isIdempotent: false })).toMatchObject({ attempts: 2, outcome: "success" });
+  }
 });
 
 test("what cannot succeed is not sent again", async () => {
-  await setFaults({ fault: { kind: "quota" } });
-  expect(await run()).toMatchObject({ attempts: 1, outcome: { kind: "quota_exceeded" } });
+  for (const [fault, kind] of [
+    ["quota", "quota_exceeded"],
+    ["too-many-endpoints", "quota_exceeded"],
+    ["blocked-network", "permission_denied"],
+    ["ip-not-allowed", "permission_denied"],
+  ] as const) {
+    await setFaults({ fault: { kind: fault } });
+    expect(await run()).toMatchObject({ attempts: 1, outcome: { kind } });
+  }
   await setFaults();
   await database.query("ALTER TABLE mcp_sessions RENAME TO elsewhere");
   const client = connect({ url: database.url, endpointOverride: inject("neonEndpoint") });
@@ -84,6 +96,61 @@ test("a compute that takes five seconds to wake is a success", async () => {
 test("an attempt that hangs leaves time for another", async () => {
   await setFaults({ fault: { kind: "hang" }, times: 1 });
   expect(await run({ attemptMs: 300 })).toMatchObject({ outcome: "success", attempts: 2 });
+});
+
+test("an attempt that goes on after its deadline may have been committed, and is sent again only where that is harmless", async () => {
+  await database.query("CREATE TABLE mark (id int PRIMARY KEY)");
+  const client = connect({ url: database.url, endpointOverride: inject("neonEndpoint") });
+  const write = (isIdempotent: boolean, id: number) => {
+    const over = { ...operation, isIdempotent, attemptMs: 1000 };
+    return client.run(over, (db, attempt) =>
+      db.execute(
+        sql`INSERT INTO mark SELECT ${id} FROM pg_sleep(${attempt === 0 ? 1.5 : 0}) ON CONFLICT DO NOTHING`,
+      ),
+    );
+  };
+  const fault = { fault: { kind: "outlives-client" }, times: 1 } as const;
+  await setFaults(fault);
+  await expect(write(false, 1)).rejects.toMatchObject({
+    attempts: 1,
+    fault: { kind: "timeout", outcomeUnknown: true },
+  });
+  const marks = async () => (await database.query("SELECT id FROM mark ORDER BY id")).map(({ id }) => id);
+  await vi.waitFor(async () => expect(await marks()).toEqual([1]), { timeout: 15_000 });
+  await setFaults(fault);
+  await write(true, 2);
+  expect(await marks()).toEqual([1, 2]);
+});
+
+test("a retry that meets the locks of its own failed attempt waits for them, or is sent once more", async () => {
+  await database.query("CREATE TABLE mark (id int PRIMARY KEY)");
+  const write = (id: number) =>
+    connect({ url: database.url, endpointOverride: inject("neonEndpoint") }).run(
+      { ...operation, budgetMs: 15_000 },
+      (db) => db.execute(sql`INSERT INTO mark VALUES (${id})`),
+    );
+  await setFaults({ fault: { kind: "lingering-locks", ms: 700 }, times: 1 });
+  await write(1);
+  const name = new URL(database.url).pathname.slice(1);
+  await database.query(`ALTER DATABASE ${name} SET lock_timeout = '20ms'`);
+  // A connection whose statement has failed is not used again, and a new one has the setting.
+  await expect(database.query("SELECT 1 / 0")).rejects.toMatchObject({ code: "22012" });
+  await setFaults({ fault: { kind: "lingering-locks", ms: 60_000 }, times: 1 });
+  const before = await databaseRequests();
+  const second = write(2);
+  // The one that failed, and two that the lock has refused.
+  await vi.waitFor(async () => expect((await databaseRequests()) - before).toBeGreaterThan(2), {
+    timeout: 15_000,
+  });
+  await setFaults();
+  await second;
+  expect(await database.query("SELECT id FROM mark ORDER BY id")).toEqual([{ id: 1 }, { id: 2 }]);
+  const retried = logged("Database operation retried");
+  expect(retried).toMatchObject([
+    { kind: "overloaded", attempts: 2, outcome: "succeeded" },
+    { kind: "overloaded", outcome: "succeeded" },
+  ]);
+  expect(retried[1]?.["attempts"]).toBeGreaterThan(2);
 });
 
 test.each([{ kind: "hang" }, { kind: "reset" }, { kind: "latency", ms: 60_000 }] as const)(

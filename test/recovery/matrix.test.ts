@@ -40,12 +40,16 @@ const rows: Row[] = [
   { fault: { kind: "reset" }, reason: "database_unreachable" },
   { fault: { kind: "half-body" }, reason: "database_unreachable", commits: true },
   { fault: { kind: "quota" }, reason: "quota_exceeded", isRetried: false, mayPass: false },
+  { fault: { kind: "too-many-endpoints" }, reason: "quota_exceeded", isRetried: false, mayPass: false },
   { fault: { kind: "control-plane" }, reason: "database_unreachable" },
+  { fault: { kind: "compute-unreachable" }, reason: "database_unreachable" },
+  { fault: { kind: "maintenance" }, reason: "database_unreachable" },
   { fault: { kind: "edge" }, reason: "database_unreachable" },
   { fault: { kind: "edge", status: 525 }, reason: "database_unreachable" },
   { fault: { kind: "refused-by-postgres", sqlstate: "53300" }, reason: "overloaded" },
   { fault: { kind: "refused-by-postgres", sqlstate: "57P03" }, reason: "database_unreachable" },
   { fault: { kind: "lost-after-commit" }, reason: "database_unreachable", commits: true },
+  { fault: { kind: "lingering-locks", ms: 150 }, reason: "overloaded" },
 ];
 
 /** What came of it, how often the database was asked, and whether it was in time. */
@@ -247,6 +251,26 @@ test("an end whose answer was lost is heard of by the next attempt, although a c
   expect((await ending).status).toBe(204);
 });
 
+test("a write whose client has given up may still be done, and is done whole", async () => {
+  const database = await createDatabase();
+  const session = await open(database.env());
+  await database.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(1.5); RETURN NEW; END $$`);
+  await database.query(
+    "CREATE TRIGGER slow BEFORE UPDATE OF state ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION slow()",
+  );
+  await setFaults({ fault: { kind: "outlives-client" }, matching: "state_writes" });
+  const hurried = database.env({ MCP_SESSION_TIMEOUT_MS: "1000" });
+  const outcome = await callTool(hurried, session, "session_state_set", { key: "k", value: 1 });
+  expect([outcome.isError, outcome.content[0]?.text]).toEqual([
+    true,
+    "writing session state failed: timeout",
+  ]);
+  while ((await rowsOf(database))[0]?.["state"] === null);
+  expect(await rowsOf(database)).toMatchObject([{ state: { k: 1 } }]);
+  expect((await rowsOf(database))[0]?.["state_writes"]).toHaveLength(1);
+});
+
 test("a write that is sent again does not undo what another has written since", async () => {
   const database = await createDatabase();
   const session = await open(database.env());
@@ -265,5 +289,6 @@ test("a write that is sent again does not undo what another has written since", 
 });
 
 function sqlstateOf(fault: Fault): string {
+  if (fault.kind === "lingering-locks") return " (SQLSTATE 40001)";
   return fault.kind === "refused-by-postgres" ? ` (SQLSTATE ${fault.sqlstate})` : "";
 }

@@ -92,6 +92,21 @@ const causes: Cause[] = [
       );
     },
   },
+  {
+    name: "a network that Neon blocks",
+    kind: "permission_denied",
+    bring: () => setFaults({ fault: { kind: "blocked-network" } }),
+  },
+  {
+    name: "an address that Neon does not allow",
+    kind: "permission_denied",
+    bring: () => setFaults({ fault: { kind: "ip-not-allowed" } }),
+  },
+  {
+    name: "too many active computes",
+    kind: "quota_exceeded",
+    bring: () => setFaults({ fault: { kind: "too-many-endpoints" } }),
+  },
   { name: "a quota", kind: "quota_exceeded", bring: () => setFaults({ fault: { kind: "quota" } }) },
 ];
 
