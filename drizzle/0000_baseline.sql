@@ -1,4 +1,4 @@
--- The tables, their columns and indexes. Routines stand in drizzle/routines, one file each.
+-- The tables and their columns. Indexes stand in drizzle/indexes, routines in drizzle/routines, one file each.
 --
 -- Every migration is repeatable: run again, or on any former state of this project, it ends in the same schema and keeps
 -- every row. db:migrate has compared the column types before, and holds the locks.
@@ -18,24 +18,33 @@ CREATE TABLE IF NOT EXISTS mcp_sessions (
   client_info jsonb DEFAULT '{}'
 );
 
--- These columns are NULL in a row of another server. Without a default, adding one rewrites no row.
-ALTER TABLE mcp_sessions
-  ADD COLUMN IF NOT EXISTS principal text,
-  ADD COLUMN IF NOT EXISTS protocol_version text,
-  ADD COLUMN IF NOT EXISTS log_level text,
-  ADD COLUMN IF NOT EXISTS state jsonb,
-  ADD COLUMN IF NOT EXISTS state_version bigint,
-  ADD COLUMN IF NOT EXISTS state_versions jsonb,
-  ADD COLUMN IF NOT EXISTS state_writes text[],
-  ADD COLUMN IF NOT EXISTS ended_at timestamptz,
-  ADD COLUMN IF NOT EXISTS end_reason text,
-  -- Room in each page for the new version of a touched row. It applies to pages to come; nothing is rewritten.
-  SET (fillfactor = 90);
+-- These columns are NULL in a row of another server. Without a default, adding one rewrites no row. The table is locked
+-- only when something is missing: ADD COLUMN IF NOT EXISTS would keep everybody out to find that nothing is.
+DO $$
+DECLARE
+  additions text;
+BEGIN
+  SELECT string_agg(format('ADD COLUMN %I %s', wanted.name, wanted.type), ', ') INTO additions
+    FROM (VALUES
+      ('principal', 'text'),
+      ('protocol_version', 'text'),
+      ('log_level', 'text'),
+      ('state', 'jsonb'),
+      ('state_version', 'bigint'),
+      ('state_versions', 'jsonb'),
+      ('state_writes', 'text[]'),
+      ('ended_at', 'timestamptz'),
+      ('end_reason', 'text')
+    ) AS wanted (name, type)
+   WHERE NOT EXISTS (SELECT FROM pg_attribute a
+                      WHERE a.attrelid = 'mcp_sessions'::regclass AND a.attname = wanted.name AND NOT a.attisdropped);
+  IF additions IS NOT NULL THEN
+    -- fillfactor: room in each page for the new version of a touched row. It applies to pages to come.
+    EXECUTE 'ALTER TABLE mcp_sessions ' || additions || ', SET (fillfactor = 90)';
+  END IF;
+END
+$$;
 
-CREATE INDEX IF NOT EXISTS idx_mcp_sessions_expires ON mcp_sessions (expires_at);
-CREATE INDEX IF NOT EXISTS idx_mcp_sessions_principal ON mcp_sessions (principal);
-CREATE INDEX IF NOT EXISTS idx_mcp_sessions_by_handle ON mcp_sessions
-  ((substr(encode(sha256(('handle:' || replace(session_id, '\', '\\'))::bytea), 'hex'), 1, 32)::uuid));
 -- Of a former state. It called a function of ours, which a role that writes this table need not have the right to call.
 DROP INDEX IF EXISTS idx_mcp_sessions_handle;
 
@@ -73,8 +82,6 @@ ALTER TABLE mcp_cleanup_runs
   ADD CONSTRAINT mcp_cleanup_runs_finished CHECK ((outcome = 'running') = (finished_at IS NULL)),
   ADD CONSTRAINT mcp_cleanup_runs_counts CHECK (deleted >= 0 AND batches >= 0),
   ADD CONSTRAINT mcp_cleanup_runs_error_code CHECK ((outcome IN ('skipped', 'failed')) = (error_code IS NOT NULL));
-
-CREATE INDEX IF NOT EXISTS idx_mcp_cleanup_runs_tier ON mcp_cleanup_runs (tier, run_id);
 
 CREATE TABLE IF NOT EXISTS mcp_session_totals (
   name text NOT NULL,

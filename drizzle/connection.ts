@@ -1,7 +1,7 @@
 // How the commands of this folder reach the database, and what they say of one that fails.
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
-import { DatabaseError } from "pg";
+import { Client, type ClientConfig, DatabaseError } from "pg";
 
 /** DATABASE_URL of the environment, or of .dev.vars. */
 export const databaseUrl = () => variable("DATABASE_URL");
@@ -20,6 +20,32 @@ export function variable(name: string): string | undefined {
 export function directUrl(url: string): string {
   return url.replace(/(@[^./]+)-pooler\./, "$1.");
 }
+
+/** An open connection. When the server ends it, the statement in progress fails with the reason. */
+export async function connect(config: ClientConfig): Promise<Client> {
+  const client = new Client({ fallback_application_name: "mcp-sessions db:migrate", ...config });
+  // Without a listener, it would end the process.
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
+
+/** Runs `work` on a connection that is closed afterwards. What was not committed is rolled back. */
+export async function onConnection<T>(
+  config: ClientConfig,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = await connect(config);
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Whether the connection was lost, so that it is not known what became of the last statement. */
+export const isLost = (error: unknown) =>
+  !(error instanceof DatabaseError) || /^(08|57P)/.test(error.code ?? "");
 
 /** Why something failed, in PostgreSQL's words, without the connection string, a statement or the values of a row. */
 export function reasonOf(error: unknown): string {

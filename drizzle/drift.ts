@@ -85,7 +85,12 @@ async function onServer<T>(config: ClientConfig, work: (client: Client) => Promi
 
 /** @param server where databases may be created @returns one line for each difference; empty when there is none */
 export async function findDrift(server: ClientConfig, folder = import.meta.dirname): Promise<string[]> {
+  // One in a migration would keep every writer of its table out while it is built.
+  const withIndex = readSqlFiles(folder).migrations.filter(({ text }) =>
+    /\bCREATE\s+(UNIQUE\s+)?INDEX\b/i.test(text),
+  );
   return [
+    ...withIndex.map(({ name }) => `${name} makes an index: move it to drizzle/indexes/NAME.sql`),
     ...(needsMigration(folder) ? ["src/db/schema.ts has changed: run npm run db:generate"] : []),
     ...(await differences(server, folder)),
   ];

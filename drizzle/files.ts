@@ -1,4 +1,5 @@
-// The SQL files that make a database: numbered migrations in this folder, and one file a routine in routines/.
+// The SQL files that make a database: numbered migrations in this folder, one file a routine in routines/, and one file an
+// index in indexes/.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -12,13 +13,21 @@ export interface SqlFile {
 
 export interface RoutineFile extends SqlFile {
   kind: "function" | "procedure" | "trigger";
-  /** It is a trigger, or a function that triggers call: while it is replaced, no row may be written. */
+  /** It is a trigger, or a function that triggers call: what is written before it is applied may be uncounted. */
   countsRows: boolean;
+}
+
+export interface IndexFile extends SqlFile {
+  /** The table that it is on. */
+  table: string;
+  /** Of its statement alone: an index is not built again because a comment has changed. */
+  sha256: string;
 }
 
 export interface SqlFiles {
   /** In the order of their numbers. */
   migrations: SqlFile[];
+  indexes: IndexFile[];
   /** Triggers last, because they call the functions. */
   routines: RoutineFile[];
 }
@@ -27,11 +36,12 @@ export const isMigration = (name: string) => /^\d{4}_/.test(name);
 
 export const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** @throws Error when a file of routines/ does not create what its name says. */
+/** @throws Error when a file of routines/ or indexes/ does not create what its name says. */
 export function readSqlFiles(folder: string): SqlFiles {
   const routines = sqlFilesIn(join(folder, "routines")).map(asRoutine);
   return {
     migrations: sqlFilesIn(folder).filter(({ name }) => isMigration(name)),
+    indexes: sqlFilesIn(join(folder, "indexes")).map(asIndex),
     routines: [
       ...routines.filter(({ kind }) => kind !== "trigger"),
       ...routines.filter(({ kind }) => kind === "trigger"),
@@ -48,6 +58,20 @@ function sqlFilesIn(folder: string): SqlFile[] {
       const text = readFileSync(join(folder, file), "utf8").replaceAll("\r\n", "\n");
       return { name: basename(file, ".sql"), text, sha256: sha256(text) };
     });
+}
+
+function asIndex(file: SqlFile): IndexFile {
+  const [, name, table] = /^CREATE INDEX CONCURRENTLY IF NOT EXISTS (\w+) ON (\w+)/m.exec(file.text) ?? [];
+  if (table === undefined || name !== file.name) {
+    throw new Error(
+      `drizzle/indexes/${file.name}.sql must hold CREATE INDEX CONCURRENTLY IF NOT EXISTS ${file.name} ON …`,
+    );
+  }
+  const statement = file.text
+    .replaceAll(/^ *--.*$/gm, "")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  return { ...file, table, sha256: sha256(statement) };
 }
 
 function asRoutine(file: SqlFile): RoutineFile {

@@ -1,107 +1,158 @@
-// Brings a database to the tables and routines of this folder, in one transaction: all of it or nothing.
+// Brings a database to the tables, routines and indexes of this folder, while it is in use. Tables, columns and routines are
+// applied together, or nothing is. Then the sessions are counted and indexes are built, without keeping anybody waiting;
+// what is interrupted there, the next run finishes.
 //
-// Numbered migrations hold tables, columns and indexes. Each is repeatable (IF NOT EXISTS, or DROP IF EXISTS before it
-// makes something again) and goes forward only, because db:migrate applies all of them again when something that they make
-// is missing. A new one comes from `npm run db:generate`; make it repeatable by hand.
+// Numbered migrations hold tables and columns. Each is repeatable (IF NOT EXISTS, or DROP IF EXISTS before it makes
+// something again) and goes forward only, because db:migrate applies all of them again when something that they make is
+// missing. A new one comes from `npm run db:generate`; make it repeatable by hand.
 //
-// A routine is a file in routines/. Change the file; db:migrate replaces the routine. Delete it; db:migrate drops it.
+// A routine is a file in routines/, an index one in indexes/. Change the file; db:migrate replaces the routine or the index.
+// Delete it; db:migrate drops it.
 import { parseArgs } from "node:util";
-import { Client, type ClientConfig } from "pg";
-import { databaseUrl, directUrl, reasonOf } from "./connection.ts";
-import { definitionHash, readCatalog } from "./catalog.ts";
+import type { Client, ClientConfig } from "pg";
+import { leave, untilAlone } from "./alone.ts";
+import { applyTogether } from "./apply.ts";
+import { databaseUrl, directUrl, isLost, onConnection, reasonOf } from "./connection.ts";
 import { readSqlFiles, type SqlFiles } from "./files.ts";
-import { forget, record } from "./journal.ts";
+import { buildIndexes, type IndexContext } from "./indexes.ts";
+import { journalStatements, RECOUNT_DUE } from "./journal.ts";
 import { enterPlace, type Place } from "./place.ts";
-import { lockTables } from "./locks.ts";
-import { linesOf, type Plan, planOf } from "./plan.ts";
-import { applyRoutine, dropRoutines } from "./routines.ts";
-import { leaveSharedJournal } from "./takeover.ts";
+import { linesOf, type Plan, planOf, readState } from "./plan.ts";
+import { proveUsable } from "./usable.ts";
+import { DEFAULT_WAIT_MS, Observer, Wait, type Waiting } from "./waiting.ts";
 
-// Any constant does. Two migrations with the same key run one after the other. ASCII "mcps".
-const MIGRATION_LOCK = 0x6d637073;
+/** Tables and routines are in place and the Worker can use them, but something else is left. */
+export class Unfinished extends Error {
+  override name = "Unfinished";
+  /** What was done, one line each. */
+  readonly done: string[];
+
+  constructor(left: string[], done: string[]) {
+    super(left.join("\n  "));
+    this.done = done;
+  }
+}
 
 /**
  * Brings the database to the schema of this checkout. Safe to run twice, and at the same time elsewhere.
  * @returns what was done, one line each; empty when the database was up to date.
+ * @throws Unfinished when everything but a count or an index is in place; the next run finishes it.
  * @throws the PostgreSQL error of the statement that failed, or an Error with the reason why the database is refused;
  *   nothing is changed then.
  */
-export async function migrate(config: ClientConfig, folder = import.meta.dirname): Promise<string[]> {
+export async function migrate(
+  config: ClientConfig,
+  folder = import.meta.dirname,
+  waiting: Partial<Waiting> = {},
+): Promise<string[]> {
   const files = readSqlFiles(folder);
-  return inTransaction(config, "BEGIN", async (client) => {
-    await client.query("SET LOCAL client_min_messages = warning");
-    await client.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
-    const place = await enterPlace(client);
-    const plan = await planOf(client, place, files);
-    const isUpToDate = linesOf(plan, "planned").length === 0;
-    return [...(isUpToDate ? [] : await apply(client, place, files, plan)), ...notesOf(plan)];
-  });
+  const wholly: Waiting = { limitMs: DEFAULT_WAIT_MS, say: () => {}, ...waiting };
+  const observer = new Observer(config);
+  try {
+    return await onConnection(config, async (client) => {
+      try {
+        const pid = await untilAlone(client, wholly);
+        return await migrateAlone({ client, pid, observer, waiting: wholly }, files);
+      } finally {
+        await leave(client);
+      }
+    });
+  } finally {
+    await observer.end();
+  }
 }
 
 /** What migrate() would do, one line each, with the routines that were changed; empty when the database is up to date. */
 export async function driftOf(config: ClientConfig, folder = import.meta.dirname): Promise<string[]> {
   const files = readSqlFiles(folder);
-  return inTransaction(config, "BEGIN READ ONLY", async (client) => {
-    const plan = await planOf(client, await enterPlace(client), files);
+  return onConnection(config, async (client) => {
+    await client.query("BEGIN READ ONLY");
+    const place = await enterPlace(client);
+    const plan = planOf(await readState(client, place, files), place, files);
     return [...linesOf(plan, "planned"), ...notesOf(plan)];
   });
 }
 
-async function inTransaction<T>(
-  config: ClientConfig,
-  begin: string,
-  work: (client: Client) => Promise<T>,
-): Promise<T> {
-  const client = new Client(config);
-  await client.connect();
+async function migrateAlone(context: IndexContext, files: SqlFiles): Promise<string[]> {
+  const { client, pid, observer, waiting } = context;
+  // Each statement must see what others have committed while it waited.
+  await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
+  const place = await enterPlace(client);
+  const state = await readState(client, place, files);
+  const wait = new Wait("the lock on a table", waiting);
+  const { lines, record } = await applyTogether(client, place, files, state, { pid, wait, observer });
+  await proveUsable(client);
   try {
-    await client.query(begin);
-    const result = await work(client);
-    await client.query("COMMIT");
-    return result;
-  } finally {
-    // Rolls back what was not committed.
-    await client.end();
+    await client.query([...record, "COMMIT"].join(";\n"));
+  } catch (error) {
+    throw isLost(error)
+      ? new Unfinished([`it is not known whether all was applied: ${reasonOf(error)}`], [])
+      : error;
+  }
+  try {
+    return await finish(context, place, files, lines);
+  } catch (error) {
+    throw error instanceof Unfinished ? error : new Unfinished([reasonOf(error)], lines);
   }
 }
 
-async function apply(client: Client, place: Place, files: SqlFiles, plan: Plan): Promise<string[]> {
-  await lockTables(client, plan);
-  for (const { subject } of plan.migrations) {
-    await client.query(subject.text);
-    await record(client, subject);
+/** Takes the steps that are left, of this run or of one that was interrupted. */
+async function finish(
+  context: IndexContext,
+  place: Place,
+  files: SqlFiles,
+  before: string[],
+): Promise<string[]> {
+  const { client } = context;
+  const state = await readState(client, place, files);
+  const plan = planOf(state, place, files);
+  const lines = [...before];
+  const problems: string[] = [];
+  if (plan.recounts) {
+    try {
+      await recount(client, context.waiting);
+      lines.push("Recounted the sessions");
+    } catch (error) {
+      problems.push(`the sessions are not counted: ${reasonOf(error)}`);
+    }
   }
-  // A migration may have taken a table away with its triggers, so the routines are compared again.
-  const { drops, routines, ...rest } = await planOf(client, place, files);
-  await dropRoutines(
-    client,
-    drops.flatMap(({ subject }) => subject.routines),
-  );
-  for (const { subject } of drops) await forget(client, subject.name);
-  for (const { subject } of routines) await applyRoutine(client, place.schema, subject);
-  const names = routines.map(({ subject }) => subject.name);
-  const catalog = await readCatalog(client, place.schema, names);
-  for (const { subject } of routines) {
-    const kind = subject.kind === "trigger" ? "trigger" : "routine";
-    await record(client, subject, definitionHash(catalog, kind, subject.name));
-  }
-  const recounts = plan.recounts || rest.recounts;
-  if (recounts) await client.query("SELECT mcp_recount_sessions()");
-  if (plan.sharedRows > 0) await leaveSharedJournal(client);
+  const built = await buildIndexes(context, place, state, plan);
+  lines.push(...built.lines);
+  problems.push(...built.problems);
+  if (problems.length > 0) throw new Unfinished(problems, lines);
+  if (lines.length === 0) return notesOf(plan);
+  const last = planOf(await readState(client, place, files), place, files);
+  const left = linesOf(last, "planned");
+  if (left.length > 0) throw new Unfinished(left, lines);
+  return [...lines, ...notesOf(last)];
+}
 
-  const left = linesOf(await planOf(client, place, files), "planned");
-  if (left.length > 0) throw new Error(`this cannot be repaired:\n  ${left.join("\n  ")}`);
-  return linesOf({ ...plan, drops, routines, recounts }, "done");
+/** Counts without a lock on the table: the count and what others write meanwhile add up. */
+async function recount(client: Client, { limitMs }: Waiting): Promise<void> {
+  await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
+  try {
+    await client.query(`SET LOCAL lock_timeout = ${Math.max(limitMs, 1)}`);
+    await client.query("SELECT mcp_recount_sessions()");
+    await client.query([...journalStatements(new Map(), [RECOUNT_DUE]), "COMMIT"].join(";\n"));
+  } catch (error) {
+    await client.query("ROLLBACK");
+    throw error;
+  }
 }
 
 const notesOf = ({ notes }: Plan) => notes.map((note) => `Note: ${note}`);
 
-const USAGE = "npm run db:migrate [-- --plan]";
+const USAGE = "npm run db:migrate [-- --plan] [-- --wait SECONDS]";
 
 if (import.meta.main) {
-  let isPlan: boolean | undefined;
+  let isPlan: boolean;
+  let limitMs: number;
   try {
-    isPlan = parseArgs({ options: { plan: { type: "boolean" } } }).values.plan;
+    const { values } = parseArgs({
+      options: { plan: { type: "boolean", default: false }, wait: { type: "string" } },
+    });
+    isPlan = values.plan;
+    limitMs = readSeconds(values.wait);
   } catch (error) {
     console.error(`${reasonOf(error)}\nUsage: ${USAGE}`);
     process.exit(2);
@@ -111,12 +162,26 @@ if (import.meta.main) {
     console.error("Set DATABASE_URL, here or in .dev.vars, to the connection string of the Neon database.");
     process.exit(1);
   }
+  const config = { connectionString: directUrl(url) };
   try {
-    const lines = await (isPlan === true ? driftOf : migrate)({ connectionString: directUrl(url) });
+    const lines = await (isPlan
+      ? driftOf(config)
+      : migrate(config, import.meta.dirname, { limitMs, say: (line) => console.error(line) }));
     const isUpToDate = lines.every((line) => line.startsWith("Note: "));
     console.log([...(isUpToDate ? ["The database is up to date."] : []), ...lines].join("\n"));
   } catch (error) {
-    console.error(`Migration failed, nothing was applied: ${reasonOf(error)}`);
+    if (error instanceof Unfinished) {
+      if (error.done.length > 0) console.log(error.done.join("\n"));
+      console.error(`Migration not finished, run it again: ${error.message}`);
+    } else {
+      console.error(`Migration failed, nothing was applied: ${reasonOf(error)}`);
+    }
     process.exit(1);
   }
+}
+
+function readSeconds(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_WAIT_MS;
+  if (!/^\d{1,6}$/.test(text)) throw new Error(`--wait takes a number of seconds, not ${text}`);
+  return Number(text) * 1000;
 }

@@ -8,7 +8,7 @@ export interface Place {
 }
 
 /**
- * Finds the schema of mcp_sessions, or of a table made now, and makes it the only one that the transaction sees. The
+ * Finds the schema of mcp_sessions, or of a table made now, and makes it the only one that the connection sees. The
  * temporary schema comes last, so that nobody's temporary table stands in for one of ours (PostgreSQL, "Writing SECURITY
  * DEFINER Functions Safely").
  * @throws Error when the search_path names no schema that exists.
@@ -30,7 +30,7 @@ export async function enterPlace(client: Client): Promise<Place> {
   if (schema == null || (first !== undefined && !found?.all.includes(first))) {
     throw new Error(`the search_path names a schema that does not exist: ${first ?? "it is empty"}`);
   }
-  await client.query("SELECT set_config('search_path', $1, true)", [`${escapeIdentifier(schema)}, pg_temp`]);
+  await client.query("SELECT set_config('search_path', $1, false)", [`${escapeIdentifier(schema)}, pg_temp`]);
   const { rows: others } = await client.query<{ name: string }>(
     `SELECT n.nspname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relname = 'mcp_sessions' AND c.relkind = 'r' AND n.nspname <> $1 ORDER BY 1`,

@@ -2,10 +2,11 @@
 import type { Client } from "pg";
 import { refusalsOf } from "./adoption.ts";
 import { type Catalog, declaredTables, definitionHash, readCatalog, type Routine } from "./catalog.ts";
-import { isMigration, type RoutineFile, type SqlFile, type SqlFiles } from "./files.ts";
-import { type Journal, readJournal } from "./journal.ts";
+import { type IndexFile, isMigration, type RoutineFile, type SqlFile, type SqlFiles } from "./files.ts";
+import { type IndexDrop, indexDrops, indexNotes, indexSteps } from "./index-plan.ts";
+import { type Journal, readJournal, RECOUNT_DUE } from "./journal.ts";
 import type { Place } from "./place.ts";
-import { formerRoutines, readSharedJournal } from "./takeover.ts";
+import { formerRoutines, readSharedJournal, type SharedJournal } from "./takeover.ts";
 
 export interface Step<Subject> {
   subject: Subject;
@@ -18,38 +19,64 @@ export interface Plan {
   migrations: Step<SqlFile>[];
   drops: Step<{ name: string; routines: Routine[] }>[];
   routines: Step<RoutineFile>[];
-  /** Whether rows may have been inserted or deleted uncounted. */
+  /** Whether the sessions are to be counted. */
   recounts: boolean;
+  /** Whether rows are inserted or deleted uncounted until the steps above are taken. */
+  uncounted: boolean;
   /** How many rows to delete from Drizzle's shared journal. */
   sharedRows: number;
+  indexDrops: Step<IndexDrop>[];
+  indexes: Step<IndexFile>[];
+  missing: Missing;
   /** What an operator should know; nothing is done about it. */
   notes: string[];
 }
 
-/**
- * @param place as enterPlace() returned it in this transaction
- * @throws Error when the existing tables cannot be used, or the database is ahead of these files.
- */
-export async function planOf(client: Client, { schema, notes }: Place, files: SqlFiles): Promise<Plan> {
-  const hasJournal = await client.query("SELECT FROM pg_class WHERE oid = to_regclass('mcp_schema_journal')");
-  const journal: Journal = hasJournal.rowCount === 0 ? new Map() : await readJournal(client);
-  const catalog = await readCatalog(client, schema, [
-    ...files.routines.map(({ name }) => name),
-    ...formerRoutines.map(({ name }) => name),
-    ...journal.keys(),
-  ]);
+export interface Missing {
+  tables: string[];
+  /** Columns and constraints of tables that are there, such as `mcp_sessions.principal`. */
+  parts: string[];
+}
+
+/** What a plan is made of. */
+export interface State {
+  catalog: Catalog;
+  journal: Journal;
+  shared: SharedJournal;
+}
+
+export async function readState(client: Client, { schema }: Place, files: SqlFiles): Promise<State> {
+  const journal = await readJournal(client);
+  const catalog = await readCatalog(client, schema, namesOf(files, journal));
+  return { catalog, journal, shared: await readSharedJournal(client) };
+}
+
+/** The names of all routines that a plan is about. */
+export const namesOf = (files: SqlFiles, journal: Journal) => [
+  ...files.routines.map(({ name }) => name),
+  ...formerRoutines.map(({ name }) => name),
+  ...journal.keys(),
+];
+
+/** @throws Error when the existing tables cannot be used, or the database is ahead of these files. */
+export function planOf({ catalog, journal, shared }: State, { notes }: Place, files: SqlFiles): Plan {
   refuse(refusalsOf(catalog), journal, files);
   const missing = missingIn(catalog);
   const routines = routineSteps(catalog, journal, files);
-  const shared = await readSharedJournal(client);
+  const uncounted = missing.tables.length > 0 || routines.some(({ subject }) => subject.countsRows);
   return {
     migrations: migrationSteps(missing, journal, files),
     drops: dropSteps(catalog, journal, files),
     routines,
-    recounts: missing.tables.length > 0 || routines.some(({ subject }) => subject.countsRows),
+    recounts: uncounted || journal.has(RECOUNT_DUE),
+    uncounted,
     sharedRows: shared.mayDelete ? shared.rows : 0,
+    indexDrops: indexDrops(catalog, journal, files),
+    indexes: indexSteps(catalog, journal, files),
+    missing,
     notes: [
       ...notes,
+      ...indexNotes(catalog, journal, files),
       ...(shared.rows === 0 || shared.mayDelete
         ? []
         : [
@@ -72,22 +99,16 @@ function refuse(reasons: string[], journal: Journal, { migrations }: SqlFiles): 
   if (refusals.length > 0) throw new Error(refusals.join("\n  "));
 }
 
-interface Missing {
-  tables: string[];
-  /** Columns, indexes and constraints of tables that are there. */
-  parts: string[];
-}
-
 function missingIn({ tables }: Catalog): Missing {
   const missing: Missing = { tables: [], parts: [] };
-  for (const { name, columns, indexes, checks } of declaredTables) {
+  for (const { name, columns, checks } of declaredTables) {
     const found = tables.find((table) => table.name === name);
     if (found === undefined) {
       missing.tables.push(name);
       continue;
     }
-    const has = new Set([...found.columns.map((column) => column.name), ...found.indexes, ...found.checks]);
-    const parts = [...columns.map((column) => column.name), ...indexes, ...checks];
+    const has = new Set([...found.columns.map((column) => column.name), ...found.checks]);
+    const parts = [...columns.map((column) => column.name), ...checks];
     missing.parts.push(...parts.filter((part) => !has.has(part)).map((part) => `${name}.${part}`));
   }
   return missing;
@@ -133,8 +154,10 @@ function dropSteps(catalog: Catalog, journal: Journal, files: SqlFiles): Plan["d
     subject: { name: routine.name, routines: [routine] },
     reason: "a former version made it",
   }));
+  const indexes = [...files.indexes, ...catalog.tables.flatMap((table) => table.indexes)];
+  const others = [...files.routines, ...indexes, { name: RECOUNT_DUE }].map(({ name }) => name);
   const removed = [...journal.keys()]
-    .filter((name) => !isMigration(name) && !files.routines.some((file) => file.name === name))
+    .filter((name) => !isMigration(name) && !others.includes(name))
     .map((name) => ({
       subject: { name, routines: catalog.routines.filter((routine) => routine.name === name) },
       reason: "its file is gone",
@@ -143,9 +166,32 @@ function dropSteps(catalog: Catalog, journal: Journal, files: SqlFiles): Plan["d
 }
 
 const VERBS = {
-  planned: { apply: "Would apply", drop: "Would drop", recount: "Would recount", delete: "Would delete" },
-  done: { apply: "Applied", drop: "Dropped", recount: "Recounted", delete: "Deleted" },
+  planned: {
+    apply: "Would apply",
+    drop: "Would drop",
+    recount: "Would recount",
+    delete: "Would delete",
+    build: "Would build",
+  },
+  done: { apply: "Applied", drop: "Dropped", recount: "Recounted", delete: "Deleted", build: "Built" },
 } as const;
+
+/** The lines of these steps alone. */
+export const linesOfSteps = (steps: Partial<Plan>, tense: keyof typeof VERBS) =>
+  linesOf({ ...NO_STEPS, ...steps }, tense);
+
+const NO_STEPS: Plan = {
+  migrations: [],
+  drops: [],
+  routines: [],
+  recounts: false,
+  uncounted: false,
+  sharedRows: 0,
+  indexDrops: [],
+  indexes: [],
+  missing: { tables: [], parts: [] },
+  notes: [],
+};
 
 /** One line for each step of a plan, such as `Applied mcp_open_session: its file has changed`. */
 export function linesOf(plan: Plan, tense: keyof typeof VERBS): string[] {
@@ -158,5 +204,7 @@ export function linesOf(plan: Plan, tense: keyof typeof VERBS): string[] {
     ...(plan.sharedRows > 0
       ? [`${verb.delete} ${plan.sharedRows} rows of former versions from drizzle.__drizzle_migrations`]
       : []),
+    ...plan.indexDrops.map(({ subject, reason }) => `${verb.drop} ${subject.name}: ${reason}`),
+    ...plan.indexes.map(({ subject, reason }) => `${verb.build} ${subject.name}: ${reason}`),
   ];
 }

@@ -1,4 +1,4 @@
-// Applies and drops functions, procedures and triggers.
+// Applies functions and procedures, and says how routines and triggers are dropped.
 import { type Client, DatabaseError, escapeIdentifier } from "pg";
 import type { Routine } from "./catalog.ts";
 import type { RoutineFile } from "./files.ts";
@@ -17,12 +17,8 @@ interface Overload {
 // CREATE OR REPLACE refuses another return type or other argument names, and a procedure in place of a function.
 const CANNOT_REPLACE = new Set(["42P13", "42809"]);
 
-/** Afterwards there is exactly one routine of this name: the file's. Grants and owner stay. */
+/** Afterwards there is exactly one function or procedure of this name: the file's. Grants and owner stay. */
 export async function applyRoutine(client: Client, schema: string, file: RoutineFile): Promise<void> {
-  if (file.kind === "trigger") {
-    await client.query(file.text);
-    return;
-  }
   const before = await overloadsOf(client, schema, file.name);
   await client.query("SAVEPOINT before_routine");
   try {
@@ -46,14 +42,11 @@ export async function applyRoutine(client: Client, schema: string, file: Routine
   }
 }
 
-export async function dropRoutines(client: Client, routines: Routine[]): Promise<void> {
-  // Triggers first, because they depend on functions.
-  const triggersFirst = routines.toSorted(
-    (a, b) => Number(b.kind === "trigger") - Number(a.kind === "trigger"),
-  );
-  for (const { kind, identity } of triggersFirst)
-    await client.query(`DROP ${kind.toUpperCase()} ${identity}`);
-}
+/** Drops the routines or the triggers among these. */
+export const dropStatements = (routines: Routine[], dropped: Routine["kind"]) =>
+  routines
+    .filter(({ kind }) => kind === dropped)
+    .map(({ kind, identity }) => `DROP ${kind.toUpperCase()} ${identity}`);
 
 /** Gives a new routine the grants and the owner of those that it replaces. */
 async function handOver(client: Client, before: Overload[], applied: Overload): Promise<void> {

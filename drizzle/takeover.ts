@@ -13,6 +13,19 @@ export const formerRoutines: Pick<Routine, "kind" | "name">[] = [
   { kind: "routine", name: "mcp_session_handle" },
 ];
 
+/**
+ * The indexes that 0000_baseline made before each had a file. So they are ours, although the journal does not name them:
+ * one without a file is dropped. idx_mcp_sessions_expires is not here, because an adopted table brings it.
+ */
+export const baselineIndexes = [
+  "idx_mcp_cleanup_runs_tier",
+  "idx_mcp_sessions_by_handle",
+  "idx_mcp_sessions_principal",
+];
+
+/** An index that 0000_baseline drops. The former function mcp_session_handle() is dropped after it. */
+export const formerIndex = "idx_mcp_sessions_handle";
+
 /** The SHA-256 of each former migration, which is how Drizzle's journal names it. */
 export const formerMigrations = [
   // 0000_sessions_and_cleanup_runs

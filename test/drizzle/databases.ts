@@ -105,6 +105,12 @@ export const pythonTable = [
      FROM generate_series(1, 1000) i`,
 ];
 
+/** Until a backend of the database waits for a lock of another, or `migrated` has ended without that. */
+export async function untilWaiting(config: ClientConfig, migrated: Promise<unknown>) {
+  const isWaiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)";
+  while ((await Promise.race([migrated, valueOf(config, isWaiting)])) === false);
+}
+
 /** Whether the number of sessions is right, and what it is. */
 export const counted =
   "SELECT c.total::int, c.total = (SELECT count(*) FROM mcp_sessions) AS is_right FROM mcp_count_sessions(0) c";

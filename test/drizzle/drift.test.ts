@@ -41,7 +41,11 @@ test.each([
   ],
   [
     "an index on other columns",
-    replaceIn(BASELINE, "mcp_cleanup_runs (tier, run_id)", "mcp_cleanup_runs (run_id, tier)"),
+    replaceIn(
+      "indexes/idx_mcp_cleanup_runs_tier.sql",
+      "mcp_cleanup_runs (tier, run_id)",
+      "mcp_cleanup_runs (run_id, tier)",
+    ),
     "only in src/db/schema.ts: index CREATE INDEX idx_mcp_cleanup_runs_tier ON mcp_cleanup_runs USING btree (tier, run_id)",
   ],
   [
@@ -60,6 +64,16 @@ test.each([
     "not in drizzle/routines: extra",
   ],
   [
+    "an index that a migration makes",
+    addTo(BASELINE, "CREATE INDEX IF NOT EXISTS idx_mcp_sessions_expires ON mcp_sessions (expires_at);"),
+    "0000_baseline makes an index: move it to drizzle/indexes/NAME.sql",
+  ],
+  [
+    "an index without its file",
+    (folder) => rmSync(join(folder, "indexes/idx_mcp_sessions_expires.sql")),
+    "only in src/db/schema.ts: index CREATE INDEX idx_mcp_sessions_expires ON mcp_sessions USING btree (expires_at)",
+  ],
+  [
     "a snapshot that lacks a column",
     replaceIn("meta/0001_snapshot.json", '"state_version": {', '"state_versio": {'),
     "src/db/schema.ts has changed: run npm run db:generate",
@@ -69,9 +83,9 @@ test.each([
 });
 
 test("a column that the migrations do not make fails it", async () => {
-  await expect(
-    driftAfter(replaceIn(BASELINE, "  ADD COLUMN IF NOT EXISTS state_version bigint,\n", "")),
-  ).rejects.toThrow("missing: mcp_sessions.state_version");
+  await expect(driftAfter(replaceIn(BASELINE, "      ('state_version', 'bigint'),\n", ""))).rejects.toThrow(
+    "missing: mcp_sessions.state_version",
+  );
 });
 
 test("a routine without its file fails it", async () => {

@@ -35,7 +35,8 @@ export async function setUpWith(
   await asAdmin(`CREATE DATABASE ${TEMPLATE} OWNER mcp`);
   await migrate({ ...admin, ...role, database: TEMPLATE });
   const workerRole = "mcp_worker";
-  const between = await startBetween?.(postgres, [role, { user: workerRole, password: role.password }]);
+  const users = [postgres, role, { user: workerRole, password: role.password }];
+  const between = await startBetween?.(postgres, users);
   const neon = await startLocalNeon({
     postgres: between ?? postgres,
     superuser: postgres,

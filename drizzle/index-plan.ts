@@ -1,0 +1,88 @@
+// Which indexes are to be built and which dropped. An index that another program made is never touched: ours are those in
+// the journal, and those that the baseline made before indexes had files.
+import { type Catalog, declaredTables, type Index } from "./catalog.ts";
+import { type IndexFile, isMigration, sha256, type SqlFiles } from "./files.ts";
+import { type Journal } from "./journal.ts";
+import type { Step } from "./plan.ts";
+import { baselineIndexes } from "./takeover.ts";
+
+export interface IndexDrop {
+  name: string;
+}
+
+/** While an index is replaced, the new one and the old one have these names. */
+export const besideName = (name: string) => `${name}_new`;
+export const formerName = (name: string) => `${name}_old`;
+
+const indexesOn = ({ tables }: Catalog, table: string) =>
+  tables.find(({ name }) => name === table)?.indexes ?? [];
+
+/** The index of this name on its table. */
+export const findIndex = (catalog: Catalog, { name, table }: Pick<IndexFile, "name" | "table">) =>
+  indexesOn(catalog, table).find((index) => index.name === name);
+
+/** The hash of what the index is, whatever its name. */
+export const definitionOf = ({ definition }: Index) =>
+  sha256(definition.replace(/ INDEX .+? ON /, " INDEX ON "));
+
+export function indexSteps(catalog: Catalog, journal: Journal, files: SqlFiles): Step<IndexFile>[] {
+  return files.indexes.flatMap((subject): Step<IndexFile>[] => {
+    const found = findIndex(catalog, subject);
+    const built = journal.get(subject.name);
+    if (found === undefined) {
+      if (twinOf(subject, catalog, journal, files) !== undefined) return [];
+      return [{ subject, reason: built === undefined ? "not built yet" : "missing in the database" }];
+    }
+    if (!found.isValid) return [{ subject, reason: "its last build did not finish" }];
+    if (built === undefined) return [];
+    if (built.definition !== definitionOf(found)) return [{ subject, reason: "changed in the database" }];
+    if (built.sha256 !== subject.sha256) return [{ subject, reason: "its file has changed" }];
+    return [];
+  });
+}
+
+export function indexDrops(catalog: Catalog, journal: Journal, files: SqlFiles): Step<IndexDrop>[] {
+  const ours = new Set([...journal.keys(), ...baselineIndexes]);
+  const withFile = files.indexes.map(({ name }) => name);
+  return catalog.tables
+    .flatMap(({ indexes }) => indexes)
+    .filter(({ name }) => ours.has(name) && !withFile.includes(name) && !isMigration(name))
+    .map(({ name }) => ({
+      subject: { name },
+      reason: isLeftover(name, withFile) ? "replacing it did not finish" : "its file is gone",
+    }));
+}
+
+const isLeftover = (name: string, files: string[]) =>
+  files.some((file) => name === besideName(file) || name === formerName(file));
+
+/** What stands in for an index of ours, and what has its name and is another. */
+export function indexNotes(catalog: Catalog, journal: Journal, files: SqlFiles): string[] {
+  return files.indexes.flatMap((file) => {
+    const found = findIndex(catalog, file);
+    if (found === undefined) {
+      const twin = twinOf(file, catalog, journal, files);
+      return twin === undefined ? [] : [`${file.name} is not built, because ${twin.name} is the same index`];
+    }
+    const wanted = plainColumnsOf(file);
+    const isOther = wanted !== undefined && found.isValid && !journal.has(file.name);
+    if (!isOther || found.plainColumns?.join() === wanted.join()) return [];
+    return [
+      `the index ${file.name} is another program's, and not on (${wanted.join(", ")}). Rename it to have ours built`,
+    ];
+  });
+}
+
+/** An index under another name that does the same, and stays. */
+function twinOf(file: IndexFile, catalog: Catalog, journal: Journal, files: SqlFiles): Index | undefined {
+  const wanted = plainColumnsOf(file);
+  if (wanted === undefined) return undefined;
+  const dropped = indexDrops(catalog, journal, files).map(({ subject }) => subject.name);
+  return indexesOn(catalog, file.table).find(
+    ({ name, plainColumns }) => plainColumns?.join() === wanted.join() && !dropped.includes(name),
+  );
+}
+
+const plainColumnsOf = ({ name, table }: IndexFile) =>
+  declaredTables.find((declared) => declared.name === table)?.indexes.find((index) => index.name === name)
+    ?.columns;
