@@ -20,7 +20,7 @@ const LEFT_AFTER_MS = 1000;
  */
 export async function untilAlone(client: Client, waiting: Waiting): Promise<number> {
   await prepare(client);
-  const wait = new Wait("another db:migrate", waiting);
+  const wait = new Wait("for another db:migrate", waiting);
   // Asks again and again, and does not wait in a statement: that one's snapshot would keep the other command waiting
   // while it builds an index.
   for (;;) {

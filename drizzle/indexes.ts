@@ -67,7 +67,7 @@ export async function buildIndexes(
 }
 
 async function build(context: IndexContext, place: Place, file: IndexFile): Promise<void> {
-  await waitingFor(context, `building ${file.name}`, file.text);
+  await waitingFor(context, `to build ${file.name}`, file.text);
   await context.client.query(journalStatements(await entryOf(context, place, file, file.name)).join(";\n"));
 }
 
@@ -79,7 +79,7 @@ async function replace(context: IndexContext, place: Place, file: IndexFile): Pr
   await client.query(journalStatements(mark).join(";\n"));
   await waitingFor(
     context,
-    `building ${file.name}`,
+    `to build ${file.name}`,
     file.text.replace(`IF NOT EXISTS ${file.name}`, `IF NOT EXISTS ${beside}`),
   );
   const entry = await entryOf(context, place, file, beside);
@@ -91,7 +91,7 @@ async function replace(context: IndexContext, place: Place, file: IndexFile): Pr
     "COMMIT",
   ];
   try {
-    await waitingFor(context, `renaming ${file.name}`, renaming.join(";\n"));
+    await waitingFor(context, `to rename ${file.name}`, renaming.join(";\n"));
   } catch (error) {
     await client.query("ROLLBACK");
     throw error;
@@ -100,11 +100,7 @@ async function replace(context: IndexContext, place: Place, file: IndexFile): Pr
 }
 
 async function drop(context: IndexContext, name: string): Promise<void> {
-  await waitingFor(
-    context,
-    `dropping ${name}`,
-    `DROP INDEX CONCURRENTLY IF EXISTS ${escapeIdentifier(name)}`,
-  );
+  await waitingFor(context, `to drop ${name}`, `DROP INDEX CONCURRENTLY IF EXISTS ${escapeIdentifier(name)}`);
   await context.client.query(journalStatements(new Map(), [name]).join(";\n"));
 }
 

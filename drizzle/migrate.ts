@@ -79,7 +79,7 @@ async function migrateAlone(context: IndexContext, files: SqlFiles): Promise<str
   await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
   const place = await enterPlace(client);
   const state = await readState(client, place, files);
-  const wait = new Wait("the lock on a table", waiting);
+  const wait = new Wait("for the lock on a table", waiting);
   const { lines, record } = await applyTogether(client, place, files, state, { pid, wait, observer });
   await proveUsable(client);
   try {

@@ -27,6 +27,7 @@ export class Wait {
   readonly #startedAt = performance.now();
   #wasSaid = false;
 
+  /** @param what such as `for a lock`, or `to build an index` */
   constructor(what: string, waiting: Waiting) {
     this.#what = what;
     this.#waiting = waiting;
@@ -42,14 +43,14 @@ export class Wait {
     this.holders = holders;
     if (this.#wasSaid) return;
     this.#wasSaid = true;
-    this.#waiting.say(`Waiting for ${this.#what}. In the way: ${holders.join("; ")}`);
+    this.#waiting.say(`Waiting ${this.#what}. In the way: ${holders.join("; ")}`);
   }
 
   /** The reason of having given up. */
   inVain(): WaitedInVain {
     const who = this.holders.length === 0 ? "nobody who could be seen" : this.holders.join("; ");
     return new WaitedInVain(
-      `waited ${this.#waiting.limitMs / 1000} s for ${this.#what}. In the way: ${who}. End that, or wait longer (--wait SECONDS)`,
+      `waited ${this.#waiting.limitMs / 1000} s ${this.#what}. In the way: ${who}. End that, or wait longer (--wait SECONDS)`,
     );
   }
 }
