@@ -3,6 +3,7 @@
 import type { Client } from "pg";
 import { type Catalog, catalogStatements, catalogOf, definitionHash } from "./catalog.ts";
 import type { SqlFiles } from "./files.ts";
+import { applyConversions } from "./conversion.ts";
 import { definitionOf, findIndex } from "./index-plan.ts";
 import { type Journal, journalStatements, RECOUNT_DUE } from "./journal.ts";
 import { inAttempts, type LockContext, locksOf, lockStatements, settle } from "./locks.ts";
@@ -38,7 +39,12 @@ export async function applyTogether(
 
   const work = { client, place, files, state };
   const { done, catalog } = await inAttempts(client, context, async () => {
-    const first = await changeTables(work, plan, lockStatements(locks));
+    const isConverting = plan.conversions.length > 0;
+    if (isConverting) {
+      await client.query(lockStatements(locks).join(";\n"));
+      await applyConversions(client, plan.conversions);
+    }
+    const first = await changeTables(work, plan, isConverting ? [] : lockStatements(locks));
     // A migration may have taken a table away with its triggers, so everything is compared again.
     if (!hasSteps(first.left)) return { done: plan, catalog: first.state.catalog };
     if (first.left.migrations.length > 0) throw cannotRepair(first.left);
@@ -48,8 +54,12 @@ export async function applyTogether(
     return { done: together(plan, first.left), catalog: second.state.catalog };
   });
   const { migrations, drops, routines, sharedRows } = done;
+  const { conversions } = plan;
   return {
-    lines: linesOfSteps({ migrations, drops, routines, sharedRows, indexes: indexesInside(plan) }, "done"),
+    lines: linesOfSteps(
+      { conversions, migrations, drops, routines, sharedRows, indexes: indexesInside(plan) },
+      "done",
+    ),
     record: journalStatements(
       journalOf(done, catalog),
       drops.map(({ subject }) => subject.name).filter((name) => state.journal.has(name)),
@@ -82,7 +92,7 @@ async function changeTables({ client, place, files, state }: Work, plan: Plan, l
   const catalog = catalogOf(results);
   const journal = new Map([...state.journal, ...journalOf(plan, catalog)]);
   for (const { subject } of plan.drops) journal.delete(subject.name);
-  const changed = { ...state, catalog, journal };
+  const changed = { ...state, catalog, journal, adoption: { ...state.adoption, conversions: [] } };
   return { state: changed, left: planOf(changed, place, files) };
 }
 

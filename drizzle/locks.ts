@@ -38,7 +38,7 @@ export function locksOf(plan: Plan, { catalog }: State): Lock[] {
 
 /** What changes the table needs it alone. While triggers are made, it may be read. */
 function sessionsLock(
-  { missing, migrations, drops, uncounted }: Plan,
+  { conversions, missing, migrations, drops, uncounted }: Plan,
   tables: State["catalog"]["tables"],
 ): Lock["mode"] | undefined {
   const isMissing = missing.parts.some((part) => part.startsWith("mcp_sessions."));
@@ -48,7 +48,8 @@ function sessionsLock(
       ({ kind, identity }) => kind === "trigger" && identity.endsWith(" ON mcp_sessions"),
     ),
   );
-  if (isMissing || losesTrigger || (hasFormer && migrations.length > 0)) return "ACCESS EXCLUSIVE";
+  if (conversions.length > 0 || isMissing || losesTrigger || (hasFormer && migrations.length > 0))
+    return "ACCESS EXCLUSIVE";
   return uncounted ? "SHARE ROW EXCLUSIVE" : undefined;
 }
 

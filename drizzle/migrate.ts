@@ -33,6 +33,11 @@ export class Unfinished extends Error {
   }
 }
 
+export interface MigrationOptions extends Partial<Waiting> {
+  /** Whether the types of another program's table may be changed where that makes it fit. */
+  convert?: boolean;
+}
+
 /**
  * Brings the database to the schema of this checkout. Safe to run twice, and at the same time elsewhere.
  * @returns what was done, one line each; empty when the database was up to date.
@@ -43,7 +48,7 @@ export class Unfinished extends Error {
 export async function migrate(
   config: ClientConfig,
   folder = import.meta.dirname,
-  waiting: Partial<Waiting> = {},
+  { convert = false, ...waiting }: MigrationOptions = {},
 ): Promise<string[]> {
   const files = readSqlFiles(folder);
   const wholly: Waiting = { limitMs: DEFAULT_WAIT_MS, say: () => {}, ...waiting };
@@ -52,7 +57,7 @@ export async function migrate(
     return await onConnection(config, async (client) => {
       try {
         const pid = await untilAlone(client, wholly);
-        return await migrateAlone({ client, pid, observer, waiting: wholly }, files);
+        return await migrateAlone({ client, pid, observer, waiting: wholly }, files, convert);
       } finally {
         await leave(client);
       }
@@ -63,22 +68,26 @@ export async function migrate(
 }
 
 /** What migrate() would do, one line each, with the routines that were changed; empty when the database is up to date. */
-export async function driftOf(config: ClientConfig, folder = import.meta.dirname): Promise<string[]> {
+export async function driftOf(
+  config: ClientConfig,
+  folder = import.meta.dirname,
+  { convert = false }: Pick<MigrationOptions, "convert"> = {},
+): Promise<string[]> {
   const files = readSqlFiles(folder);
   return onConnection(config, async (client) => {
     await client.query("BEGIN READ ONLY");
     const place = await enterPlace(client);
-    const plan = planOf(await readState(client, place, files), place, files);
+    const plan = planOf(await readState(client, place, files, convert), place, files);
     return [...linesOf(plan, "planned"), ...notesOf(plan)];
   });
 }
 
-async function migrateAlone(context: IndexContext, files: SqlFiles): Promise<string[]> {
+async function migrateAlone(context: IndexContext, files: SqlFiles, convert: boolean): Promise<string[]> {
   const { client, pid, observer, waiting } = context;
   // Each statement must see what others have committed while it waited.
   await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
   const place = await enterPlace(client);
-  const state = await readState(client, place, files);
+  const state = await readState(client, place, files, convert);
   const wait = new Wait("for the lock on a table", waiting);
   const { lines, record } = await applyTogether(client, place, files, state, { pid, wait, observer });
   await proveUsable(client);
@@ -104,7 +113,7 @@ async function finish(
   before: string[],
 ): Promise<string[]> {
   const { client } = context;
-  const state = await readState(client, place, files);
+  const state = await readState(client, place, files, false);
   const plan = planOf(state, place, files);
   const lines = [...before];
   const problems: string[] = [];
@@ -121,7 +130,7 @@ async function finish(
   problems.push(...built.problems);
   if (problems.length > 0) throw new Unfinished(problems, lines);
   if (lines.length === 0) return notesOf(plan);
-  const last = planOf(await readState(client, place, files), place, files);
+  const last = planOf(await readState(client, place, files, false), place, files);
   const left = linesOf(last, "planned");
   if (left.length > 0) throw new Unfinished(left, lines);
   return [...lines, ...notesOf(last)];
@@ -142,16 +151,21 @@ async function recount(client: Client, { limitMs }: Waiting): Promise<void> {
 
 const notesOf = ({ notes }: Plan) => notes.map((note) => `Note: ${note}`);
 
-const USAGE = "npm run db:migrate [-- --plan] [-- --wait SECONDS]";
+const USAGE = "npm run db:migrate [-- [--plan] [--convert] [--wait SECONDS]]";
 
 if (import.meta.main) {
   let isPlan: boolean;
+  let convert: boolean;
   let limitMs: number;
   try {
     const { values } = parseArgs({
-      options: { plan: { type: "boolean", default: false }, wait: { type: "string" } },
+      options: {
+        plan: { type: "boolean", default: false },
+        convert: { type: "boolean", default: false },
+        wait: { type: "string" },
+      },
     });
-    isPlan = values.plan;
+    ({ plan: isPlan, convert } = values);
     limitMs = readSeconds(values.wait);
   } catch (error) {
     console.error(`${reasonOf(error)}\nUsage: ${USAGE}`);
@@ -165,8 +179,8 @@ if (import.meta.main) {
   const config = { connectionString: directUrl(url) };
   try {
     const lines = await (isPlan
-      ? driftOf(config)
-      : migrate(config, import.meta.dirname, { limitMs, say: (line) => console.error(line) }));
+      ? driftOf(config, import.meta.dirname, { convert })
+      : migrate(config, import.meta.dirname, { convert, limitMs, say: (line) => console.error(line) }));
     const isUpToDate = lines.every((line) => line.startsWith("Note: "));
     console.log([...(isUpToDate ? ["The database is up to date."] : []), ...lines].join("\n"));
   } catch (error) {

@@ -1,7 +1,9 @@
 // Compares the SQL files and the journal with what the database holds, and says what is to be done. Changes nothing.
 import type { Client } from "pg";
-import { refusalsOf } from "./adoption.ts";
+import type { Conversion } from "./adopted-columns.ts";
+import type { Adoption } from "./adoption.ts";
 import { type Catalog, declaredTables, definitionHash, readCatalog, type Routine } from "./catalog.ts";
+import { adoptionOf, conversionLines } from "./conversion.ts";
 import { type IndexFile, isMigration, type RoutineFile, type SqlFile, type SqlFiles } from "./files.ts";
 import { type IndexDrop, indexDrops, indexNotes, indexSteps } from "./index-plan.ts";
 import { type Journal, readJournal, RECOUNT_DUE } from "./journal.ts";
@@ -16,6 +18,8 @@ export interface Step<Subject> {
 
 /** The steps in the order in which they are taken. */
 export interface Plan {
+  /** Only those that were asked for. */
+  conversions: Conversion[];
   migrations: Step<SqlFile>[];
   drops: Step<{ name: string; routines: Routine[] }>[];
   routines: Step<RoutineFile>[];
@@ -43,12 +47,20 @@ export interface State {
   catalog: Catalog;
   journal: Journal;
   shared: SharedJournal;
+  adoption: Adoption;
 }
 
-export async function readState(client: Client, { schema }: Place, files: SqlFiles): Promise<State> {
+/** @param convert whether conversions of mcp_sessions have been asked for */
+export async function readState(
+  client: Client,
+  { schema }: Place,
+  files: SqlFiles,
+  convert: boolean,
+): Promise<State> {
   const journal = await readJournal(client);
   const catalog = await readCatalog(client, schema, namesOf(files, journal));
-  return { catalog, journal, shared: await readSharedJournal(client) };
+  const adoption = await adoptionOf(client, schema, catalog, convert);
+  return { catalog, journal, adoption, shared: await readSharedJournal(client) };
 }
 
 /** The names of all routines that a plan is about. */
@@ -59,12 +71,17 @@ export const namesOf = (files: SqlFiles, journal: Journal) => [
 ];
 
 /** @throws Error when the existing tables cannot be used, or the database is ahead of these files. */
-export function planOf({ catalog, journal, shared }: State, { notes }: Place, files: SqlFiles): Plan {
-  refuse(refusalsOf(catalog), journal, files);
+export function planOf(
+  { catalog, journal, shared, adoption }: State,
+  { notes }: Place,
+  files: SqlFiles,
+): Plan {
+  refuse(adoption.refusals, journal, files);
   const missing = missingIn(catalog);
   const routines = routineSteps(catalog, journal, files);
   const uncounted = missing.tables.length > 0 || routines.some(({ subject }) => subject.countsRows);
   return {
+    conversions: adoption.conversions,
     migrations: migrationSteps(missing, journal, files),
     drops: dropSteps(catalog, journal, files),
     routines,
@@ -76,6 +93,7 @@ export function planOf({ catalog, journal, shared }: State, { notes }: Place, fi
     missing,
     notes: [
       ...notes,
+      ...adoption.notes,
       ...indexNotes(catalog, journal, files),
       ...(shared.rows === 0 || shared.mayDelete
         ? []
@@ -181,6 +199,7 @@ export const linesOfSteps = (steps: Partial<Plan>, tense: keyof typeof VERBS) =>
   linesOf({ ...NO_STEPS, ...steps }, tense);
 
 const NO_STEPS: Plan = {
+  conversions: [],
   migrations: [],
   drops: [],
   routines: [],
@@ -197,6 +216,7 @@ const NO_STEPS: Plan = {
 export function linesOf(plan: Plan, tense: keyof typeof VERBS): string[] {
   const verb = VERBS[tense];
   return [
+    ...conversionLines(plan.conversions, tense),
     ...plan.migrations.map(({ subject, reason }) => `${verb.apply} ${subject.name}: ${reason}`),
     ...plan.drops.map(({ subject, reason }) => `${verb.drop} ${subject.name}: ${reason}`),
     ...plan.routines.map(({ subject, reason }) => `${verb.apply} ${subject.name}: ${reason}`),

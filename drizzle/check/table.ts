@@ -87,7 +87,7 @@ export const lookAtStorage: Look = async ({ client, oid }) => {
 
 /** The indexes of src/db/schema.ts: a query of ours needs each of them. */
 export const lookAtIndexes: Look = async ({ client, schema }) => {
-  const names = declaredTables.flatMap((table) => table.indexes);
+  const names = declaredTables.flatMap((table) => table.indexes.map(({ name }) => name));
   const found = await rowsOf<{ name: string; is_valid: boolean }>(
     client,
     `SELECT x.relname AS name, i.indisvalid AND i.indisready AS is_valid

@@ -14,7 +14,7 @@ vi.setConfig({ testTimeout: 0, hookTimeout: 0 });
 
 let postgres: TestPostgres;
 beforeAll(async () => {
-  postgres = await startTestPostgres();
+  postgres = await startTestPostgres({ fsync: "off" });
 });
 afterAll(() => postgres.remove());
 
