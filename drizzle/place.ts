@@ -31,11 +31,8 @@ export async function enterPlace(client: Client): Promise<Place> {
     throw new Error(`the search_path names a schema that does not exist: ${first ?? "it is empty"}`);
   }
   await client.query("SELECT set_config('search_path', $1, false)", [`${escapeIdentifier(schema)}, pg_temp`]);
-  const { rows: others } = await client.query<{ name: string }>(
-    `SELECT n.nspname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relname = 'mcp_sessions' AND c.relkind = 'r' AND n.nspname <> $1 ORDER BY 1`,
-    [schema],
-  );
+  const others = await sessionTables(client, schema);
+  const isThere = others.some((table) => table.isHere && table.name === "mcp_sessions");
   return {
     schema,
     notes: [
@@ -45,9 +42,40 @@ export async function enterPlace(client: Client): Promise<Place> {
               `ALTER ROLE … SET search_path = ${escapeIdentifier(schema)}`,
           ]
         : []),
-      ...others.map(({ name }) => `schema ${name} has an mcp_sessions, too; this is about schema ${schema}`),
+      ...others
+        .filter((table) => !table.isHere && table.name === "mcp_sessions")
+        .map((table) => `schema ${table.schema} has an mcp_sessions, too; this is about schema ${schema}`),
+      ...others
+        .filter((table) => table.isHere && table.name !== "mcp_sessions")
+        .map(
+          ({ quoted }) =>
+            `${quoted} is not mcp_sessions to PostgreSQL, and stays as it is` +
+            (isThere ? "" : `. To adopt it, run before: ALTER TABLE ${quoted} RENAME TO mcp_sessions`),
+        ),
     ],
   };
+}
+
+interface SessionTable {
+  schema: string;
+  name: string;
+  quoted: string;
+  /** It is in the schema that the Worker uses. */
+  isHere: boolean;
+}
+
+/** Tables and views named mcp_sessions in any spelling, such as "McpSessions"; not those of other connections alone. */
+async function sessionTables(client: Client, schema: string): Promise<SessionTable[]> {
+  const { rows } = await client.query<SessionTable>(
+    `SELECT n.nspname AS schema, c.relname AS name, n.nspname = $1 AS "isHere",
+            concat_ws('.', CASE WHEN n.nspname <> 'public' THEN quote_ident(n.nspname) END, quote_ident(c.relname)) AS quoted
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE lower(replace(c.relname, '_', '')) = 'mcpsessions' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        AND c.relpersistence <> 't'
+      ORDER BY 1, 2`,
+    [schema],
+  );
+  return rows;
 }
 
 /** The names in a search_path. PostgreSQL reads those without quotes in lower case. */
