@@ -35,8 +35,10 @@ export async function applyRoutine(client: Client, schema: string, file: Routine
   for (const { identity } of after.filter(isOld)) await client.query(`DROP ROUTINE ${identity}`);
   const applied = after.find((overload) => !isOld(overload));
   if (applied === undefined) throw new Error(`${file.name} was not created in schema ${schema}`);
-  // Whoever may run the cleanup may execute a routine that is new beside it, and nobody else.
-  const former = before.length > 0 ? before : await overloadsOf(client, schema, "mcp_cleanup_sessions");
+  // Whoever may run the cleanup may execute a routine that is new beside it, and nobody else. A trigger's function is for
+  // triggers alone.
+  const former =
+    before.length > 0 || file.countsRows ? before : await overloadsOf(client, schema, "mcp_cleanup_sessions");
   if (former.length > 0 && !former.some(({ oid }) => oid === applied.oid)) {
     await handOver(client, former, applied);
   }
