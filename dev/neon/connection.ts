@@ -1,6 +1,7 @@
 // One connection to PostgreSQL as the proxy uses it: one statement at a time over the extended protocol,
 // text in and text out, cancellable, and wiped before somebody else gets it.
 import { connect } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import type { QueryResult } from "pg";
 import { Client, Query } from "pg";
 import { NeonError, statementError } from "./errors.ts";
@@ -10,6 +11,8 @@ import type { Credentials, Statement } from "./request.ts";
 export interface Address {
   host: string;
   port: number;
+  /** How to encrypt the connection; not at all when left out. */
+  tls?: false | ConnectionOptions;
 }
 
 /** How long the JSON of a response is so far; the results of a batch share one. */
@@ -66,10 +69,12 @@ export class Connection {
 
   /** @throws DatabaseError when PostgreSQL refuses it, or the error of the network. */
   static async open(address: Address, credentials: Credentials): Promise<Connection> {
+    const { host, port, tls = false } = address;
     const client = new Client({
-      ...address,
+      host,
+      port,
       ...credentials,
-      ssl: false,
+      ssl: tls,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       types: { getTypeParser: () => (text: string) => text },
     });

@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer } from "./answer.ts";
 import { errorAnswer, send, sendHalf } from "./answer.ts";
+import type { Address } from "./connection.ts";
 import { NeonError } from "./errors.ts";
 import { execute, type Execution } from "./execute.ts";
 import { Passwords } from "./passwords.ts";
@@ -17,7 +18,7 @@ import type { Fault } from "./switchboard.ts";
 import { cannedAnswer, Switchboard } from "./switchboard.ts";
 
 export interface LocalNeonOptions {
-  postgres: { host: string; port: number };
+  postgres: Address;
   /**
    * Makes it refuse a password at once when the role gets another one, and tell an expired role from a wrong password, as
    * Neon does. Left out, an old password is taken for up to a second more, and an expired role looks like a wrong password.
