@@ -1,8 +1,10 @@
 // What is printed when everything runs. Every command line works as it is in sh, zsh and cmd.
 import { scheduledUrl } from "./crons.ts";
-import type { Places } from "./instance.ts";
+import type { OpenDatabase } from "./database.ts";
 
-export interface Banner extends Places {
+export interface Banner {
+  workerUrl: string;
+  database: OpenDatabase["shown"];
   /** For the lines of curl; undefined when API_KEYS holds only hashes. */
   apiKey: string | undefined;
   /** For MCP clients. */
@@ -40,25 +42,10 @@ const ROUTES = [
   },
 ];
 
-export function bannerText({
-  workerUrl,
-  databaseUrl,
-  neonEndpoint,
-  apiKey,
-  mcpKey,
-  crons,
-  notes,
-}: Banner): string {
+export function bannerText({ workerUrl, database, apiKey, mcpKey, crons, notes }: Banner): string {
   const key = apiKey ?? "YOUR_KEY";
   const authorization = `-H "Authorization: Bearer ${key}"`;
-  const database =
-    neonEndpoint === undefined
-      ? [["Neon", withoutPassword(databaseUrl)]]
-      : [
-          ["Local Neon", neonEndpoint],
-          ["PostgreSQL", databaseUrl],
-        ];
-  const places = [
+  const places: Banner["database"] = [
     ["Worker", workerUrl],
     ...database,
     ["API key", apiKey ?? "API_KEYS in .dev.vars holds only hashes of keys"],
@@ -67,7 +54,7 @@ export function bannerText({
     "",
     "Ready.",
     "",
-    ...places.map(([name, place]) => `  ${name?.padEnd(12)}${place}`),
+    ...places.map(([name, place]) => `  ${name.padEnd(12)}${place}`),
     ...notes.map((note) => `  ${note}`),
     "",
     "Ask it:",
@@ -101,9 +88,4 @@ function inspectorLine(mcpUrl: string, key: string): string {
 function clientConfiguration(mcpUrl: string, key: string): string {
   const server = { type: "http", url: mcpUrl, headers: { Authorization: `Bearer ${key}` } };
   return JSON.stringify({ mcpServers: { "mcp-sessions": server } });
-}
-
-function withoutPassword(databaseUrl: string): string {
-  const url = new URL(databaseUrl);
-  return `${url.host}${url.pathname}`;
 }

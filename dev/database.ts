@@ -17,13 +17,15 @@ export interface OpenDatabase {
   /** What the Worker needs to reach it. */
   vars: Vars;
   places: Omit<Places, "workerUrl">;
+  /** For the banner: what there is, and where. A password is in it only when it was made here. */
+  shown: readonly (readonly [name: string, place: string])[];
   /** What the developer should know. */
   notes: string[];
 }
 
 // Beside PostgreSQL's own 5432, which a developer's machine often has in use.
 const POSTGRES_PORT = 5487;
-const NEON_PORT = 5488;
+export const NEON_PORT = 5488;
 
 const DATA_DIR = folderFor(".dev/postgres", unprivileged());
 const PASSWORD_FILE = ".dev/mcp-password";
@@ -32,10 +34,16 @@ const ROLE = "mcp";
 // Neon takes the name of the endpoint from the host, so an address will not do; nothing looks this name up.
 const WORKER_HOST = "embedded.localhost";
 
+function withoutPassword(databaseUrl: string): string {
+  const { host, pathname } = new URL(databaseUrl);
+  return `${host}${pathname}`;
+}
+
 export function openRemote(databaseUrl: string): OpenDatabase {
   return {
     vars: { DATABASE_URL: databaseUrl },
     places: { databaseUrl },
+    shown: [["Neon", withoutPassword(databaseUrl)]],
     notes: [
       "The database is the one in .dev.vars, and the crons clean it. To migrate it: npm run db:migrate",
     ],
@@ -66,6 +74,10 @@ export async function openEmbedded(life: Life): Promise<OpenDatabase> {
   return {
     vars: { DATABASE_URL: urlOn(WORKER_HOST), NEON_ENDPOINT_OVERRIDE: neon.endpoint },
     places: { databaseUrl: urlOn(postgres.host), neonEndpoint: neon.endpoint },
+    shown: [
+      ["Local Neon", neon.endpoint],
+      ["PostgreSQL", urlOn(postgres.host)],
+    ],
     notes: [
       ...(port === POSTGRES_PORT ? [] : [`Port ${POSTGRES_PORT} is taken, so PostgreSQL is on ${port}.`]),
       ...(neon.port === NEON_PORT

@@ -1,13 +1,14 @@
 // `npm run dev`: everything the Worker needs, on this machine, until Ctrl-C.
 import { once } from "node:events";
 import { dirname } from "node:path";
-import { parseArgs } from "node:util";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { tierNames, tiers } from "../src/cleanup/tiers.ts";
+import { readArguments } from "./arguments.ts";
 import { bannerText } from "./banner.ts";
 import { fireAt, startCrons } from "./crons.ts";
-import { openEmbedded, openRemote } from "./database.ts";
+import { NEON_PORT, openEmbedded, type OpenDatabase, openRemote } from "./database.ts";
 import { Failure, reasonOf } from "./failure.ts";
+import { openGiven } from "./given-database.ts";
 import { claimInstance } from "./instance.ts";
 import { anyFreePort, freePort, portProblem } from "./ports.ts";
 import { type Life, untilAsked } from "./shutdown.ts";
@@ -25,11 +26,13 @@ process.chdir(dirname(import.meta.dirname));
 process.exit(await untilAsked(dev));
 
 async function dev(life: Life): Promise<void> {
-  const wantedPort = readPort();
+  const { port: wantedPort, ...given } = readArguments(process.argv.slice(2));
+  // The process list shows the title in place of the arguments, of which one may be a password.
+  if (given.database !== undefined) process.title = "npm run dev";
   const instance = await claimInstance();
   life.defer("The lock", instance.release);
 
-  const { vars, databaseUrl, apiKeys, wasMade } = openVars(".");
+  const { vars, databaseUrl, apiKeys, wasMade } = openVars(".", given.database !== undefined);
   if (wasMade) console.log("Made .dev.vars with a new API key.");
   const config = readConfig();
   const crons: string[] = config.triggers.crons ?? [];
@@ -40,17 +43,18 @@ async function dev(life: Life): Promise<void> {
   for (const warning of warnings) console.log(`Warning: ${warning}`);
 
   const port = await workerPort(wantedPort);
-  const database = databaseUrl === undefined ? await openEmbedded(life) : openRemote(databaseUrl);
+  const database = await openDatabase(life, given, databaseUrl);
 
   const secretNames = config.secrets?.required ?? [];
-  const defaults = databaseUrl === undefined ? { ...DEFAULTS, ...EMBEDDED_DEFAULTS } : DEFAULTS;
+  const isEmbedded = given.database === undefined && databaseUrl === undefined;
+  const defaults = isEmbedded ? { ...DEFAULTS, ...EMBEDDED_DEFAULTS } : DEFAULTS;
   const all: Vars = { ...defaults, ...vars, ...database.vars };
   const worker = launchWorker({
     port,
     inspectorPort: await anyFreePort(),
     secrets: pick(all, (name) => secretNames.includes(name)),
     vars: pick(all, (name) => !secretNames.includes(name)),
-    foreign: [...secretNames, ...Object.keys(config.vars), ...Object.keys(all)],
+    foreign: [...secretNames, ...Object.keys(config.vars), ...Object.keys(all), "PGPASSWORD"],
   });
   life.defer("wrangler", worker.close);
   console.log("Starting the Worker.");
@@ -65,11 +69,11 @@ async function dev(life: Life): Promise<void> {
   });
   life.defer("The crons", stopCrons);
 
-  const places = { workerUrl: worker.url, ...database.places };
-  instance.publish(places);
+  instance.publish({ workerUrl: worker.url, ...database.places });
   console.log(
     bannerText({
-      ...places,
+      workerUrl: worker.url,
+      database: database.shown,
       apiKey: keyWithScope(apiKeys, "health"),
       mcpKey: keyWithScope(apiKeys, "mcp"),
       crons: crons.map((cron) => ({ cron, tier: tierOf(cron, { ...config.vars, ...vars }) })),
@@ -81,6 +85,15 @@ async function dev(life: Life): Promise<void> {
     }),
   );
   await untilOver(life, worker.ended);
+}
+
+function openDatabase(
+  life: Life,
+  { database, convert }: { database: string | undefined; convert: boolean },
+  remoteUrl: string | undefined,
+): Promise<OpenDatabase> | OpenDatabase {
+  if (database !== undefined) return openGiven(life, database, { convert, neonPort: NEON_PORT });
+  return remoteUrl === undefined ? openEmbedded(life) : openRemote(remoteUrl);
 }
 
 /** Ends when it is asked to; @throws Failure when wrangler ends before that */
@@ -97,18 +110,6 @@ function readConfig(): ReturnType<typeof readWranglerConfig> {
   } catch (error) {
     throw new Failure(`wrangler.toml cannot be read: ${reasonOf(error)}`, { cause: error });
   }
-}
-
-function readPort(): number | undefined {
-  const usage = "Usage: npm run dev -- [--port N]   (N: the port of the Worker, from 1 to 65535)";
-  try {
-    const { port } = parseArgs({ options: { port: { type: "string" } } }).values;
-    if (port === undefined) return undefined;
-    if (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535) return Number(port);
-  } catch {
-    // An unknown argument, which the usage answers.
-  }
-  throw new Failure(usage);
 }
 
 /** @throws Failure when the port that was asked for cannot be had */

@@ -10,7 +10,7 @@ export type Vars = Readonly<Record<string, string>>;
 /** What `npm run dev` needs to know about .dev.vars. */
 export interface DevVars {
   vars: Vars;
-  /** Of a real Neon database; undefined means the embedded one. */
+  /** Of a real Neon database; undefined when there is none, or another is used. */
   databaseUrl: string | undefined;
   apiKeys: string;
   wasMade: boolean;
@@ -30,9 +30,10 @@ export function fillExample(example: string, apiKeys: string): string {
 
 /**
  * Reads .dev.vars of `folder`, making it first when it is not there.
+ * @param usesOther another database than that of DATABASE_URL is used
  * @throws Failure when it has no API_KEYS or an unusable DATABASE_URL
  */
-export function openVars(folder: string): DevVars {
+export function openVars(folder: string, usesOther = false): DevVars {
   const path = join(folder, ".dev.vars");
   const wasMade = !existsSync(path);
   if (wasMade) {
@@ -47,7 +48,7 @@ export function openVars(folder: string): DevVars {
       `.dev.vars has no API_KEYS. Add this line, made for you just now:\n\nAPI_KEYS=${generateApiKeys()}`,
     );
   }
-  return { vars, databaseUrl: remoteDatabaseUrl(vars), apiKeys, wasMade };
+  return { vars, databaseUrl: usesOther ? undefined : remoteDatabaseUrl(vars), apiKeys, wasMade };
 }
 
 /** The variables of .dev.vars; none when there is no such file. */
@@ -73,7 +74,7 @@ export function remoteDatabaseUrl(vars: Vars): string | undefined {
   if (isLocal && !vars["NEON_ENDPOINT_OVERRIDE"]) {
     throw new Failure(
       "DATABASE_URL in .dev.vars is a local PostgreSQL, which the Worker cannot reach: it speaks to Neon over HTTP. " +
-        "Leave it empty for the embedded PostgreSQL.",
+        "Leave it empty for the embedded PostgreSQL, or run npm run dev -- --database URL.",
     );
   }
   return value;

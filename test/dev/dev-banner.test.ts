@@ -2,12 +2,15 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { bannerText } from "../../dev/banner.ts";
+import { openRemote } from "../../dev/database.ts";
 import { readable } from "../../dev/output.ts";
 
 const EMBEDDED = {
   workerUrl: "http://127.0.0.1:8787",
-  databaseUrl: "postgresql://mcp:word@127.0.0.1:5487/mcp",
-  neonEndpoint: "http://127.0.0.1:5488/sql",
+  database: [
+    ["Local Neon", "http://127.0.0.1:5488/sql"],
+    ["PostgreSQL", "postgresql://mcp:word@127.0.0.1:5487/mcp"],
+  ] as const,
   apiKey: "k-e_y",
   mcpKey: "m-k_y",
   crons: [
@@ -84,8 +87,7 @@ describe("the banner", () => {
 
   test("does not show the password of a remote database", () => {
     const databaseUrl = "postgresql://me:secret@ep-a-1.aws.neon.tech/sessions?sslmode=require";
-    const { neonEndpoint: _, ...remote } = EMBEDDED;
-    const text = bannerText({ ...remote, databaseUrl });
+    const text = bannerText({ ...EMBEDDED, database: openRemote(databaseUrl).shown });
     expect(text).toContain("ep-a-1.aws.neon.tech/sessions");
     expect(text).not.toContain("secret");
   });
