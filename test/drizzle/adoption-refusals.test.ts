@@ -2,7 +2,7 @@
 // adopted, and a session's life works.
 import { describe, expect, test } from "vitest";
 import { migrate } from "../../drizzle/migrate.ts";
-import { createDatabase, query } from "./databases.ts";
+import { createDatabase, query, valueOf } from "./databases.ts";
 import { cleanUpAll, liveAndEnd } from "./life.ts";
 import { adoptByStatements, refusalOf } from "./refusals.ts";
 
@@ -98,6 +98,10 @@ const cases: Record<string, Case> = {
       "ALTER TABLE mcp_sessions DROP CONSTRAINT mcp_sessions_slug_key;",
     ],
   },
+  "a unique column in which NULL is a value": {
+    make: [table(ID, TIMES, "nickname text", "UNIQUE NULLS NOT DISTINCT (nickname)")],
+    says: ["unique key (nickname):", "ALTER TABLE mcp_sessions DROP CONSTRAINT mcp_sessions_nickname_key;"],
+  },
   "a unique index of what two sessions of a client have in common": {
     make: [table(ID, TIMES), 'CREATE UNIQUE INDEX "One Each" ON mcp_sessions (client_info, capabilities)'],
     says: ["unique key (client_info, capabilities):", 'DROP INDEX "One Each";'],
@@ -157,6 +161,14 @@ const cases: Record<string, Case> = {
     says: [
       "log_level references levels, and new sessions are not there:",
       "DROP CONSTRAINT mcp_sessions_log_level_fkey;",
+    ],
+  },
+  "a principal of another table": {
+    make: ["CREATE TABLE users (id uuid PRIMARY KEY)", table(ID, TIMES, "principal uuid REFERENCES users")],
+    says: [
+      "principal references users, and new sessions are not there:",
+      // Nothing of the other table is changed.
+      "is uuid. --convert changes it",
     ],
   },
   "an id that is also another table's": {
@@ -327,4 +339,16 @@ describe("a table with", () => {
       await cleanUpAll(config);
     },
   );
+});
+
+test("a virtual column in the place of ours is refused, and can only get another name", async ({ skip }) => {
+  const config = await createDatabase();
+  skip(Number(await valueOf(config, "SHOW server_version_num")) < 180_000, "They come with PostgreSQL 18");
+  const expiry = "expires_at timestamptz GENERATED ALWAYS AS (created_at) VIRTUAL";
+  await query(config, table(ID, REST, expiry));
+  expect(await refusalOf(config)).toContain(
+    "expires_at is generated, and is to be written. Give it another name, and tell the other program:",
+  );
+  await adoptByStatements(config);
+  await liveAndEnd(config);
 });
