@@ -189,7 +189,7 @@ function jsonOf(expression: string): string | undefined {
   const [, literal] = /^('(?:[^']|'')*')::[a-z ]+$/.exec(expression) ?? [];
   if (literal === undefined) return undefined;
   try {
-    JSON.parse(literal.slice(1, -1).replaceAll("''", "'"));
+    JSON.parse(literal.slice(1, -1));
     return `${literal}::jsonb`;
   } catch {
     return undefined; // The caller says what is wrong.

@@ -191,6 +191,9 @@ describe("--convert", () => {
        VALUES ('rb2', '2020-01-01 00:00:00', '2020-01-01 00:00:00', '2020-01-01 00:00:00')`,
       "UPDATE mcp_sessions SET updated_at = now() WHERE id = 1",
     );
+    expect(
+      await query(config, "SELECT last_active IS NULL AS is_null FROM mcp_sessions WHERE session_id = 'rb2'"),
+    ).toEqual([{ is_null: false }]);
     await liveAndEnd(config);
     await cleanUpAll(config);
     expect(await query(program, "SELECT session_id FROM mcp_sessions")).toEqual([{ session_id: "rb" }]);
