@@ -99,7 +99,7 @@ async function migrateAlone(context: IndexContext, files: SqlFiles, convert: boo
       : error;
   }
   try {
-    return await finish(context, place, files, lines);
+    return await finish(context, place, files, { lines, notes: state.adoption.notes });
   } catch (error) {
     throw error instanceof Unfinished ? error : new Unfinished([reasonOf(error)], lines);
   }
@@ -110,12 +110,13 @@ async function finish(
   context: IndexContext,
   place: Place,
   files: SqlFiles,
-  before: string[],
+  before: { lines: string[]; notes: string[] },
 ): Promise<string[]> {
   const { client } = context;
   const state = await readState(client, place, files, false);
   const plan = planOf(state, place, files);
-  const lines = [...before];
+  const lines = [...before.lines];
+  const notes = (last: Plan) => notesOf({ notes: [...new Set([...before.notes, ...last.notes])] });
   const problems: string[] = [];
   if (plan.recounts) {
     try {
@@ -129,11 +130,11 @@ async function finish(
   lines.push(...built.lines);
   problems.push(...built.problems);
   if (problems.length > 0) throw new Unfinished(problems, lines);
-  if (lines.length === 0) return notesOf(plan);
+  if (lines.length === 0) return notes(plan);
   const last = planOf(await readState(client, place, files, false), place, files);
   const left = linesOf(last, "planned");
   if (left.length > 0) throw new Unfinished(left, lines);
-  return [...lines, ...notesOf(last)];
+  return [...lines, ...notes(last)];
 }
 
 /** Counts without a lock on the table: the count and what others write meanwhile add up. */
@@ -149,7 +150,7 @@ async function recount(client: Client, { limitMs }: Waiting): Promise<void> {
   }
 }
 
-const notesOf = ({ notes }: Plan) => notes.map((note) => `Note: ${note}`);
+const notesOf = ({ notes }: Pick<Plan, "notes">) => notes.map((note) => `Note: ${note}`);
 
 const USAGE = "npm run db:migrate [-- [--plan] [--convert] [--wait SECONDS]]";
 

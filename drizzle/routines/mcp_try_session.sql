@@ -122,7 +122,8 @@ BEGIN
       code := CASE WHEN column_name IS NOT NULL THEN 'ignored' END;
       EXIT life WHEN code IS NOT NULL;
       SELECT CASE WHEN s.ended_at IS NULL THEN 'ended_at'
-                  WHEN (s.expires_at <= now()) IS NOT TRUE THEN 'expires_at'
+                  -- A column of whole seconds rounds up.
+                  WHEN (s.expires_at <= now() + interval '1 second') IS NOT TRUE THEN 'expires_at'
                   WHEN s.end_reason IS DISTINCT FROM 'client' THEN 'end_reason' END
         INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
       code := CASE WHEN NOT FOUND THEN 'hidden' WHEN column_name IS NOT NULL THEN 'ignored' END;
@@ -151,7 +152,7 @@ BEGIN
     FOREACH this_key IN ARRAY keys LOOP
       WITH victims AS MATERIALIZED (
         SELECT s.ctid AS row_id FROM ONLY mcp_sessions s
-         WHERE s.session_id = this_key AND s.expires_at <= now() FOR UPDATE SKIP LOCKED
+         WHERE s.session_id = this_key AND s.expires_at <= now() + interval '1 second' FOR UPDATE SKIP LOCKED
       ), gone AS (
         DELETE FROM ONLY mcp_sessions WHERE ctid = ANY (ARRAY(SELECT v.row_id FROM victims v)) RETURNING 1
       )

@@ -171,7 +171,7 @@ async function goOn(config: ClientConfig): Promise<void> {
 const typeOf = (config: ClientConfig, column: string) =>
   valueOf(
     config,
-    `SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'mcp_sessions'::regclass AND attname = '${column}'`,
+    `SELECT concat_ws(' ', format_type(atttypid, atttypmod), attcollation) FROM pg_attribute WHERE attrelid = 'mcp_sessions'::regclass AND attname = '${column}'`,
   );
 
 /** Adopts the table in the way that is said, and by no other. */

@@ -50,8 +50,8 @@ test.each([
   ],
   [
     "a constraint with another list",
-    replaceIn(BASELINE, "trigger IN ('cron', 'manual')", "trigger IN ('cron')"),
-    "only in the migrations: constraint mcp_cleanup_runs mcp_cleanup_runs_trigger CHECK ((trigger = 'cron'::text))",
+    replaceIn(BASELINE, "trigger IN ('cron', 'manual')", "trigger IN ('cron', 'manual', 'other')"),
+    "only in the migrations: constraint mcp_cleanup_runs mcp_cleanup_runs_trigger CHECK ((trigger = ANY (ARRAY['cron'::text, 'manual'::text, 'other'::text])))",
   ],
   [
     "a table of the migrations only",

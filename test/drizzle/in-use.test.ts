@@ -157,9 +157,9 @@ describe("a table of which nothing is missing is not locked", () => {
     await withCopy("drizzle", async (folder) => {
       appendFileSync(join(folder, file), "\n-- Changed.");
       await whileIdle(config, lock, async () => {
-        expect(await migrate(config, folder, { limitMs: 0 })).toEqual([
-          expect.stringMatching(/^Applied \w+: its file has changed$/),
-        ]);
+        const [first, ...others] = await migrate(config, folder, { limitMs: 0 });
+        expect(first).toMatch(/^Applied \w+: its file has changed$/);
+        for (const line of others) expect(line).toMatch(/^Applied \w+: an earlier one is applied again$/);
       });
     });
   });
@@ -296,9 +296,9 @@ test("an isolation that the Worker cannot work with is refused with what mends i
     `ALTER DATABASE ${String(config.database)} SET default_transaction_isolation = 'repeatable read'`,
   );
   const error = (await migrate(config).catch((reason: unknown) => reason)) as Error;
-  expect(error.message).toContain("begin with isolation repeatable read");
+  expect(error.message).toContain("are repeatable read by default");
   expect(await schemaOf(config)).toEqual([]);
-  const [, mending = ""] = /: (ALTER ROLE .*)$/.exec(error.message) ?? [];
+  const [, mending = ""] = /Run: (ALTER ROLE .*);$/.exec(error.message) ?? [];
   await query(config, mending);
   await migrate(config);
   await expectFinished(config);

@@ -237,7 +237,7 @@ test("an argument that it does not know is refused, and nothing is done", async 
   for (const argument of ["--pan", "--plan=no", "now"]) {
     const { code, stderr } = await runCommand(String(config.database), argument);
     expect(code).toBe(2);
-    expect(stderr).toContain("Usage: npm run db:migrate [-- [--plan] [--convert]]");
+    expect(stderr).toContain("Usage: npm run db:migrate [-- [--plan] [--convert] [--wait SECONDS]]");
   }
   expect(await schemaOf(config)).toEqual([]);
 });
