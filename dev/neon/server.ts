@@ -193,7 +193,15 @@ async function serve({ response, answer, fault, gone, cleared, closing }: Servin
         response,
         await answer({ lingerUntil: AbortSignal.any([AbortSignal.timeout(fault.ms), cleared]) }),
       );
-    default:
+    case "edge":
+    case "refused-by-postgres":
+    case "quota":
+    case "too-many-endpoints":
+    case "control-plane":
+    case "compute-unreachable":
+    case "maintenance":
+    case "blocked-network":
+    case "ip-not-allowed":
       return send(response, cannedAnswer(fault));
   }
 }

@@ -69,7 +69,8 @@ function sectionOf(
     list(
       indexes.map(({ config }) => {
         const index = String(config.name);
-        return `${code(index)} on ${config.columns.map(textOf).join(", ")}. ${described(`The index ${index}`, queries.get(index), problems)}`;
+        const rows = config.where === undefined ? "" : `, where ${textOf(config.where)}`;
+        return `${code(index)} on ${config.columns.map(textOf).join(", ")}${rows}. ${described(`The index ${index}`, queries.get(index), problems)}`;
       }),
     ),
     checks.length === 0 ? undefined : "Checks:",

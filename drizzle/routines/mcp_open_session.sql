@@ -1,5 +1,8 @@
 -- Opens a session. When its principal would then have more sessions than the limit, ends the least recently used ones.
 -- Returns how many it ended. A second call with the same key changes and counts nothing.
+--
+-- It locks in the order in which every statement of this project locks, so that no two wait for each other: the turn of the
+-- principal, the sessions in the order of session_id, the totals.
 CREATE OR REPLACE FUNCTION mcp_open_session(
   p_session_id text,
   p_principal text,
@@ -14,9 +17,18 @@ RETURNS integer
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  evicted integer;
+  -- PostgreSQL updates so many rows in well under a second. There are more when the limit was lowered; each further session
+  -- that is opened then ends as many.
+  evicted_at_once CONSTANT integer := 10000;
+  -- A session that is used while it is being evicted is spared, and the next one is evicted in its place. The last attempt
+  -- spares none, so that the limit holds.
+  attempts CONSTANT integer := 3;
+  idle_found bigint;
+  idle_ended bigint;
+  evicted bigint := 0;
 BEGIN
-  -- Calls for one principal run one after the other. Otherwise two of them could both see room for one more session.
+  -- The turn. Openings and bulk ends of one principal run one after the other. Otherwise two openings could both see room
+  -- for one more session. Principals with the same hash only wait for each other.
   PERFORM pg_advisory_xact_lock(hashtext('mcp_open_session'), hashtext(p_principal));
 
   INSERT INTO mcp_sessions (session_id, principal, protocol_version, client_info, capabilities,
@@ -26,18 +38,35 @@ BEGIN
   ON CONFLICT (session_id) DO NOTHING;
   IF NOT FOUND THEN RETURN 0; END IF;
 
-  UPDATE mcp_sessions m
-     SET ended_at = now(), expires_at = now(), end_reason = 'evicted'
-    FROM (SELECT s.session_id, s.last_active
-            FROM mcp_sessions s
-           WHERE s.principal = p_principal AND s.ended_at IS NULL AND s.expires_at > now()
-             AND s.session_id <> p_session_id
-           ORDER BY s.last_active DESC, s.session_id
-          OFFSET p_max_sessions - 1) AS idle
-   WHERE m.session_id = idle.session_id
-     -- A session that was touched meanwhile is no longer the least recently used.
-     AND m.last_active = idle.last_active AND m.ended_at IS NULL;
-  GET DIAGNOSTICS evicted = ROW_COUNT;
+  FOR attempt IN 1..attempts LOOP
+    WITH idle AS MATERIALIZED (
+      SELECT o.session_id, o.last_active
+        FROM (SELECT s.session_id, s.last_active
+                FROM ONLY mcp_sessions s
+               WHERE s.principal = p_principal AND s.ended_at IS NULL AND s.expires_at > now()
+                 AND s.session_id <> p_session_id
+               ORDER BY s.last_active DESC NULLS LAST, s.session_id
+              OFFSET p_max_sessions - 1) AS o
+       ORDER BY o.last_active NULLS FIRST
+       LIMIT evicted_at_once
+    ), chosen AS MATERIALIZED (
+      SELECT s.session_id
+        FROM ONLY mcp_sessions s
+       WHERE s.session_id = ANY (ARRAY(SELECT i.session_id FROM idle i))
+         AND s.ended_at IS NULL AND s.expires_at > now()
+         AND (attempt = attempts OR (s.last_active > (SELECT max(i.last_active) FROM idle i)) IS NOT TRUE)
+       ORDER BY s.session_id
+         FOR NO KEY UPDATE OF s
+    ), ended AS (
+      UPDATE ONLY mcp_sessions
+         SET ended_at = now(), expires_at = now(), end_reason = 'evicted'
+       WHERE session_id = ANY (ARRAY(SELECT c.session_id FROM chosen c))
+      RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM idle), (SELECT count(*) FROM ended) INTO idle_found, idle_ended;
+    evicted := evicted + idle_ended;
+    EXIT WHEN idle_ended = idle_found;
+  END LOOP;
   PERFORM mcp_add_to_total('sessions_ended/evicted', evicted);
   PERFORM mcp_add_to_total('sessions_opened', 1);
   RETURN evicted;

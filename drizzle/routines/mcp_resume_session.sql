@@ -31,27 +31,29 @@ DECLARE
   step CONSTANT interval := least(p_ttl_seconds / 48.0, 1800) * interval '1 second';
   s mcp_sessions;
 BEGIN
-  SELECT * INTO s FROM mcp_sessions m
+  SELECT * INTO s FROM ONLY mcp_sessions m
    WHERE m.session_id = p_session_id AND m.principal = p_principal
      AND m.ended_at IS NULL AND m.expires_at > now() AND m.created_at > opened_after;
   IF NOT FOUND THEN RETURN; END IF;
 
-  -- The first use is always written: until then the session has its short first lifetime.
-  IF s.last_active <= due_before OR s.last_active = s.created_at THEN
+  -- The first use is always written: until then the session has its short first lifetime. A last use that is unknown or in
+  -- the future is not ours, and would keep the session from being extended.
+  IF (s.last_active > due_before AND s.last_active <= clock_timestamp() AND s.last_active <> s.created_at) IS NOT TRUE THEN
     -- A crash may lose this touch, and nothing else. The next use of the session touches it again.
     PERFORM set_config('synchronous_commit', 'off', true);
     -- Every condition is checked again, because another transaction may have touched, ended or deleted the row while
     -- this statement waited for it.
-    UPDATE mcp_sessions m
+    UPDATE ONLY mcp_sessions m
        SET last_active = now(),
            expires_at = least(date_bin(step, now() + p_ttl_seconds * interval '1 second', 'epoch') + step,
-                              m.created_at + p_max_lifetime_seconds * interval '1 second')
+                              -- The sum has no overflow, also when another program has put created_at at the end of time.
+                              least(m.created_at, now()) + p_max_lifetime_seconds * interval '1 second')
      WHERE m.session_id = p_session_id AND m.principal = p_principal
        AND m.ended_at IS NULL AND m.expires_at > clock_timestamp()
-       AND (m.last_active <= due_before OR m.last_active = m.created_at)
+       AND (m.last_active > due_before AND m.last_active <= clock_timestamp() AND m.last_active <> m.created_at) IS NOT TRUE
     RETURNING m.* INTO s;
     IF NOT FOUND THEN
-      SELECT * INTO s FROM mcp_sessions m
+      SELECT * INTO s FROM ONLY mcp_sessions m
        WHERE m.session_id = p_session_id AND m.principal = p_principal
          AND m.ended_at IS NULL AND m.expires_at > clock_timestamp();
       IF NOT FOUND THEN RETURN; END IF;

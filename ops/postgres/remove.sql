@@ -14,7 +14,7 @@ DROP TABLE IF EXISTS mcp_cleanup_runs, mcp_cleanup_blocked, mcp_session_totals, 
 -- The sessions that were opened on /mcp, and the columns that only they use. The index of expires_at stays, because the
 -- other program may have made it.
 DELETE FROM mcp_sessions WHERE principal IS NOT NULL;
-DROP INDEX IF EXISTS idx_mcp_sessions_principal, idx_mcp_sessions_by_handle;
+DROP INDEX IF EXISTS idx_mcp_sessions_by_owner, idx_mcp_sessions_by_handle;
 ALTER TABLE mcp_sessions
   DROP COLUMN IF EXISTS principal,
   DROP COLUMN IF EXISTS protocol_version,

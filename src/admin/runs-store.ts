@@ -2,6 +2,7 @@
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
+import { isoTime } from "../db/time.ts";
 import { type RunOutcome, runOutcomes, type Tier, tierNames, triggers } from "../cleanup/tiers.ts";
 
 export const blockedBy = z
@@ -9,15 +10,17 @@ export const blockedBy = z
   .nullable()
   .describe("What keeps the blocked sessions: SQLSTATEs or `kept`, the most frequent first");
 
-/** A record. Times are ISO 8601. */
+const time = z.iso.datetime().nullable();
+
+/** A record. Times are ISO 8601; those outside the years 1 to 9999 are null. */
 export const cleanupRun = z.object({
   run_id: z.coerce.number().int(),
   tier: z.enum(tierNames),
   trigger: z.enum(triggers),
-  scheduled_at: z.iso.datetime(),
-  cutoff: z.iso.datetime().describe("The run deletes sessions that expired by then"),
-  started_at: z.iso.datetime(),
-  finished_at: z.iso.datetime().nullable(),
+  scheduled_at: time,
+  cutoff: time.describe("The run deletes sessions that expired by then"),
+  started_at: time,
+  finished_at: time,
   outcome: z.enum(runOutcomes),
   deleted: z.coerce.number().int().min(0),
   batches: z.int().min(0),
@@ -41,8 +44,7 @@ export interface RunsStore {
   list(filter: RunFilter): Promise<{ runs: CleanupRun[]; next: number | null }>;
 }
 
-const iso = (column: string) =>
-  sql.raw(`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ${column}`);
+const iso = (column: string) => sql`${isoTime(column)} AS ${sql.raw(column)}`;
 
 export function createRunsStore(database: Database, { timeoutMs }: { timeoutMs: number }): RunsStore {
   return {

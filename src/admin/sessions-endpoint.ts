@@ -6,7 +6,7 @@ import { AppError, storeRefusals } from "../http/errors.ts";
 import { limit, principalName, readParams, readQuery } from "../http/input.ts";
 import { logOf } from "../log.ts";
 import { documentedRoute } from "../http/openapi.ts";
-import { listedSession, type SessionsStore } from "./sessions-store.ts";
+import { listedSession, LOOKED_AT, type SessionsStore } from "./sessions-store.ts";
 
 const log = logOf("admin", {
   info: {
@@ -34,12 +34,16 @@ const params = z.object({ handle });
 
 export const listSessionsRoute = documentedRoute({
   summary: "The sessions in the table, a page at a time",
+  description: `A page looks at ${LOOKED_AT} rows of the table at most. With \`state\` it may have few sessions, or none, and a \`next\` all the same.`,
   scope: "admin",
   query: listQuery,
   answers: {
     200: {
       description: "A page, in the order of handles",
-      schema: z.object({ sessions: z.array(listedSession), next: z.guid().nullable() }),
+      schema: z.object({
+        sessions: z.array(listedSession),
+        next: z.guid().nullable(),
+      }),
     },
   },
   refusals: ["invalid_request", ...storeRefusals],

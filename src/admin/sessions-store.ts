@@ -1,12 +1,17 @@
 // All SQL of the operator routes of the sessions. A session is named by its handle: ids and keys never leave this file.
+//
+// Other programs may write what they like into the table. So each text is cut, each time is checked, and no row is left
+// that could break the page it is on.
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
-
-import { endedWhere, sessionHandle } from "../session/conditions.ts";
+import { isoTime } from "../db/time.ts";
+import { END_LIMIT, endedWhere, sessionHandle } from "../session/conditions.ts";
 import { endReasons } from "../session/session.ts";
 
-/** What an operator may see of a session. Times are ISO 8601. */
+const time = z.iso.datetime().nullable();
+
+/** What an operator may see of a session. Times are ISO 8601; those outside the years 1 to 9999 are null. */
 export const listedSession = z.object({
   handle: z.guid().describe("Names the session in these routes. The id cannot be computed from it"),
   session: z.string().nullable().describe("The name in the logs; null for a session of another program"),
@@ -15,10 +20,10 @@ export const listedSession = z.object({
   protocol_version: z.string().nullable(),
   client_name: z.string().nullable(),
   client_version: z.string().nullable(),
-  created_at: z.iso.datetime().nullable(),
-  last_active: z.iso.datetime().nullable(),
-  expires_at: z.iso.datetime().nullable().describe("Null: never"),
-  ended_at: z.iso.datetime().nullable(),
+  created_at: time,
+  last_active: time,
+  expires_at: time.describe("Null of an active session: never, or after the year 9999"),
+  ended_at: time,
   end_reason: z
     .string()
     .nullable()
@@ -37,30 +42,62 @@ export interface SessionFilter {
 
 /** Every method is one round trip, and @throws DatabaseFault. */
 export interface SessionsStore {
-  /** A page in the order of handles, which never changes. `next` is the `after` of the next page. */
+  /**
+   * A page in the order of handles, which never changes. `next` is the `after` of the next page. A page looks at LOOKED_AT
+   * rows at most, so it may have few sessions, or none, and a `next`.
+   */
   list(filter: SessionFilter): Promise<{ sessions: ListedSession[]; next: string | null }>;
   /** Ends a session of any principal; false when there is no such active one. */
   end(handle: string): Promise<boolean>;
-  /** Ends the active sessions of a principal, 10,000 at most; `hasMore` when there were as many. */
+  /** Ends the active sessions of a principal, END_LIMIT at most; `hasMore` when there may be more. */
   endAll(principal: string): Promise<{ ended: number; hasMore: boolean }>;
 }
 
-// PostgreSQL updates this many rows in well under a second.
-const END_LIMIT = 10_000;
+/**
+ * How many rows a page of sessions looks at. In the order of handles each row is on another page of the table. When none
+ * is in memory, Neon reads a page in about a millisecond, and an attempt has six seconds (db/client.ts).
+ */
+export const LOOKED_AT = 5000;
+
+// A principal has 512 characters at most (http/input.ts). The others are what fits into a line.
+const PRINCIPAL_CHARACTERS = 512;
+const LINE_CHARACTERS = 256;
 
 const isActive = sql`(expires_at IS NULL OR expires_at > now())`;
 
-const iso = (column: string) =>
-  sql.raw(`CASE WHEN isfinite(${column}) THEN
-    to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END AS ${column}`);
+const line = (text: string) => sql.raw(`left(${text}, ${LINE_CHARACTERS})`);
+/** A member of what the client says of itself, when it is text. */
+const ofClient = (
+  name: string,
+) => sql`CASE WHEN jsonb_typeof(client_info -> ${sql.raw(`'${name}'`)}) = 'string'
+  THEN ${line(`client_info ->> '${name}'`)} END`;
+
+// Not *: another program may have columns of any name.
+const columns = sql.raw(
+  "session_id, principal, protocol_version, client_info, created_at, last_active, expires_at, ended_at, end_reason",
+);
+const shownColumns = sql`handle,
+  CASE WHEN principal IS NOT NULL AND session_id ~ '^[0-9a-f]{64}$' THEN left(session_id, 8) END AS session,
+  left(principal, ${PRINCIPAL_CHARACTERS}) AS principal,
+  CASE WHEN ${isActive} THEN 'active' ELSE 'expired' END AS state,
+  ${line("protocol_version")} AS protocol_version,
+  ${ofClient("name")} AS client_name, ${ofClient("version")} AS client_version,
+  ${isoTime("created_at")} AS created_at, ${isoTime("last_active")} AS last_active,
+  ${isoTime("expires_at")} AS expires_at, ${isoTime("ended_at")} AS ended_at,
+  ${line("end_reason")} AS end_reason`;
+
+const pages = z.array(
+  listedSession
+    .extend({ is_wanted: z.boolean(), is_last: z.boolean() })
+    .transform(({ is_wanted: isWanted, is_last: isLast, ...session }) => ({ isWanted, isLast, session })),
+);
 
 /** @param onEnded gets the principal whose sessions have been ended, so that this isolate's cache forgets them. */
 export function createSessionsStore(
   database: Database,
   { timeoutMs, onEnded }: { timeoutMs: number; onEnded: (principal: string) => void },
 ): SessionsStore {
-  const justEnded = sql`end_reason = 'operator' AND ended_at > now() - make_interval(secs => ${timeoutMs / 1000})`;
-  const isEndable = sql`ended_at IS NULL AND ${isActive}`;
+  const ending = { endable: sql`ended_at IS NULL AND ${isActive}`, reason: "operator", timeoutMs } as const;
   const rowsOf = async (name: string, statement: (isRepeated: boolean) => SQL) =>
     database.run({ name, budgetMs: timeoutMs, isIdempotent: true }, async (db, attempt) => {
       const { rows } = await db.execute(statement(attempt > 0));
@@ -70,40 +107,43 @@ export function createSessionsStore(
   return {
     async list({ principal, state, after, limit }) {
       const conditions = [
-        sql`true`,
+        // A key may be unique instead of primary, and then null.
+        sql`session_id IS NOT NULL`,
         ...(principal === undefined ? [] : [sql`principal = ${principal}`]),
-        ...(state === "active" ? [isActive] : []),
-        ...(state === "expired" ? [sql`expires_at <= now()`] : []),
         ...(after === undefined ? [] : [sql`${sessionHandle} > ${after}::uuid`]),
       ];
+      const matches = state === undefined ? sql`true` : sql`${isActive} = ${state === "active"}`;
+      // Rows are read one after the other until the page is full. The last one that may be looked at is always on it, so
+      // that `next` can name it.
       const rows = await rowsOf(
         "listing all sessions",
         () => sql`
-          SELECT ${sessionHandle} AS handle,
-                 CASE WHEN principal IS NOT NULL THEN left(session_id, 8) END AS session,
-                 principal, CASE WHEN ${isActive} THEN 'active' ELSE 'expired' END AS state, protocol_version,
-                 left(client_info ->> 'name', 256) AS client_name,
-                 left(client_info ->> 'version', 256) AS client_version,
-                 ${iso("created_at")}, ${iso("last_active")}, ${iso("expires_at")}, ${iso("ended_at")}, end_reason
-            FROM mcp_sessions
-           WHERE ${sql.join(conditions, sql` AND `)}
-           ORDER BY ${sessionHandle}
-           LIMIT ${limit + 1}`,
+          WITH page AS MATERIALIZED (
+            SELECT *, ${matches} AS is_wanted
+              FROM (SELECT *, row_number() OVER () AS place
+                      FROM (SELECT ${sessionHandle} AS handle, ${columns}
+                              FROM ONLY mcp_sessions WHERE ${sql.join(conditions, sql` AND `)}
+                             ORDER BY ${sessionHandle} LIMIT ${LOOKED_AT}) AS found) AS looked_at
+             WHERE ${matches} OR place = ${LOOKED_AT} LIMIT ${limit + 1})
+          SELECT is_wanted, place = ${LOOKED_AT} AS is_last, ${shownColumns} FROM page ORDER BY place`,
       );
-      const found = z.array(listedSession).parse(rows);
-      const sessions = found.slice(0, limit);
-      return { sessions, next: found.length > limit ? (sessions.at(-1)?.handle ?? null) : null };
+      const found = pages.parse(rows);
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      const hasNext = found.length > limit || last?.isLast === true;
+      return {
+        sessions: page.flatMap(({ isWanted, session }) => (isWanted ? [session] : [])),
+        next: hasNext ? (last?.session.handle ?? null) : null,
+      };
     },
 
     async end(handle) {
-      const isMeant = sql`${sessionHandle} = ${handle}::uuid`;
+      const meant = sql`${sessionHandle} = ${handle}::uuid`;
       const rows = await rowsOf(
         "ending any session",
         (isRepeated) => sql`
-          WITH ${endedWhere(sql`${isMeant} AND ${isEndable}`, "operator")}
-          SELECT ended.principal FROM ended, ended_count
-          UNION ALL
-          SELECT principal FROM mcp_sessions WHERE ${isRepeated} AND ${isMeant} AND ${justEnded}`,
+          WITH ${endedWhere({ ...ending, meant, isRepeated })}
+          SELECT principal FROM chosen, ended_count WHERE count > 0`,
       );
       const [ended] = z.array(z.object({ principal: z.string().nullable() })).parse(rows);
       if (typeof ended?.principal === "string") onEnded(ended.principal);
@@ -111,19 +151,16 @@ export function createSessionsStore(
     },
 
     async endAll(principal) {
-      const isMeant = sql`principal = ${principal}`;
-      const chosen = sql`session_id = ANY (ARRAY(
-        SELECT session_id FROM mcp_sessions WHERE ${isMeant} AND ${isEndable} LIMIT ${END_LIMIT}))`;
+      const meant = sql`principal = ${principal}`;
       const rows = await rowsOf(
         "ending all sessions of a principal",
         (isRepeated) => sql`
-          WITH ${endedWhere(sql`${chosen} AND ${isEndable}`, "operator")}
-          SELECT (SELECT count FROM ended_count) AS ended,
-                 (SELECT count(*) FROM mcp_sessions WHERE ${isRepeated} AND ${isMeant} AND ${justEnded})::int AS before`,
+          WITH ${endedWhere({ ...ending, meant, isRepeated, ownedBy: principal })}
+          SELECT count AS ended, (SELECT count(*) FROM candidates) = ${END_LIMIT} AS "hasMore" FROM ended_count`,
       );
-      const [{ ended, before }] = z.tuple([z.object({ ended: z.number(), before: z.number() })]).parse(rows);
+      const [answer] = z.tuple([z.object({ ended: z.number(), hasMore: z.boolean() })]).parse(rows);
       onEnded(principal);
-      return { ended: ended + before, hasMore: ended === END_LIMIT };
+      return answer;
     },
   };
 }

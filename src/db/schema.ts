@@ -70,9 +70,12 @@ export const mcpSessions = pgTable(
   (table) => [
     // Cleanup: the next batch of expired sessions, oldest first. The name is the one an adopted table has.
     index("idx_mcp_sessions_expires").on(table.expiresAt),
-    // Tools: the sessions of a principal.
-    index("idx_mcp_sessions_principal").on(table.principal),
-    // Administration: one session by its handle, and pages in the order of handles.
+    // Tools: the sessions of a principal. Administration: pages of them in the order of handles. Rows of another program have
+    // no principal, and cost nothing here.
+    index("idx_mcp_sessions_by_owner")
+      .on(table.principal, sql`(${sessionHandle})`)
+      .where(sql`principal IS NOT NULL`),
+    // Administration: one session by its handle, and pages of all sessions in the order of handles.
     index("idx_mcp_sessions_by_handle").on(sql`(${sessionHandle})`),
   ],
 );

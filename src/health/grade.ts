@@ -2,12 +2,12 @@
 import type { Cron } from "croner";
 import { intervalSeconds, type RunOutcome, type Tier, type Trigger } from "../cleanup/tiers.ts";
 
-/** A run in the census. Times are ISO 8601. */
+/** A run in the census. Times are ISO 8601; those outside the years 1 to 9999 are null. */
 export interface LastRun {
   outcome: RunOutcome;
   trigger: Trigger;
-  scheduled_at: string;
-  started_at: string;
+  scheduled_at: string | null;
+  started_at: string | null;
   finished_at: string | null;
   deleted: number;
   batches: number;

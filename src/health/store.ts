@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { IdleSleep } from "../cleanup/idle-sleep.ts";
 import { runOutcomes, tierNames, triggers } from "../cleanup/tiers.ts";
 import type { Database } from "../db/client.ts";
+import { epochMilliseconds, isoTime } from "../db/time.ts";
 import type { Census } from "./grade.ts";
 import { refusalOf, usabilities, usability } from "./usability.ts";
 
@@ -29,16 +30,21 @@ const seconds = z
   .nullable()
   .transform((epoch) => (epoch === null ? null : new Date(epoch * 1000)));
 
+const milliseconds = z
+  .number()
+  .nullable()
+  .transform((epoch) => (epoch === null ? null : new Date(epoch)));
+
 const histories = z
   .object({
     failures_in_a_row: z.number(),
-    last_success: seconds,
+    last_success: milliseconds,
     last_run: z
       .object({
         outcome: z.enum(runOutcomes),
         trigger: z.enum(triggers),
-        scheduled_at: z.string(),
-        started_at: z.string(),
+        scheduled_at: z.string().nullable(),
+        started_at: z.string().nullable(),
         finished_at: z.string().nullable(),
         deleted: z.number(),
         batches: z.number(),
@@ -106,10 +112,13 @@ export function createHealthStore(
                                  FROM mcp_count_sessions(${overdueSeconds})
                                 WHERE usable.trial ->> 'step' IS NULL OFFSET 0) AS sessions ON true,
                  (SELECT jsonb_object_agg(tier, jsonb_build_object(
-                           'last_run', (SELECT to_jsonb(r) - '{run_id,tier,cutoff,renewed_at,backend_pid}'::text[]
+                           'last_run', (SELECT to_jsonb(r) - '{run_id,tier,cutoff,renewed_at,backend_pid}'::text[] || jsonb_build_object(
+                                                 'scheduled_at', ${isoTime("r.scheduled_at")},
+                                                 'started_at', ${isoTime("r.started_at")},
+                                                 'finished_at', ${isoTime("r.finished_at")})
                                           FROM mcp_cleanup_runs r
                                          WHERE r.tier = tiers.tier ORDER BY r.run_id DESC LIMIT 1),
-                           'last_success', (SELECT extract(epoch FROM r.finished_at) FROM mcp_cleanup_runs r
+                           'last_success', (SELECT ${epochMilliseconds("r.finished_at")} FROM mcp_cleanup_runs r
                                              WHERE r.tier = tiers.tier AND r.outcome IN ('completed', 'partial')
                                              ORDER BY r.run_id DESC LIMIT 1),
                            'failures_in_a_row', (SELECT count(*) FROM mcp_cleanup_runs r

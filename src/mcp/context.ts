@@ -60,14 +60,14 @@ export interface SessionState {
   update(key: string, change: (current: Json | undefined) => Json): Promise<StateEntry>;
 }
 
-/** What a principal may see of its own sessions. */
+/** What a principal may see of its own sessions. Of a client that says very much of itself, only the name and version. */
 export type SessionSummary = Pick<Session, "key" | "clientInfo" | "createdAt" | "lastActive" | "expiresAt">;
 
 /** The sessions of the principal that is asking. Both methods @throw DatabaseFault. */
 export interface OwnSessions {
   /** The live ones, the last used first, at most 100. */
   list(): Promise<SessionSummary[]>;
-  /** Ends all of them but the current one, and says how many. */
+  /** Ends all of them but the current one, 10,000 at most, and says how many. */
   endOthers(): Promise<number>;
 }
 

@@ -24,9 +24,9 @@ export function registerSessionTools(
         sessions: own.map(({ key, clientInfo, ...times }) => ({
           session: nameOfSession(key),
           client: clientInfo["name"] ?? null,
-          created_at: times.createdAt.toISOString(),
-          last_active: times.lastActive.toISOString(),
-          expires_at: times.expiresAt.toISOString(),
+          created_at: times.createdAt?.toISOString() ?? null,
+          last_active: times.lastActive?.toISOString() ?? null,
+          expires_at: times.expiresAt?.toISOString() ?? null,
           is_current: key === session?.key,
         })),
       });
@@ -51,8 +51,8 @@ function infoOf(session: Session) {
     capabilities: session.capabilities,
     log_level: session.logLevel,
     is_degraded: session.isDegraded,
-    created_at: session.createdAt.toISOString(),
-    last_active: session.lastActive.toISOString(),
-    expires_at: session.expiresAt.toISOString(),
+    created_at: session.createdAt?.toISOString() ?? null,
+    last_active: session.lastActive?.toISOString() ?? null,
+    expires_at: session.expiresAt?.toISOString() ?? null,
   };
 }

@@ -50,7 +50,7 @@ export function createCachedStore(
       if (session === undefined) {
         if (entry?.session.principal === principal) found.delete(key);
       } else if (endings === endingsBefore) {
-        const until = Math.min(now().getTime() + intervalSeconds * 1000, session.expiresAt.getTime());
+        const until = Math.min(now().getTime() + intervalSeconds * 1000, expiryOf(session));
         found.set(key, { session, until });
       }
       return session;
@@ -81,7 +81,9 @@ export function createCachedStore(
       const session = found.peek(key)?.session;
       if (session?.principal !== principal) return undefined;
       // After that it may have been touched elsewhere.
-      return session.expiresAt.getTime() > now().getTime() ? session : undefined;
+      return expiryOf(session) > now().getTime() ? session : undefined;
     },
   };
 }
+
+const expiryOf = ({ expiresAt }: Session) => expiresAt?.getTime() ?? Infinity;

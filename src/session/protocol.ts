@@ -69,6 +69,7 @@ export function acceptsBoth(accept: string | undefined): boolean {
   return takes("application/json", "application/*") && takes("text/event-stream", "text/*");
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** Whether a value is an object of JSON: neither null nor an array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

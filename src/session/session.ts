@@ -14,10 +14,12 @@ export interface Session {
   capabilities: Record<string, unknown>;
   /** What the client chose with `logging/setLevel`. */
   logLevel: string | null;
-  createdAt: Date;
+  // A time is null when another program has put one there that is not within the years 1 to 9999.
+  createdAt: Date | null;
   /** The last touch. The last request may be up to a touch interval later. */
-  lastActive: Date;
-  expiresAt: Date;
+  lastActive: Date | null;
+  /** Null: later than anything that a Date can say. */
+  expiresAt: Date | null;
   /** True: the database cannot be asked, and this is what the isolate has in its cache, or nearly nothing. */
   isDegraded: boolean;
 }

@@ -81,7 +81,7 @@ export function createStateStore(
       firstRow(
         "reading session state",
         keyState,
-        () => sql`SELECT ${stateOf(key)} FROM mcp_sessions WHERE ${isOwn(session)}`,
+        () => sql`SELECT ${stateOf(key)} FROM ONLY mcp_sessions WHERE ${isOwn(session)}`,
       ),
 
     async set(session, key, value, ifVersion) {
@@ -98,7 +98,7 @@ export function createStateStore(
             SELECT coalesce(state, '{}') || jsonb_build_object(${key}::text, ${JSON.stringify(value)}::jsonb) AS state
               FROM own),
           written AS (
-            UPDATE mcp_sessions s
+            UPDATE ONLY mcp_sessions s
                SET state = changed.state, state_writes = ${writesWith(writeId)}, state_version = own.next_version,
                    state_versions = coalesce(own.state_versions, '{}')
                                       || jsonb_build_object(${key}::text, own.next_version)
@@ -124,7 +124,7 @@ export function createStateStore(
         (writeId) => sql`
           WITH ${lockedRow(isOwn(session), key, writeId)},
           deleted AS (
-            UPDATE mcp_sessions s
+            UPDATE ONLY mcp_sessions s
                SET state = own.state - ${key}::text, state_writes = ${writesWith(writeId)},
                    state_version = own.next_version, state_versions = own.state_versions - ${key}::text
               FROM own
@@ -150,7 +150,7 @@ function lockedRow(isOwn: SQL, key: string, writeId: string): SQL {
     own AS MATERIALIZED (
       SELECT session_id, state, state_writes, state_versions, ${stateOf(key)},
              coalesce(state_version, (state IS NOT NULL)::int) + 1 AS next_version
-        FROM mcp_sessions WHERE ${isOwn} FOR UPDATE),
+        FROM ONLY mcp_sessions WHERE ${isOwn} FOR NO KEY UPDATE),
     done AS (
       SELECT split_part(write, '/', 2)::bigint AS version
         FROM own, unnest(own.state_writes) AS write WHERE split_part(write, '/', 1) = ${writeId})`;

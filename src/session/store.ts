@@ -2,8 +2,10 @@
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
+import { epochMilliseconds } from "../db/time.ts";
 import type { SessionSummary } from "../mcp/context.ts";
 import { endedWhere, isLive } from "./conditions.ts";
+import { isObject } from "./protocol.ts";
 import type { Lifetimes, Session } from "./session.ts";
 
 /** A session before it is opened. */
@@ -25,7 +27,7 @@ export interface SessionStore {
   end(key: string, principal: string): Promise<boolean>;
   /** The principal's live sessions, the last used first, at most 100. */
   list(principal: string): Promise<SessionSummary[]>;
-  /** Ends all of the principal's sessions but one, and says how many. */
+  /** Ends all of the principal's sessions but one, END_LIMIT at most, and says how many. */
   endOthers(principal: string, exceptKey: string | undefined): Promise<number>;
   /** Keeps the client's log level for later requests. */
   setLogLevel(session: Session, level: string): Promise<void>;
@@ -34,11 +36,17 @@ export interface SessionStore {
 // More is of no use in a tool's answer.
 const LIST_LIMIT = 100;
 
-const milliseconds = z.number().transform((time) => new Date(time));
-const json = z
-  .record(z.string(), z.unknown())
+// What a client says of itself has a few hundred bytes. A list of a hundred that say as much as a request may hold would be
+// larger than what Neon answers. A larger one is reduced to name and version, and those to as many characters as a line has.
+const LISTED_CLIENT_BYTES = 4096;
+const LISTED_CHARACTERS = 256;
+
+const milliseconds = z
+  .number()
   .nullable()
-  .transform((value) => value ?? {});
+  .transform((time) => (time === null ? null : new Date(time)));
+// Another program may have put any JSON there.
+const json = z.unknown().transform((value) => (isObject(value) ? value : {}));
 
 const summaries = z.object({
   key: z.string(),
@@ -59,10 +67,13 @@ const sessions = summaries.extend({
   isDegraded: z.literal(false).default(false),
 });
 
-const summaryColumns = sql`session_id AS "key", client_info AS "clientInfo",
-  (extract(epoch FROM created_at) * 1000)::float8 AS "createdAt",
-  (extract(epoch FROM last_active) * 1000)::float8 AS "lastActive",
-  (extract(epoch FROM expires_at) * 1000)::float8 AS "expiresAt"`;
+const summaryTimes = sql`${epochMilliseconds("created_at")} AS "createdAt",
+  ${epochMilliseconds("last_active")} AS "lastActive", ${epochMilliseconds("expires_at")} AS "expiresAt"`;
+
+const listedClient = sql`CASE WHEN octet_length(client_info::text) > ${LISTED_CLIENT_BYTES}
+  THEN jsonb_strip_nulls(jsonb_build_object('name', left(client_info ->> 'name', ${LISTED_CHARACTERS}),
+                                            'version', left(client_info ->> 'version', ${LISTED_CHARACTERS})))
+  ELSE client_info END`;
 
 export interface SessionSettings extends Lifetimes {
   /** The deadline of each statement. */
@@ -74,8 +85,7 @@ export interface SessionSettings extends Lifetimes {
 export function createSessionStore(database: Database, settings: SessionSettings): SessionStore {
   const { ttlSeconds, initTtlSeconds, maxLifetimeSeconds, touchIntervalSeconds, maxPerPrincipal } = settings;
   const live = isLive(maxLifetimeSeconds);
-  // Ended by an earlier attempt of the same operation, whose answer was lost.
-  const justEnded = sql`ended_at > now() - make_interval(secs => ${settings.timeoutMs / 1000})`;
+  const ending = { endable: live, reason: "client", timeoutMs: settings.timeoutMs } as const;
   // Every statement can be repeated: opening has a key of its own, touching and reading change nothing more, and
   // ending knows that it is a repetition.
   const rowsOf = async (name: string, statement: SQL | ((isRepeated: boolean) => SQL)) =>
@@ -97,7 +107,7 @@ export function createSessionStore(database: Database, settings: SessionSettings
     async resume(key, principal) {
       const rows = await rowsOf(
         "resuming a session",
-        sql`SELECT ${summaryColumns}, principal, protocol_version AS "protocolVersion", capabilities,
+        sql`SELECT session_id AS "key", client_info AS "clientInfo", ${summaryTimes}, principal, protocol_version AS "protocolVersion", capabilities,
                    log_level AS "logLevel"
               FROM mcp_resume_session(${key}, ${principal}, ${ttlSeconds}, ${maxLifetimeSeconds},
                                       ${touchIntervalSeconds})`,
@@ -106,35 +116,36 @@ export function createSessionStore(database: Database, settings: SessionSettings
     },
 
     async end(key, principal) {
+      const meant = sql`session_id = ${key} AND principal = ${principal}`;
       const rows = await rowsOf(
         "ending a session",
         (isRepeated) => sql`
-          WITH ${endedWhere(sql`session_id = ${key} AND principal = ${principal} AND ${live}`, "client")}
-          SELECT 1 FROM ended_count WHERE count > 0
-          UNION ALL
-          SELECT 1 FROM mcp_sessions
-           WHERE ${isRepeated} AND session_id = ${key} AND principal = ${principal} AND ${justEnded}`,
+          WITH ${endedWhere({ ...ending, meant, isRepeated })} SELECT 1 FROM ended_count WHERE count > 0`,
       );
       return rows.length > 0;
     },
 
     async list(principal) {
+      // A principal has as many rows as it may have live sessions, and those that cleanup has not deleted yet.
       const rows = await rowsOf(
         "listing sessions",
-        sql`SELECT ${summaryColumns} FROM mcp_sessions WHERE principal = ${principal} AND ${live}
-             ORDER BY last_active DESC, session_id LIMIT ${LIST_LIMIT}`,
+        sql`
+          WITH latest AS MATERIALIZED (
+            SELECT session_id, client_info, created_at, last_active, expires_at
+              FROM ONLY mcp_sessions WHERE principal = ${principal} AND ${live}
+             ORDER BY last_active DESC NULLS LAST, session_id LIMIT ${LIST_LIMIT})
+          SELECT session_id AS "key", ${listedClient} AS "clientInfo", ${summaryTimes}
+            FROM latest ORDER BY last_active DESC NULLS LAST, session_id`,
       );
       return z.array(summaries).parse(rows);
     },
 
     async endOthers(principal, exceptKey) {
-      const others = sql`principal = ${principal} AND session_id IS DISTINCT FROM ${exceptKey ?? null}`;
+      const meant = sql`principal = ${principal} AND session_id IS DISTINCT FROM ${exceptKey ?? null}`;
       const rows = await rowsOf(
         "ending sessions",
         (isRepeated) => sql`
-          WITH ${endedWhere(sql`${others} AND ${live}`, "client")}
-          SELECT (SELECT count FROM ended_count) + (
-                   SELECT count(*) FROM mcp_sessions WHERE ${isRepeated} AND ${others} AND ${justEnded})::int AS count`,
+          WITH ${endedWhere({ ...ending, meant, isRepeated, ownedBy: principal })} SELECT count FROM ended_count`,
       );
       return z.array(z.object({ count: z.number() })).parse(rows)[0]?.count ?? 0;
     },
@@ -142,7 +153,7 @@ export function createSessionStore(database: Database, settings: SessionSettings
     async setLogLevel({ key, principal }, level) {
       await rowsOf(
         "keeping a log level",
-        sql`UPDATE mcp_sessions SET log_level = ${level}
+        sql`UPDATE ONLY mcp_sessions SET log_level = ${level}
              WHERE session_id = ${key} AND principal = ${principal} AND ${live}`,
       );
     },

@@ -74,6 +74,16 @@ test("a role with these rights alone can do all that the Worker does", async () 
   expect(await owner.query("SELECT 1 FROM mcp_sessions WHERE session_id = 'session-old'")).toEqual([]);
 });
 
+test.each(["varchar", "varchar(64)", 'text COLLATE "C"'])(
+  "so it can where the ids of an adopted table are %s",
+  async (type) => {
+    const owner = await createDatabase();
+    await owner.query(`ALTER TABLE mcp_sessions ALTER session_id TYPE ${type}`);
+    await useEverything(owner, await asWorkerRole(owner));
+    expect(await owner.query("SELECT 1 FROM mcp_sessions WHERE session_id = 'session-old'")).toEqual([]);
+  },
+);
+
 const eachRight = Object.entries(tableRights).flatMap(([table, rights]) =>
   rights.map((right) => [right, table] as const),
 );

@@ -126,7 +126,7 @@ describe("statements that do not end with their request", () => {
     const failure = failureOf(bench.post({ query: "select pg_sleep(3600)" }, {}, own.endpoint));
     await eventually(() => bench.backends("query like '%pg_sleep(3600)%' and state = 'active'")).toBe(1);
     await own.close();
-    await failure;
+    expect(await failure).toMatchObject({ message: "fetch failed" });
     await eventually(() => bench.backends("query like '%pg_sleep(3600)%'")).toBe(0);
   });
 

@@ -3,7 +3,7 @@
 import { neon } from "@neondatabase/serverless";
 import { createHash } from "node:crypto";
 import { connect } from "node:net";
-import { text } from "node:stream/consumers";
+import { text as textOf } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLocalNeon } from "../../dev/neon/server.ts";
 import type { Bench } from "./support/neon.ts";
@@ -200,7 +200,7 @@ describe("sizes", () => {
     ];
     socket.write([...head, "Content-Length: 101", "", ""].join("\r\n"));
     // It ends although not one byte of the body was sent.
-    const answer = await text(socket);
+    const answer = await textOf(socket);
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(answer).toMatch(/^connection: close\r$/im);
     expect(answer).toContain('"request is too large (max is 100 bytes)"');

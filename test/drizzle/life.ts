@@ -64,7 +64,9 @@ export async function liveAndEnd(config: ClientConfig): Promise<void> {
     expect(session).toMatchObject({ key, protocolVersion: "2025-11-25", clientInfo: { name: "life" } });
     if (session === undefined) throw new Error("A session that was just opened is not found");
     // The first use is always a touch.
-    expect(session.expiresAt.getTime()).toBeGreaterThan(session.createdAt.getTime() + 3_000_000);
+    expect(session.expiresAt?.getTime() ?? 0).toBeGreaterThan(
+      (session.createdAt?.getTime() ?? 0) + 3_000_000,
+    );
     return { session, evicted };
   };
   const { session } = await open("first");

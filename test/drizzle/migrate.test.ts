@@ -44,8 +44,8 @@ test("an empty database gets the tables, the indexes and the procedure", async (
   await migrate(config);
   expect(await query(config, indexes)).toEqual([
     { indexname: "idx_mcp_sessions_by_handle" },
+    { indexname: "idx_mcp_sessions_by_owner" },
     { indexname: "idx_mcp_sessions_expires" },
-    { indexname: "idx_mcp_sessions_principal" },
     { indexname: "mcp_sessions_pkey" },
   ]);
   expect(await query(config, cleanUp)).toMatchObject([{ outcome: "completed", deleted: "0" }]);

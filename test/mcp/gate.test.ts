@@ -203,9 +203,15 @@ test("a store that cannot be reached is 503 and never 404, for every kind of req
   const env = database.env({ MCP_SESSION_TIMEOUT_MS: "300" });
   const session = await open(env);
   const rows = await rowsOf(database);
-  const body = error(-32603, "The session store cannot be reached; try again");
-  for (const fault of [{ kind: "quota" }, { kind: "reset" }, { kind: "control-plane" }] as const) {
-    await setFaults({ fault });
+  const waiting = [error(-32603, "The session store cannot be reached; try again"), "5"] as const;
+  // Waiting some seconds does not help.
+  const useless = [error(-32603, "The session store cannot be used; its operator must act"), null] as const;
+  for (const [kind, [body, retryAfter]] of [
+    ["quota", useless],
+    ["reset", waiting],
+    ["control-plane", waiting],
+  ] as const) {
+    await setFaults({ fault: { kind } });
     const requests = [
       () => mcp(env, { method: "initialize", params: initializeParams }),
       () => mcp(env, list, { session }),
@@ -216,7 +222,7 @@ test("a store that cannot be reached is 503 and never 404, for every kind of req
       expect([response.status, await response.text(), response.headers.get("Retry-After")]).toEqual([
         503,
         body,
-        "5",
+        retryAfter,
       ]);
       expect(response.headers.get("Mcp-Session-Id")).toBeNull();
     }

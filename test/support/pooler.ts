@@ -45,23 +45,25 @@ default_pool_size = 20
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   chmodSync(folder, 0o755);
   if (as.uid !== undefined) chownSync(join(folder, "users.txt"), as.uid, as.gid ?? as.uid);
-  const process_ = spawn("pgbouncer", ["-q", join(folder, "pooler.ini")], {
+  const pgbouncer = spawn("pgbouncer", ["-q", join(folder, "pooler.ini")], {
     stdio: ["ignore", "ignore", "inherit"],
     ...as,
   });
   const ended = new Promise<void>((resolve) => {
-    process_.once("exit", () => resolve());
-    process_.once("error", () => resolve());
+    pgbouncer.once("exit", () => resolve());
+    pgbouncer.once("error", () => resolve());
   });
-  let isGone = false;
-  void ended.then(() => (isGone = true));
-  while (!isGone && !(await accepts(host, port))) await sleep(50);
-  if (isGone) throw new Error("pgbouncer did not start; is it installed?");
+  const isGone = ended.then(() => true);
+  while (!(await accepts(host, port))) {
+    if (await Promise.race([isGone, sleep(50, false)])) {
+      throw new Error("pgbouncer did not start; is it installed?");
+    }
+  }
   return {
     host,
     port,
     async stop() {
-      process_.kill("SIGTERM");
+      pgbouncer.kill("SIGTERM");
       await ended;
       rmSync(folder, { recursive: true, force: true });
     },

@@ -46,9 +46,9 @@ function registerContextTools(server: McpServer, context: Context): void {
       capabilities,
       log_level: logLevel,
       is_degraded: isDegraded,
-      created_at: session.createdAt.toISOString(),
-      last_active: session.lastActive.toISOString(),
-      expires_at: session.expiresAt.toISOString(),
+      created_at: session.createdAt?.toISOString() ?? null,
+      last_active: session.lastActive?.toISOString() ?? null,
+      expires_at: session.expiresAt?.toISOString() ?? null,
     });
   });
 
@@ -58,9 +58,9 @@ function registerContextTools(server: McpServer, context: Context): void {
       sessions: own.map(({ key, clientInfo, ...times }) => ({
         session: nameOfSession(key),
         client: clientInfo["name"],
-        created_at: times.createdAt.toISOString(),
-        last_active: times.lastActive.toISOString(),
-        expires_at: times.expiresAt.toISOString(),
+        created_at: times.createdAt?.toISOString() ?? null,
+        last_active: times.lastActive?.toISOString() ?? null,
+        expires_at: times.expiresAt?.toISOString() ?? null,
         is_current: key === session?.key,
       })),
     });
