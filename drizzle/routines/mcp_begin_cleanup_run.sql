@@ -18,6 +18,7 @@ CREATE OR REPLACE FUNCTION mcp_begin_cleanup_run(
 )
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_variable
 DECLARE
   -- A busy machine may stop a run between two transactions for a moment.
   lease CONSTANT interval := '5 seconds';

@@ -30,6 +30,7 @@ CREATE OR REPLACE PROCEDURE mcp_cleanup_sessions(
 )
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_variable
 DECLARE
   started CONSTANT timestamptz := clock_timestamp();
   -- A statement_timeout applies to the whole run. Half of it is reserved for the batch that is in-flight at the deadline.

@@ -4,6 +4,7 @@ CREATE OR REPLACE FUNCTION mcp_count_cleanup_run()
 RETURNS trigger
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_variable
 DECLARE
   deleted_before CONSTANT bigint := CASE WHEN TG_OP = 'UPDATE' THEN OLD.deleted ELSE 0 END;
   was_running CONSTANT boolean := TG_OP = 'INSERT' OR OLD.outcome = 'running';

@@ -11,6 +11,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
+#variable_conflict use_variable
 DECLARE
   this_transaction CONSTANT bigint := pg_current_xact_id()::text::bigint;
   total_deleted CONSTANT bigint := pg_stat_get_xact_tuples_deleted(TG_RELID);

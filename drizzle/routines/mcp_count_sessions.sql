@@ -15,6 +15,7 @@ SET enable_bitmapscan = off
 SET enable_sort = off
 SET jit = off
 AS $$
+#variable_conflict use_variable
 DECLARE
   exact_up_to CONSTANT integer := 100000;
   sampled_pages CONSTANT integer := 500;

@@ -11,6 +11,7 @@ CREATE OR REPLACE FUNCTION mcp_delete_pages(
 RETURNS bigint
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_variable
 DECLARE
   deleted bigint;
 BEGIN

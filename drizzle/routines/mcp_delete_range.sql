@@ -12,6 +12,7 @@ LANGUAGE plpgsql
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 AS $$
+#variable_conflict use_variable
 DECLARE
   deleted bigint;
 BEGIN

@@ -15,6 +15,7 @@ CREATE OR REPLACE FUNCTION mcp_delete_sessions(
 )
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_variable
 DECLARE
   part text[];
   part_size integer := cardinality(p_session_ids);

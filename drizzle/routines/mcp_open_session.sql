@@ -16,6 +16,7 @@ CREATE OR REPLACE FUNCTION mcp_open_session(
 RETURNS integer
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_variable
 DECLARE
   -- PostgreSQL updates so many rows in well under a second. There are more when the limit was lowered; each further session
   -- that is opened then ends as many.

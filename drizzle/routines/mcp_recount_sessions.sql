@@ -8,6 +8,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
+#variable_conflict use_variable
 DECLARE
   error bigint;
 BEGIN

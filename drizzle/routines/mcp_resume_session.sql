@@ -20,7 +20,7 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
   -- Without a maximum lifetime, a session of any age is accepted.
   opened_after CONSTANT timestamptz :=

@@ -4,6 +4,7 @@ CREATE OR REPLACE FUNCTION mcp_tidy_cleanup(p_run_id bigint, p_keep_runs_since t
 RETURNS void
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_variable
 DECLARE
   -- Counting 16 MiB takes some milliseconds, so a smaller table is always counted.
   counted_pages CONSTANT bigint := 2000;
