@@ -8,6 +8,8 @@ import { baselineIndexes } from "./takeover.ts";
 
 export interface IndexDrop {
   name: string;
+  /** Whether replacing an index has left it. */
+  isLeftover: boolean;
 }
 
 /** While an index is replaced, the new one and the old one have these names. */
@@ -42,16 +44,21 @@ export function indexSteps(catalog: Catalog, journal: Journal, files: SqlFiles):
 }
 
 export function indexDrops(catalog: Catalog, journal: Journal, files: SqlFiles): Step<IndexDrop>[] {
-  const ours = new Set([...journal.keys(), ...baselineIndexes]);
+  const ours = new Set([...journal.keys(), ...(isFormer(catalog, journal) ? baselineIndexes : [])]);
   const withFile = files.indexes.map(({ name }) => name);
   return catalog.tables
     .flatMap(({ indexes }) => indexes)
     .filter(({ name }) => ours.has(name) && !withFile.includes(name) && !isMigration(name))
-    .map(({ name }) => ({
-      subject: { name },
-      reason: isLeftover(name, withFile) ? "replacing it did not finish" : "its file is gone",
+    .map(({ name }) => ({ name, isLeftover: isLeftover(name, withFile) }))
+    .map((subject) => ({
+      subject,
+      reason: subject.isLeftover ? "replacing it did not finish" : "its file is gone",
     }));
 }
+
+/** Whether the baseline made this database's indexes. Later ones are journaled with the table that they are made with. */
+const isFormer = (catalog: Catalog, journal: Journal) =>
+  !journal.has("idx_mcp_cleanup_runs_tier") && catalog.tables.some(({ name }) => name === "mcp_cleanup_runs");
 
 const isLeftover = (name: string, files: string[]) =>
   files.some((file) => name === besideName(file) || name === formerName(file));

@@ -50,10 +50,14 @@ export async function buildIndexes(
       return built.problems.push(`${name}: ${reasonOf(error)}`);
     }
   };
-  for (const step of plan.indexDrops) {
-    const { name } = step.subject;
-    await take(name, { indexDrops: [step] }, () => drop(context, name));
-  }
+  const dropEach = async (steps: Plan["indexDrops"]) => {
+    for (const step of steps) {
+      const { name } = step.subject;
+      await take(name, { indexDrops: [step] }, () => drop(context, name));
+    }
+  };
+  // A leftover has the name that a build needs.
+  await dropEach(plan.indexDrops.filter(({ subject }) => subject.isLeftover));
   for (const step of plan.indexes) {
     const { subject } = step;
     const found = findIndex(catalog, subject);
@@ -63,6 +67,8 @@ export async function buildIndexes(
       await (found?.isValid === true ? replace(context, place, subject) : build(context, place, subject));
     });
   }
+  // One may serve queries until the one that replaces it is built.
+  await dropEach(plan.indexDrops.filter(({ subject }) => !subject.isLeftover));
   return built;
 }
 

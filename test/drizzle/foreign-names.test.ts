@@ -65,3 +65,16 @@ test("in bulk, too", async () => {
     expect(await query(config, clean)).toMatchObject([{ outcome: "completed", deleted: "6000" }]);
   }
 });
+
+test("an index by the name of a former one of ours stays, when it was there before us", async () => {
+  const config = await createDatabase(
+    TABLE,
+    "ALTER TABLE mcp_sessions ADD COLUMN principal text",
+    "CREATE INDEX idx_mcp_sessions_principal ON mcp_sessions (principal)",
+  );
+  const theirs = "SELECT 'idx_mcp_sessions_principal'::regclass::oid::int";
+  const before = await valueOf(config, theirs);
+  await migrate(config);
+  await migrate(config);
+  expect(await valueOf(config, theirs)).toBe(before);
+});
