@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { eachTier, runOutcomes, tierNames } from "../cleanup/tiers.ts";
-import { DatabaseFault, faultKinds, isOutage } from "../db/fault.ts";
+import { DatabaseFault, faultKinds, mayPass } from "../db/fault.ts";
 import type { UnknownVariable } from "../unknown-variables.ts";
 import { readQuery } from "../http/input.ts";
 import { logOf } from "../log.ts";
@@ -144,7 +144,7 @@ export function healthEndpoint({
         timestamp: wholeSeconds(now()),
         ...(write === "1" && failed !== undefined && { failed_step: failed }),
       };
-      return c.json(body, 503, isOutage(reason) ? { "Retry-After": RETRY_AFTER_SECONDS } : {});
+      return c.json(body, 503, mayPass(reason) ? { "Retry-After": RETRY_AFTER_SECONDS } : {});
     }
     const reasons = grade(census, limits);
     return c.json({

@@ -17,7 +17,7 @@ import {
 
 afterEach(() => setFaults());
 
-const waitingHelps: FaultKind[] = ["database_unreachable", "timeout", "overloaded", "quota_exceeded"];
+const waitingHelps: FaultKind[] = ["database_unreachable", "timeout", "overloaded"];
 
 async function expectUnhealthy(env: Env, database: "connected" | "disconnected", reason: FaultKind) {
   const response = await send(env, "/session-health", bearer(keys.health));
