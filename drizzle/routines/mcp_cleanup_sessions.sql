@@ -155,11 +155,12 @@ BEGIN
     BEGIN
       -- A crash may undo a batch together with its record. The next run repeats it.
       PERFORM set_config('synchronous_commit', 'off', true);
+      -- Half of PostgreSQL's deadlock_timeout: where two wait for each other, it is the run that gives way.
       -- In bulk: when a row is locked for longer than 10 ms, the batch is repeated in a form that skips locked rows.
       PERFORM set_config('lock_timeout', CASE
         WHEN step = 'single' THEN '100'
         WHEN step IN ('ranges', 'pages') AND NOT skip_locked THEN '10'
-        ELSE least(greatest(p_time_budget_ms, 1), 1000)::text END, true);
+        ELSE least(greatest(p_time_budget_ms, 1), 500)::text END, true);
       IF step = 'single' THEN
         SELECT d.handled, d.deleted INTO batch_handled, batch_deleted
           FROM mcp_delete_sessions(single, expired_before, cutoff, ended_before,
