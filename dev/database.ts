@@ -69,7 +69,11 @@ export async function openEmbedded(life: Life): Promise<OpenDatabase> {
   life.asked.throwIfAborted();
 
   const { host, port } = postgres;
-  const neon = await startLocalNeon({ postgres: { host, port }, port: await freePort(NEON_PORT) });
+  const neon = await startLocalNeon({
+    postgres: { host, port },
+    superuser: postgres,
+    port: await freePort(NEON_PORT),
+  });
   life.defer("The local Neon", () => neon.close());
   return {
     vars: { DATABASE_URL: urlOn(WORKER_HOST), NEON_ENDPOINT_OVERRIDE: neon.endpoint },
