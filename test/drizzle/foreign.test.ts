@@ -4,7 +4,7 @@ import type { ClientConfig } from "pg";
 import { describe, expect, test } from "vitest";
 import { migrate } from "../../drizzle/migrate.ts";
 import { connected } from "../support/postgres.ts";
-import { adminOf, cleanUp, counted, createDatabase, query, valueOf } from "./databases.ts";
+import { adminOf, applyFormer, cleanUp, counted, createDatabase, query, valueOf } from "./databases.ts";
 
 const plainTable = `CREATE TABLE mcp_sessions (
   session_id TEXT PRIMARY KEY, created_at TIMESTAMPTZ DEFAULT now(), last_active TIMESTAMPTZ DEFAULT now(),
@@ -85,6 +85,21 @@ describe("a publication", () => {
     expect(failed).toBeUndefined();
     expect(await query(config, cleanUp)).toMatchObject([{ outcome: "completed", deleted: "3" }]);
     expect(await query(config, counted)).toEqual([{ total: 5000, is_right: true }]);
+  });
+
+  test("that was there before keeps no table from being adopted, and no former state from being migrated", async () => {
+    const publication = "CREATE PUBLICATION everything FOR ALL TABLES";
+    const fresh = await createDatabase(plainTable, publication);
+    await migrate(fresh);
+    const former = await createDatabase();
+    await applyFormer(former, 11);
+    await query(former, expired("old", 5), publication);
+    await migrate(former);
+    for (const config of [fresh, former]) {
+      await query(config, expired("x", 3));
+      expect(await query(config, cleanUp)).toMatchObject([{ outcome: "completed" }]);
+      expect(await query(config, counted)).toEqual([{ total: 0, is_right: true }]);
+    }
   });
 
   test("of a table without a key makes a run fail, with its record", async () => {
