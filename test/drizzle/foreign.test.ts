@@ -209,6 +209,29 @@ describe("the number of sessions", () => {
     expect(await query(config, counted)).toMatchObject([{ is_right: true }]);
   });
 
+  test("is counted by a function that no other role may make a trigger of", async () => {
+    const config = await adopted();
+    const program = await programOn(config);
+    await query(program, "CREATE TABLE other (id int)");
+    const forge = "CREATE TRIGGER forge AFTER TRUNCATE ON other EXECUTE FUNCTION mcp_count_session_rows()";
+    await expect(query(program, forge)).rejects.toThrow(
+      "permission denied for function mcp_count_session_rows",
+    );
+  });
+
+  test("counts the rows of no other table, whoever makes a trigger for it", async () => {
+    const config = await adopted();
+    await query(
+      config,
+      "INSERT INTO mcp_sessions (session_id) SELECT 's' || i FROM generate_series(1, 5) i",
+      "CREATE TABLE other (id int)",
+      `CREATE TRIGGER forge AFTER INSERT ON other REFERENCING NEW TABLE AS inserted
+         FOR EACH STATEMENT EXECUTE FUNCTION mcp_count_session_rows()`,
+      "INSERT INTO other SELECT generate_series(1, 1000)",
+    );
+    expect(await query(config, counted)).toEqual([{ total: 5, is_right: true }]);
+  });
+
   test("counts through savepoints, cascades and many statements of one transaction", async () => {
     const config = await adopted("CREATE TABLE owners (id text PRIMARY KEY)");
     await query(
