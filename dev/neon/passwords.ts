@@ -62,7 +62,8 @@ export class Passwords {
   }
 
   async #connect(): Promise<Client> {
-    const client = new Client({ ...this.#address, ...this.#superuser, database: "postgres", ssl: false });
+    const { host, port, tls = false } = this.#address;
+    const client = new Client({ host, port, ...this.#superuser, database: "postgres", ssl: tls });
     const forget = () => {
       this.#client = undefined;
     };

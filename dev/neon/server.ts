@@ -77,8 +77,8 @@ const NOT_SUPPORTED: Answer = { status: 400, body: JSON.stringify("query is not 
  */
 export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNeon> {
   const { postgres, maxRequestBytes = MAX_BYTES, maxResponseBytes = MAX_BYTES } = options;
-  const { host, port: postgresPort } = postgres;
-  const address = { host, port: postgresPort };
+  const { host, port: postgresPort, tls = false } = postgres;
+  const address = { host, port: postgresPort, tls };
   const pool = new Pool({
     address,
     passwords: new Passwords(address, options.superuser),
