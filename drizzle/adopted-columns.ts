@@ -73,9 +73,11 @@ export function judgeMissing(
     return [{ text: `${name} is missing. If this is it, rename it, or else add one:`, statements: renames }];
   }
   if (filledIn === undefined) {
-    const what = name === "session_id" ? "names a session" : "says when a session expires";
+    const isId = name === "session_id";
+    const what = isId ? "names a session" : "says when a session expires";
     const text = `${name} is missing. Rename the column that ${what}, or add one:`;
-    return [{ text, statements: [alter(table, [`ADD COLUMN ${name} ${type}`])] }];
+    const definition = isId ? `${type} NOT NULL UNIQUE DEFAULT gen_random_uuid()::text` : type;
+    return [{ text, statements: [alter(table, [`ADD COLUMN ${name} ${definition}`])] }];
   }
   // In two steps: the rows that are there have not been made just now.
   const actions = [`ADD COLUMN ${name} ${type}`, `ALTER COLUMN ${name} SET DEFAULT ${filledIn}`];
@@ -92,7 +94,9 @@ const plain = (name: string) => name.toLowerCase().replaceAll("_", "");
 export function lookalikesOf(name: string, { columns, uniqueIndexes }: SharedTable): SharedColumn[] {
   const similar = columns.filter((column) => plain(column.name) === plain(name));
   if (similar.length > 0 || name !== "session_id") return similar;
-  return columns.filter((column) => uniqueIndexes.some((key) => key.columns.join() === column.name));
+  return columns.filter((column) =>
+    uniqueIndexes.some((key) => key.isWhole && key.columns.join() === column.name),
+  );
 }
 
 /** A declared column that the table has. */
@@ -110,19 +114,27 @@ export function judgePresent(
   }
   if (generated === "v") return [renamed(table, column, `${name} is generated, and is to be written`)];
   const isOpened = OPENED_WITH.includes(name);
-  const endsAtOnce = name === "ended_at" && column.default !== null;
+  const value = column.default ?? column.domainDefault;
+  const hasDefault = generated === "" && value !== null && !value.startsWith("NULL::");
+  const noDefault = column.domainDefault === null ? "DROP DEFAULT" : "SET DEFAULT NULL";
   const problem = (why: string, ...actions: string[]): Problem => ({
     text: `${name} ${why}:`,
     statements: [alter(table, actions)],
   });
-  const drop = (what: string) => `ALTER COLUMN ${quoted} DROP ${what}`;
+  const change = (action: string) => `ALTER COLUMN ${quoted} ${action}`;
   return [
-    ...(generated === "s" ? [problem("is generated, and is to be written", drop("EXPRESSION"))] : []),
-    ...(name === "principal" && column.default !== null
-      ? [problem("has a default, and rows with a principal are this Worker's own", drop("DEFAULT"))]
+    ...(generated === "s" ? [problem("is generated, and is to be written", change("DROP EXPRESSION"))] : []),
+    ...(name === "principal" && hasDefault
+      ? [problem("has a default, and rows with a principal are this Worker's own", change(noDefault))]
       : []),
-    ...(endsAtOnce
-      ? [problem("has a default, which ends a new session at once", drop("DEFAULT"), drop("NOT NULL"))]
+    ...(hasDefault && !isOpened
+      ? [
+          problem(
+            "has a default, and a new session begins without one",
+            change(noDefault),
+            change("DROP NOT NULL"),
+          ),
+        ]
       : []),
     ...(isOpened ? [] : judgeForeign(column, table)),
     ...foreignKeys
@@ -193,11 +205,11 @@ function judgeType(
       },
     ];
   }
+  const held = heldBy(column, table, statements);
+  if (held !== undefined) return [{ ...held, text: `${wrong}, and ${held.text}` }];
   if (change.kind === "by hand") {
     return [{ text: `${wrong}. To change it${note === "" ? "" : ` (${note})`}:`, statements }];
   }
-  const held = heldBy(column, table, statements);
-  if (held !== undefined) return [{ ...held, text: `${wrong}, and ${held.text}` }];
   if (!convert) return [{ text: `${wrong}. --convert changes it (${note}). Or run:`, statements }];
   // PostgreSQL changes these in the catalog only.
   const rewritesTable = column.baseType !== type && !(isText(column.baseType) && type === "text");

@@ -1,18 +1,23 @@
 // What the keys of another program's mcp_sessions must be: a session is found by its id, and no key keeps a second one out.
 // Pure.
 import { alter, type Circumstances, type Problem, rowCount } from "./adopted-columns.ts";
+import { declaredTables } from "./catalog.ts";
 import type { SharedTable, UniqueIndex } from "./shared-table.ts";
 
+const DECLARED = declaredTables.flatMap(({ name, columns }) =>
+  name === "mcp_sessions" ? columns.map((column) => column.name) : [],
+);
+
 /** A key that ON CONFLICT (session_id) can use. */
-export const isIdKey = ({ columns, isImmediate }: UniqueIndex) =>
-  isImmediate && columns.join() === "session_id";
+export const isIdKey = (index: UniqueIndex) => index.isImmediate && isOfId(index);
+
+// An index of some rows, or of an expression, is not what ON CONFLICT (session_id) means.
+const isOfId = ({ columns, isWhole }: UniqueIndex) => isWhole && columns.join() === "session_id";
 
 export function keyProblems(table: SharedTable, { counts }: Circumstances): Problem[] {
   const repeated = counts.repeated["session_id"];
   const nulls = counts.nulls["session_id"] ?? 0;
-  const deferrable = table.uniqueIndexes.filter(
-    ({ columns, isImmediate }) => !isImmediate && columns.join() === "session_id",
-  );
+  const deferrable = table.uniqueIndexes.filter((index) => !index.isImmediate && isOfId(index));
   return [
     ...deferrable.map(({ drop }) => ({
       text: "a key of session_id is deferrable, and ON CONFLICT fails beside it:",
@@ -42,24 +47,22 @@ export function keyProblems(table: SharedTable, { counts }: Circumstances): Prob
     ...table.uniqueIndexes
       .filter((index) => isSameInTwo(index, table))
       .map(({ columns, drop }) => ({
-        text: `only one new session fits, because two are equal in the unique key (${columns.join(", ")}):`,
+        text: `only one session fits, because two are equal in the unique key (${columns.join(", ")}):`,
         statements: [drop],
       })),
   ];
 }
 
-// Two sessions of one client differ in none of these.
-const ALIKE = ["principal", "protocol_version", "client_info", "capabilities"];
-const OF_ITS_OWN = ["session_id", "created_at", "last_active", "expires_at"];
-
-/** Whether two new sessions have the same values in a unique key. */
+/** Whether two sessions can have the same values in a unique key. */
 function isSameInTwo(index: UniqueIndex, { columns }: SharedTable): boolean {
   return index.columns.every((name) => {
     const column = columns.find((other) => other.name === name);
-    if (column === undefined || OF_ITS_OWN.includes(name)) return false;
-    if (ALIKE.includes(name)) return true;
+    if (column === undefined || name === "session_id") return false;
+    // Of all that we write, only the id differs: times are rounded, and many sessions end at once.
+    if (DECLARED.includes(name)) return true;
     // A function, such as nextval() or now(), has another value each time; so it is taken for granted here.
-    if (column.default !== null) return !column.default.includes("(");
+    const value = column.default ?? column.domainDefault;
+    if (value !== null) return !value.includes("(");
     return index.comparesNulls && !column.fillsItself;
   });
 }

@@ -32,7 +32,9 @@ export interface SharedColumn {
   isDomainNotNull: boolean;
   /** Its own default; null when it has none. */
   default: string | null;
-  /** The type of that default's expression. */
+  /** The default of its domain, for a column without one of its own. */
+  domainDefault: string | null;
+  /** The type of the column's default. */
   defaultType: string | null;
   /** An INSERT can leave it out, even if it is NOT NULL. */
   fillsItself: boolean;
@@ -61,13 +63,15 @@ export interface SharedTable {
   /** CREATE TABLE … OF this type. */
   ofType: string | null;
   rules: string[];
-  /** Of columns only, whole tables only. */
   uniqueIndexes: UniqueIndex[];
   columns: SharedColumn[];
 }
 
 export interface UniqueIndex {
+  /** In its order; or of an expression or a condition, all that are in it. */
   columns: string[];
+  /** It is of columns alone, and of all rows. */
+  isWhole: boolean;
   /** What removes it, such as `ALTER TABLE mcp_sessions DROP CONSTRAINT …`. */
   drop: string;
   isPrimary: boolean;
@@ -125,10 +129,16 @@ const tableQuery = `
          ARRAY(SELECT quote_ident(w.rulename) FROM pg_rewrite w
                 WHERE w.ev_class = c.oid AND w.rulename <> '_RETURN' ORDER BY 1) AS rules,
          coalesce((SELECT jsonb_agg(jsonb_build_object(
-                            'columns', ARRAY(
+                            'isWhole', i.indpred IS NULL AND i.indexprs IS NULL,
+                            'columns', CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL THEN ARRAY(
                               SELECT a.attname::text FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS key (attnum, place)
                                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = key.attnum
-                               WHERE key.place <= i.indnkeyatts ORDER BY key.place),
+                               WHERE key.place <= i.indnkeyatts ORDER BY key.place)
+                            ELSE ARRAY(
+                              SELECT DISTINCT a.attname::text FROM pg_depend p
+                                JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.refobjsubid
+                               WHERE p.classid = 'pg_class'::regclass AND p.objid = i.indexrelid
+                                 AND p.refobjid = c.oid AND p.refobjsubid > 0 ORDER BY 1) END,
                             'drop', coalesce((SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', ${named("c.oid")}, k.conname)
                                                 FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = c.oid
                                                  AND k.contype IN ('p', 'u')),
@@ -138,8 +148,7 @@ const tableQuery = `
                             'comparesNulls', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false))
                             ORDER BY i.indexrelid)
                      FROM pg_index i
-                    WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND NOT i.indisexclusion
-                      AND i.indpred IS NULL AND i.indexprs IS NULL), '[]') AS "uniqueIndexes"
+                    WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND NOT i.indisexclusion), '[]') AS "uniqueIndexes"
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE n.nspname = $1 AND c.relname = 'mcp_sessions'`;
 
@@ -149,12 +158,12 @@ const columnsQuery = `
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = $1 AND c.relname = 'mcp_sessions'
   ), types AS (
-    SELECT a.attnum, t.oid, t.typtype, t.typbasetype, a.atttypmod AS typmod, false AS is_not_null, false AS has_default
+    SELECT a.attnum, t.oid, t.typtype, t.typbasetype, a.atttypmod AS typmod, false AS is_not_null, NULL::text COLLATE "C" AS value
       FROM shared JOIN pg_attribute a ON a.attrelid = shared.oid JOIN pg_type t ON t.oid = a.atttypid
      WHERE a.attnum > 0 AND NOT a.attisdropped
      UNION ALL
     SELECT d.attnum, t.oid, t.typtype, t.typbasetype, greatest(d.typmod, b.typtypmod),
-           d.is_not_null OR b.typnotnull, d.has_default OR b.typdefault IS NOT NULL
+           d.is_not_null OR b.typnotnull, coalesce(d.value, b.typdefault)
       FROM types d JOIN pg_type b ON b.oid = d.oid JOIN pg_type t ON t.oid = d.typbasetype
      WHERE d.typtype = 'd'
   )
@@ -165,8 +174,9 @@ const columnsQuery = `
          a.atttypid <> b.oid AS "isDomain", b.typtype = 'e' AS "isEnum",
          coalesce(l.collisdeterministic, true) AS "isDeterministic",
          a.attnotnull AS "isNotNull", b.is_not_null AS "isDomainNotNull",
-         CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default, NULL AS "defaultType",
-         d.oid IS NOT NULL OR a.attidentity <> '' OR b.has_default AS "fillsItself",
+         CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default,
+         CASE WHEN d.oid IS NULL AND a.attidentity = '' THEN b.value END AS "domainDefault", NULL AS "defaultType",
+         d.oid IS NOT NULL OR a.attidentity <> '' OR b.value IS NOT NULL AS "fillsItself",
          a.attgenerated::text AS generated, a.attidentity <> '' AS "isIdentity",
          ARRAY(SELECT DISTINCT replace(pg_describe_object(p.classid, p.objid, p.objsubid), 'rule _RETURN on ', '')
                  FROM pg_depend p

@@ -94,9 +94,33 @@ const cases: Record<string, Case> = {
   "a unique column with one value for all sessions": {
     make: [table(ID, TIMES, "slug text NOT NULL DEFAULT '' UNIQUE")],
     says: [
-      "only one new session fits, because two are equal in the unique key (slug):",
+      "only one session fits, because two are equal in the unique key (slug):",
       "ALTER TABLE mcp_sessions DROP CONSTRAINT mcp_sessions_slug_key;",
     ],
+  },
+  "a unique time of expiry, which touches round": {
+    make: [table(ID, REST, "expires_at timestamptz UNIQUE")],
+    says: ["unique key (expires_at):", "DROP CONSTRAINT mcp_sessions_expires_at_key;"],
+  },
+  "domains that fill what must be empty, and what is unique": {
+    make: [
+      "CREATE DOMAIN level AS text DEFAULT 'info'",
+      table(ID, TIMES, "log_level level", "slug level UNIQUE"),
+    ],
+    says: ["ALTER COLUMN log_level SET DEFAULT NULL", "DROP CONSTRAINT mcp_sessions_slug_key;"],
+  },
+  "a unique expression, and a unique column of some rows": {
+    make: [
+      table(ID, TIMES, "kind text DEFAULT 'mcp'"),
+      "CREATE UNIQUE INDEX by_name ON mcp_sessions ((client_info ->> 'name'))",
+      "CREATE UNIQUE INDEX by_kind ON mcp_sessions (kind) WHERE expires_at IS NOT NULL",
+      "CREATE UNIQUE INDEX one_row ON mcp_sessions ((true))",
+      // These keep no session out.
+      "CREATE UNIQUE INDEX by_prefix ON mcp_sessions (left(session_id, 60))",
+      "ALTER TABLE mcp_sessions ADD COLUMN nickname text",
+      "CREATE UNIQUE INDEX by_nickname ON mcp_sessions (lower(nickname))",
+    ],
+    says: ["DROP INDEX by_name;", "DROP INDEX by_kind;", "DROP INDEX one_row;"],
   },
   "a unique column in which NULL is a value": {
     make: [table(ID, TIMES, "nickname text", "UNIQUE NULLS NOT DISTINCT (nickname)")],
@@ -124,6 +148,15 @@ const cases: Record<string, Case> = {
       "ALTER COLUMN session_id TYPE text USING",
     ],
   },
+  "a number as the id, which a foreign key uses": {
+    make: [
+      table("session_id bigint PRIMARY KEY", TIMES),
+      "CREATE TABLE calls (session bigint REFERENCES mcp_sessions)",
+    ],
+    says: [
+      "session_id must be text, is bigint, and foreign keys need the same type on both sides (calls_session_fkey):",
+    ],
+  },
   "a principal of its own": {
     make: [
       table(ID, TIMES, "principal text"),
@@ -140,7 +173,14 @@ const cases: Record<string, Case> = {
   },
   "an end of every session": {
     make: [table(ID, TIMES, "ended_at timestamptz NOT NULL DEFAULT now()")],
-    says: ["ended_at has a default, which ends a new session at once:", "ALTER COLUMN ended_at DROP DEFAULT"],
+    says: [
+      "ended_at has a default, and a new session begins without one:",
+      "ALTER TABLE mcp_sessions ALTER COLUMN ended_at DROP DEFAULT, ALTER COLUMN ended_at DROP NOT NULL;",
+    ],
+  },
+  "a document and a level for every session": {
+    make: [table(ID, TIMES, `state jsonb DEFAULT '{"theirs": 1}', log_level text NOT NULL DEFAULT 'info'`)],
+    says: ["ALTER COLUMN state DROP DEFAULT", "ALTER COLUMN log_level DROP DEFAULT"],
   },
   "a state that must be given": {
     make: [table(ID, TIMES, "state jsonb NOT NULL")],
@@ -241,6 +281,13 @@ const cases: Record<string, Case> = {
       "ALTER TABLE mcp_sessions ADD COLUMN expires_at timestamp with time zone;",
     ],
   },
+  "no session_id": {
+    make: [table(TIMES), "INSERT INTO mcp_sessions (expires_at) VALUES (now()), (now())"],
+    says: [
+      "session_id is missing. Rename the column that names a session, or add one:",
+      "ADD COLUMN session_id text NOT NULL UNIQUE DEFAULT gen_random_uuid()::text;",
+    ],
+  },
   "no session_id, but a key": {
     make: [table("id text PRIMARY KEY", TIMES)],
     says: [
@@ -329,6 +376,7 @@ describe("a table with", () => {
       const config = await createDatabase(...make);
       const refusal = await refusalOf(config);
       for (const text of says) expect(refusal).toContain(text);
+      expect(refusal).not.toMatch(/by_prefix|by_nickname/);
       expect(refusal).not.toContain("secret");
       // A state that is no JSON can only be renamed, which its owner has to decide.
       if (refusal.includes("no JSON"))

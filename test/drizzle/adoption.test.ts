@@ -481,6 +481,13 @@ test("a table of another role is refused with what lets this one migrate it", as
   await query(config, `GRANT ${django} TO ${mcp}`);
   await migrate(role);
   await liveAndEnd(role);
+  // A role that may only read is told that there is nothing to do.
+  await query(
+    config,
+    `REVOKE ${django} FROM ${mcp}`,
+    `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${mcp}`,
+  );
+  expect(await driftOf(role)).toEqual([]);
 });
 
 describe("the lists of adoption", () => {
