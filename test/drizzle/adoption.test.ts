@@ -238,7 +238,11 @@ describe("--convert", () => {
 
   test.each([
     ["json", String.raw`('a', '{"k": "secret\u0000"}'), ('b', '{}'), ('c', NULL)`, 1],
-    ["text", `('a', 'secret'), ('b', ''), ('c', '{"k": 1}'), ('d', '[1,2'), ('e', NULL)`, 3],
+    [
+      "text",
+      `('a', 'secret'), ('b', ''), ('c', '{"k": 1}'), ('d', '[1,2'), ('e', NULL), ('f', repeat('[', 100000))`,
+      4,
+    ],
     ["varchar(20)", `('a', '1e999999'), ('b', 'null')`, 1],
   ])(
     "is refused for a column of %s with values that jsonb cannot hold, with their number",
@@ -253,7 +257,10 @@ describe("--convert", () => {
         `and in ${count} row${count === 1 ? "" : "s"} it holds no JSON that jsonb can hold. Mend that, then run:`,
       );
       expect(refusal).not.toContain("secret");
-      await query(config, "UPDATE mcp_sessions SET client_info = '{}' WHERE session_id IN ('a', 'b', 'd')");
+      await query(
+        config,
+        "UPDATE mcp_sessions SET client_info = '{}' WHERE session_id IN ('a', 'b', 'd', 'f')",
+      );
       await migrate(config, undefined, convert);
       await liveAndEnd(config);
     },
@@ -397,9 +404,9 @@ describe("a note says that", () => {
 
   test("the rows of child tables are left alone", async () => {
     const config = await createDatabase(
-      `CREATE TABLE mcp_sessions (${FITTING})`,
+      `CREATE TABLE mcp_sessions (${FITTING}, principal text)`,
       "CREATE TABLE mcp_sessions_archive () INHERITS (mcp_sessions)",
-      "INSERT INTO mcp_sessions_archive (session_id, expires_at) VALUES ('kept', now() - interval '1 year')",
+      "INSERT INTO mcp_sessions_archive (session_id, principal, expires_at) VALUES ('kept', 'somebody', now() - interval '1 year')",
     );
     expect(await migrate(config)).toContain(
       "Note: mcp_sessions has child tables (mcp_sessions_archive). They get its new columns, too. Their rows are not used, counted or cleaned up",
@@ -447,6 +454,7 @@ test("statements name the schema when it is not public, and odd names in quotes"
     'CREATE SCHEMA "My App"',
     `CREATE TABLE "My App".mcp_sessions (session_id uuid PRIMARY KEY, expires_at timestamp, "User Id" text NOT NULL)`,
     `CREATE TABLE "My App".calls (session uuid REFERENCES "My App".mcp_sessions)`,
+    `CREATE TABLE "My App".mcp_session_totals (name text, shard text, value bigint, PRIMARY KEY (name, shard))`,
   );
   const role = `role_${String(config.database)}`;
   await query(
@@ -456,10 +464,12 @@ test("statements name the schema when it is not public, and odd names in quotes"
     `ALTER SCHEMA "My App" OWNER TO ${role}`,
     `ALTER TABLE "My App".mcp_sessions OWNER TO ${role}`,
     `ALTER TABLE "My App".calls OWNER TO ${role}`,
+    `ALTER TABLE "My App".mcp_session_totals OWNER TO ${role}`,
   );
   const owner = { ...config, user: role, password: "p" };
   const refusal = await refusalOf(owner, { schema: "My App" });
   expect(refusal).toContain('ALTER TABLE "My App".mcp_sessions ALTER COLUMN "User Id" DROP NOT NULL;');
+  expect(refusal).toContain("the existing table mcp_session_totals cannot be adopted:");
   // As an operator pastes them: with another search_path.
   await query(config, ...statementsOf(refusal));
   await migrate(owner);
