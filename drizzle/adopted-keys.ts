@@ -1,6 +1,6 @@
 // What the keys of another program's mcp_sessions must be: a session is found by its id, and no key keeps a second one out.
 // Pure.
-import { alter, type Circumstances, type Problem, rowCount } from "./adopted-columns.ts";
+import { alter, type Circumstances, type Problem, rowCount } from "./judgement.ts";
 import { declaredTables } from "./catalog.ts";
 import type { SharedTable, UniqueIndex } from "./shared-table.ts";
 

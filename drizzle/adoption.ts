@@ -1,19 +1,11 @@
 // Whether a table that is there can be used as it is, or after a conversion that was asked for. What cannot be used is
 // refused before anything is changed, with the reason and the statements that would make it fit. Pure.
 import { escapeIdentifier } from "pg";
-import {
-  alter,
-  type Circumstances,
-  type Conversion,
-  judgeForeign,
-  judgeMissing,
-  judgePresent,
-  lookalikesOf,
-  type Problem,
-} from "./adopted-columns.ts";
+import { judgeForeign, judgeMissing, judgePresent, lookalikesOf } from "./adopted-columns.ts";
 import { isIdKey, keyProblems } from "./adopted-keys.ts";
 import { type Catalog, declaredTables, type Table } from "./catalog.ts";
 import { mayHoldJson } from "./column-types.ts";
+import { alter, type Circumstances, type Conversion, type Problem } from "./judgement.ts";
 import type { RowQuestions } from "./row-counts.ts";
 import type { SharedTable } from "./shared-table.ts";
 

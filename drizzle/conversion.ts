@@ -1,7 +1,7 @@
 // Judges the tables of a database, and converts mcp_sessions where that was asked for. A conversion is one statement in the
 // migration's transaction: all of it or nothing.
 import { type Client, DatabaseError } from "pg";
-import type { Conversion } from "./adopted-columns.ts";
+import type { Conversion } from "./judgement.ts";
 import { type Adoption, judgeShared, questionsOf, refusalsOfOwn, SHARED } from "./adoption.ts";
 import type { Catalog } from "./catalog.ts";
 import { countRows } from "./row-counts.ts";

@@ -1,6 +1,6 @@
 // Compares the SQL files and the journal with what the database holds, and says what is to be done. Changes nothing.
 import type { Client } from "pg";
-import type { Conversion } from "./adopted-columns.ts";
+import type { Conversion } from "./judgement.ts";
 import type { Adoption } from "./adoption.ts";
 import { type Catalog, declaredTables, definitionHash, readCatalog, type Routine } from "./catalog.ts";
 import { adoptionOf, conversionLines } from "./conversion.ts";

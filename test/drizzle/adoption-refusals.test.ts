@@ -282,7 +282,12 @@ const cases: Record<string, Case> = {
     ],
   },
   "no session_id": {
-    make: [table(TIMES), "INSERT INTO mcp_sessions (expires_at) VALUES (now()), (now())"],
+    make: [
+      table(TIMES, "email text"),
+      // A key of an expression makes its column no id.
+      "CREATE UNIQUE INDEX by_email ON mcp_sessions (lower(email))",
+      "INSERT INTO mcp_sessions (expires_at) VALUES (now()), (now())",
+    ],
     says: [
       "session_id is missing. Rename the column that names a session, or add one:",
       "ADD COLUMN session_id text NOT NULL UNIQUE DEFAULT gen_random_uuid()::text;",
