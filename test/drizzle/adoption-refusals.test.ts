@@ -111,16 +111,16 @@ const cases: Record<string, Case> = {
   },
   "a unique expression, and a unique column of some rows": {
     make: [
-      table(ID, TIMES, "kind text DEFAULT 'mcp'"),
+      table(ID, TIMES),
       "CREATE UNIQUE INDEX by_name ON mcp_sessions ((client_info ->> 'name'))",
-      "CREATE UNIQUE INDEX by_kind ON mcp_sessions (kind) WHERE expires_at IS NOT NULL",
+      "CREATE UNIQUE INDEX by_time ON mcp_sessions (created_at) WHERE expires_at IS NOT NULL",
       "CREATE UNIQUE INDEX one_row ON mcp_sessions ((true))",
       // These keep no session out.
       "CREATE UNIQUE INDEX by_prefix ON mcp_sessions (left(session_id, 60))",
       "ALTER TABLE mcp_sessions ADD COLUMN nickname text",
       "CREATE UNIQUE INDEX by_nickname ON mcp_sessions (lower(nickname))",
     ],
-    says: ["DROP INDEX by_name;", "DROP INDEX by_kind;", "DROP INDEX one_row;"],
+    says: ["DROP INDEX by_name;", "DROP INDEX by_time;", "DROP INDEX one_row;"],
   },
   "a unique column in which NULL is a value": {
     make: [table(ID, TIMES, "nickname text", "UNIQUE NULLS NOT DISTINCT (nickname)")],
