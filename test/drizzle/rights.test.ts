@@ -1,8 +1,19 @@
 // Which rights a migration needs, which it leaves alone, and in which schema the tables are.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { ClientConfig } from "pg";
 import { expect, test } from "vitest";
 import { migrate } from "../../drizzle/migrate.ts";
-import { cleanUp, counted, createDatabase, query, schemaOf, applyFormer, valueOf } from "./databases.ts";
+import {
+  applyFormer,
+  cleanUp,
+  counted,
+  createDatabase,
+  query,
+  schemaOf,
+  valueOf,
+  withCopy,
+} from "./databases.ts";
 
 const opening = "SELECT mcp_open_session('new', 'alice', '2025-11-25', '{}', '{}', 60, NULL, 5)";
 
@@ -154,4 +165,76 @@ test("a program that may write sessions and execute no function of ours goes on"
     "DELETE FROM mcp_sessions WHERE session_id = 'a'",
   );
   expect(await query(config, counted)).toEqual([{ total: 2, is_right: true }]);
+});
+
+/** A database that another role has migrated, and the role that migrates it next, with rights on everything but roles. */
+async function createTwo() {
+  const admin = await createDatabase();
+  const owner = await createRole(admin);
+  const user = `next_${String(admin.database)}`;
+  await query(admin, `GRANT CREATE ON SCHEMA public TO ${owner.user}`);
+  await migrate(owner);
+  await query(
+    admin,
+    `CREATE ROLE ${user} LOGIN PASSWORD 'p'`,
+    `GRANT ALL ON SCHEMA public TO ${user}`,
+    `GRANT ALL ON ALL TABLES IN SCHEMA public TO ${user}`,
+    `GRANT ALL ON ALL ROUTINES IN SCHEMA public TO ${user}`,
+  );
+  return { admin, owner, next: { ...admin, user, password: "p" } };
+}
+
+test.each([
+  [
+    "a new routine",
+    "mcp_extra",
+    "CREATE OR REPLACE FUNCTION mcp_extra() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+  ],
+  [
+    "one that has changed",
+    "mcp_recount_sessions",
+    "CREATE OR REPLACE FUNCTION mcp_recount_sessions() RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint';",
+  ],
+  [
+    "one with other arguments",
+    "mcp_recount_sessions",
+    "CREATE OR REPLACE FUNCTION mcp_recount_sessions(a int DEFAULT 1) RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint';",
+  ],
+])(
+  "%s goes to the owner of the others, or is refused with what an administrator has to run",
+  async (_, name, text) => {
+    const { admin, owner, next } = await createTwo();
+    const before = await schemaOf(admin);
+    await withCopy("drizzle", async (folder) => {
+      writeFileSync(join(folder, `routines/${name}.sql`), text);
+      const refusal = `${owner.user} owns the routines, and ${next.user} may not act for it. Migrate as ${owner.user}, or let an administrator run: `;
+      const grant = `GRANT ${owner.user} TO ${next.user}`;
+      await expect(migrate(next, folder)).rejects.toThrow(refusal + grant);
+      expect(await schemaOf(admin)).toEqual(before);
+      await query(admin, grant);
+      expect(await migrate(next, folder)).toContainEqual(expect.stringContaining(`Applied ${name}: `));
+      const made = `SELECT jsonb_agg(DISTINCT pg_get_userbyid(proowner)) FROM pg_proc WHERE proname LIKE 'mcp\\_%'`;
+      expect(await valueOf(admin, made)).toEqual([owner.user]);
+      expect(await migrate(owner, folder)).toEqual([]);
+    });
+  },
+);
+
+test("a role that may make no routines any more gets none, and is named", async () => {
+  const { admin, owner, next } = await createTwo();
+  await query(
+    admin,
+    `REVOKE CREATE ON SCHEMA public FROM ${owner.user}, PUBLIC`,
+    `GRANT ${owner.user} TO ${next.user}`,
+  );
+  await withCopy("drizzle", async (folder) => {
+    const text = "CREATE OR REPLACE FUNCTION mcp_extra() RETURNS int LANGUAGE sql AS 'SELECT 1';";
+    writeFileSync(join(folder, "routines/mcp_extra.sql"), text);
+    const grant = `GRANT CREATE ON SCHEMA public TO ${owner.user}`;
+    await expect(migrate(next, folder)).rejects.toThrow(
+      `${owner.user} owns the routines, and may make none in schema public. Let an administrator run: ${grant}`,
+    );
+    await query(admin, grant);
+    expect(await migrate(next, folder)).toEqual(["Applied mcp_extra: not applied yet"]);
+  });
 });
