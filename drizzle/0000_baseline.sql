@@ -45,8 +45,17 @@ BEGIN
 END
 $$;
 
--- Of a former state. It called a function of ours, which a role that writes this table need not have the right to call.
-DROP INDEX IF EXISTS idx_mcp_sessions_handle;
+-- An index of a former state. It calls a function of ours, which a role that writes this table need not have the right to
+-- call. Another program's index of this name stays.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_depend d JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid
+              WHERE d.classid = 'pg_class'::regclass AND d.objid = to_regclass('idx_mcp_sessions_handle')
+                AND p.proname = 'mcp_session_handle') THEN
+    DROP INDEX idx_mcp_sessions_handle;
+  END IF;
+END
+$$;
 
 CREATE TABLE IF NOT EXISTS mcp_cleanup_runs (
   run_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,

@@ -61,7 +61,7 @@ export async function applyTogether(
       "done",
     ),
     record: journalStatements(
-      journalOf(done, catalog),
+      new Map([...state.unwritten, ...journalOf(done, catalog)]),
       drops.map(({ subject }) => subject.name).filter((name) => state.journal.has(name)),
     ),
   };

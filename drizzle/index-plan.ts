@@ -1,10 +1,10 @@
-// Which indexes are to be built and which dropped. An index that another program made is never touched: ours are those in
-// the journal, and those that the baseline made before indexes had files.
+// Which indexes are to be built and which dropped. An index that another program made is never touched, whatever its name:
+// ours are those in the journal.
 import { type Catalog, declaredTables, type Index } from "./catalog.ts";
 import { type IndexFile, isMigration, sha256, type SqlFiles } from "./files.ts";
 import { type Journal } from "./journal.ts";
 import type { Step } from "./plan.ts";
-import { baselineIndexes } from "./takeover.ts";
+import { formerIndex, type SharedJournal } from "./takeover.ts";
 
 export interface IndexDrop {
   name: string;
@@ -44,11 +44,10 @@ export function indexSteps(catalog: Catalog, journal: Journal, files: SqlFiles):
 }
 
 export function indexDrops(catalog: Catalog, journal: Journal, files: SqlFiles): Step<IndexDrop>[] {
-  const ours = new Set([...journal.keys(), ...(isFormer(catalog, journal) ? baselineIndexes : [])]);
   const withFile = files.indexes.map(({ name }) => name);
   return catalog.tables
     .flatMap(({ indexes }) => indexes)
-    .filter(({ name }) => ours.has(name) && !withFile.includes(name) && !isMigration(name))
+    .filter((index) => isOurs(index, journal) && !withFile.includes(index.name) && !isMigration(index.name))
     .map(({ name }) => ({ name, isLeftover: isLeftover(name, withFile) }))
     .map((subject) => ({
       subject,
@@ -56,9 +55,39 @@ export function indexDrops(catalog: Catalog, journal: Journal, files: SqlFiles):
     }));
 }
 
-/** Whether the baseline made this database's indexes. Later ones are journaled with the table that they are made with. */
-const isFormer = (catalog: Catalog, journal: Journal) =>
-  !journal.has("idx_mcp_cleanup_runs_tier") && catalog.tables.some(({ name }) => name === "mcp_cleanup_runs");
+// On a table of ours alone, so nobody else has made it.
+const OF_RUNS = { name: "idx_mcp_cleanup_runs_tier", table: "mcp_cleanup_runs" };
+
+/**
+ * What the journal is to say of indexes that former versions made, when it does not name indexes yet. Ours is one that is as
+ * the former migration made it, in a database where that was applied. Asked once: what is made later is another program's.
+ */
+export function formerEntries(
+  catalog: Catalog,
+  journal: Journal,
+  { hashes }: SharedJournal,
+  files: SqlFiles,
+): Journal {
+  const entries: Journal = new Map();
+  if (journal.has(OF_RUNS.name)) return entries;
+  const ofRuns = findIndex(catalog, OF_RUNS);
+  const file = files.indexes.find(({ name }) => name === OF_RUNS.name);
+  if (ofRuns !== undefined && file !== undefined) {
+    const isSame = ofRuns.plainColumns?.join() === plainColumnsOf(file)?.join();
+    entries.set(file.name, { sha256: file.sha256, definition: isSame ? definitionOf(ofRuns) : null });
+  }
+  const former = findIndex(catalog, { ...formerIndex, table: "mcp_sessions" });
+  if (former?.plainColumns?.join() === formerIndex.columns && hashes.includes(formerIndex.madeBy)) {
+    entries.set(former.name, { sha256: "", definition: definitionOf(former) });
+  }
+  return entries;
+}
+
+/** What has its name and is another index was made by somebody else. */
+const isOurs = (index: Index, journal: Journal) => {
+  const built = journal.get(index.name);
+  return built !== undefined && [null, definitionOf(index)].includes(built.definition);
+};
 
 const isLeftover = (name: string, files: string[]) =>
   files.some((file) => name === besideName(file) || name === formerName(file));
@@ -72,11 +101,13 @@ export function indexNotes(catalog: Catalog, journal: Journal, files: SqlFiles):
       return twin === undefined ? [] : [`${file.name} is not built, because ${twin.name} is the same index`];
     }
     const wanted = plainColumnsOf(file);
-    const isOther = wanted !== undefined && found.isValid && !journal.has(file.name);
-    if (!isOther || found.plainColumns?.join() === wanted.join()) return [];
-    return [
-      `the index ${file.name} is another program's, and not on (${wanted.join(", ")}). Rename it to have ours built`,
-    ];
+    const isSame =
+      wanted === undefined
+        ? found.definition.includes("'handle:'")
+        : found.plainColumns?.join() === wanted.join();
+    if (isSame || !found.isValid || journal.has(file.name)) return [];
+    const what = wanted === undefined ? "not what ours is" : `not on (${wanted.join(", ")})`;
+    return [`the index ${file.name} is another program's, and ${what}. Rename it to have ours built`];
   });
 }
 

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, DatabaseError, escapeIdentifier } from "pg";
 import type { Plan, State } from "./plan.ts";
-import { formerIndex } from "./takeover.ts";
+import { isFormerHandle } from "./takeover.ts";
 import type { Observer, Wait } from "./waiting.ts";
 
 export interface Lock {
@@ -42,7 +42,7 @@ function sessionsLock(
   tables: State["catalog"]["tables"],
 ): Lock["mode"] | undefined {
   const isMissing = missing.parts.some((part) => part.startsWith("mcp_sessions."));
-  const hasFormer = tables.some(({ indexes }) => indexes.some(({ name }) => name === formerIndex));
+  const hasFormer = tables.some(({ indexes }) => indexes.some(isFormerHandle));
   const losesTrigger = drops.some(({ subject }) =>
     subject.routines.some(
       ({ kind, identity }) => kind === "trigger" && identity.endsWith(" ON mcp_sessions"),

@@ -5,7 +5,7 @@ import type { Adoption } from "./adoption.ts";
 import { type Catalog, declaredTables, definitionHash, readCatalog, type Routine } from "./catalog.ts";
 import { adoptionOf, conversionLines } from "./conversion.ts";
 import { type IndexFile, isMigration, type RoutineFile, type SqlFile, type SqlFiles } from "./files.ts";
-import { type IndexDrop, indexDrops, indexNotes, indexSteps } from "./index-plan.ts";
+import { formerEntries, type IndexDrop, indexDrops, indexNotes, indexSteps } from "./index-plan.ts";
 import { type Journal, readJournal, RECOUNT_DUE } from "./journal.ts";
 import type { Place } from "./place.ts";
 import { formerRoutines, readSharedJournal, type SharedJournal } from "./takeover.ts";
@@ -45,7 +45,10 @@ export interface Missing {
 /** What a plan is made of. */
 export interface State {
   catalog: Catalog;
+  /** With what former versions made. */
   journal: Journal;
+  /** The entries of that which are not written yet. */
+  unwritten: Journal;
   shared: SharedJournal;
   adoption: Adoption;
 }
@@ -57,10 +60,12 @@ export async function readState(
   files: SqlFiles,
   convert: boolean,
 ): Promise<State> {
-  const journal = await readJournal(client);
-  const catalog = await readCatalog(client, schema, namesOf(files, journal));
+  const written = await readJournal(client);
+  const catalog = await readCatalog(client, schema, namesOf(files, written));
   const adoption = await adoptionOf(client, schema, catalog, convert);
-  return { catalog, journal, adoption, shared: await readSharedJournal(client) };
+  const shared = await readSharedJournal(client);
+  const unwritten = formerEntries(catalog, written, shared, files);
+  return { catalog, journal: new Map([...written, ...unwritten]), unwritten, adoption, shared };
 }
 
 /** The names of all routines that a plan is about. */
@@ -87,7 +92,7 @@ export function planOf(
     routines,
     recounts: uncounted || journal.has(RECOUNT_DUE),
     uncounted,
-    sharedRows: shared.mayDelete ? shared.rows : 0,
+    sharedRows: shared.mayDelete ? shared.hashes.length : 0,
     indexDrops: indexDrops(catalog, journal, files),
     indexes: indexSteps(catalog, journal, files),
     missing,
@@ -95,10 +100,10 @@ export function planOf(
       ...notes,
       ...adoption.notes,
       ...indexNotes(catalog, journal, files),
-      ...(shared.rows === 0 || shared.mayDelete
+      ...(shared.hashes.length === 0 || shared.mayDelete
         ? []
         : [
-            `drizzle.__drizzle_migrations has ${shared.rows} rows of former versions, which this role may not delete`,
+            `drizzle.__drizzle_migrations has ${shared.hashes.length} rows of former versions, which this role may not delete`,
           ]),
     ],
   };

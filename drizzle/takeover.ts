@@ -1,6 +1,6 @@
 // What former states of this project have left in a database. They used Drizzle's migrator and its shared journal.
 import type { Client } from "pg";
-import type { Routine } from "./catalog.ts";
+import type { Index, Routine } from "./catalog.ts";
 
 /** Routines and triggers under names that are no longer in use. */
 export const formerRoutines: Pick<Routine, "kind" | "name">[] = [
@@ -13,18 +13,17 @@ export const formerRoutines: Pick<Routine, "kind" | "name">[] = [
   { kind: "routine", name: "mcp_session_handle" },
 ];
 
-/**
- * The indexes that 0000_baseline made before each had a file. So they are ours, although the journal does not name them:
- * one without a file is dropped. idx_mcp_sessions_expires is not here, because an adopted table brings it.
- */
-export const baselineIndexes = [
-  "idx_mcp_cleanup_runs_tier",
-  "idx_mcp_sessions_by_handle",
-  "idx_mcp_sessions_principal",
-];
+/** The index of a former version that has no file, and which former migration made it. */
+export const formerIndex = {
+  name: "idx_mcp_sessions_principal",
+  columns: "principal",
+  // 0002_session_owners
+  madeBy: "502b408feca92345c882a7dc64d52531d89dd6d73552034be82e87359b361469",
+};
 
-/** An index that 0000_baseline drops. The former function mcp_session_handle() is dropped after it. */
-export const formerIndex = "idx_mcp_sessions_handle";
+/** Whether it is the index that 0000_baseline drops. It calls a former function, which is dropped after it. */
+export const isFormerHandle = ({ name, definition }: Pick<Index, "name" | "definition">) =>
+  name === "idx_mcp_sessions_handle" && definition.includes("mcp_session_handle(");
 
 /** The SHA-256 of each former migration, which is how Drizzle's journal names it. */
 export const formerMigrations = [
@@ -55,8 +54,8 @@ export const formerMigrations = [
 ];
 
 export interface SharedJournal {
-  /** How many rows of ours stand in Drizzle's journal. While they do, Drizzle skips older migrations of others. */
-  rows: number;
+  /** Our rows in Drizzle's journal. While they are there, Drizzle skips older migrations of others. */
+  hashes: string[];
   mayDelete: boolean;
 }
 
@@ -69,12 +68,12 @@ export async function readSharedJournal(client: Client): Promise<SharedJournal> 
       WHERE n.nspname = 'drizzle' AND c.relname = '__drizzle_migrations' AND c.relkind = 'r'
         AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')`,
   );
-  if (found[0] === undefined) return { rows: 0, mayDelete: false };
-  const { rows } = await client.query<{ count: number }>(
-    "SELECT count(*)::int AS count FROM drizzle.__drizzle_migrations WHERE hash = ANY ($1)",
+  if (found[0] === undefined) return { hashes: [], mayDelete: false };
+  const { rows } = await client.query<{ hash: string }>(
+    "SELECT hash FROM drizzle.__drizzle_migrations WHERE hash = ANY ($1)",
     [formerMigrations],
   );
-  return { rows: rows[0]?.count ?? 0, mayDelete: found[0].may_delete };
+  return { hashes: rows.map(({ hash }) => hash), mayDelete: found[0].may_delete };
 }
 
 export async function leaveSharedJournal(client: Client): Promise<void> {
