@@ -67,8 +67,10 @@ export async function buildIndexes(
       await (found?.isValid === true ? replace(context, place, subject) : build(context, place, subject));
     });
   }
-  // One may serve queries until the one that replaces it is built.
-  await dropEach(plan.indexDrops.filter(({ subject }) => !subject.isLeftover));
+  // One may serve queries until the one that replaces it is built. When that fails, the next run drops it.
+  if (built.problems.length === 0) {
+    await dropEach(plan.indexDrops.filter(({ subject }) => !subject.isLeftover));
+  }
   return built;
 }
 

@@ -1,7 +1,7 @@
 // Indexes of former versions are dropped when others serve their queries. Those of another program stay, whatever their names.
 import type { ClientConfig } from "pg";
 import { expect, test } from "vitest";
-import { driftOf, migrate } from "../../drizzle/migrate.ts";
+import { driftOf, migrate, Unfinished } from "../../drizzle/migrate.ts";
 import { applyFormer, createDatabase, query, schemaOf, valueOf } from "./databases.ts";
 import { createMigrated, expectFinished } from "./migrated.ts";
 
@@ -37,6 +37,18 @@ test("the former index of principals is dropped after the one that replaces it i
   expect(await driftOf(config)).toContain(`Would drop ${line}`);
   const lines = await migrate(config);
   expect(lines.slice(-2)).toEqual([expect.stringContaining("Built idx_mcp_sessions"), `Dropped ${line}`]);
+  await expectFinished(config);
+});
+
+test("when that one cannot be built, the former one stays until it can", async () => {
+  const config = await createFormer("CREATE TABLE idx_mcp_sessions_by_owner ()");
+  await expect(migrate(config)).rejects.toThrow(Unfinished);
+  expect(await oidOf(config, PRINCIPALS)).toEqual(expect.any(Number));
+  await query(config, "DROP TABLE idx_mcp_sessions_by_owner");
+  expect(await migrate(config)).toEqual([
+    "Built idx_mcp_sessions_by_owner: not built yet",
+    `Dropped ${PRINCIPALS}: its file is gone`,
+  ]);
   await expectFinished(config);
 });
 
