@@ -14,6 +14,10 @@ export interface Place {
  * @throws Error when the search_path names no schema that exists.
  */
 export async function enterPlace(client: Client): Promise<Place> {
+  // A role or a database may have others. Our texts are written for these, and definitions are compared by their text.
+  await client.query(
+    "SELECT set_config('standard_conforming_strings', 'on', false), set_config('quote_all_identifiers', 'off', false)",
+  );
   const { rows } = await client.query<{
     path: string;
     source: string;

@@ -70,8 +70,8 @@ const candidatesWhere = (condition: SQL) => sql`
 /**
  * How administration names a session: a UUID from which nobody can compute the id. It uses built-in functions only, so
  * every role that may write the table may also keep the index. The cast to bytea reads a backslash as an escape, so
- * backslashes are doubled.
+ * backslashes are doubled. An E before a string makes PostgreSQL read it in one way, whatever standard_conforming_strings is.
  */
 export const sessionHandle = sql.raw(
-  String.raw`substr(encode(sha256(('handle:' || replace(session_id, '\', '\\'))::bytea), 'hex'), 1, 32)::uuid`,
+  String.raw`substr(encode(sha256(('handle:' || replace(session_id, E'\\', E'\\\\'))::bytea), 'hex'), 1, 32)::uuid`,
 );
