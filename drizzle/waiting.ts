@@ -71,10 +71,11 @@ export class Observer {
     work: () => Promise<T>,
   ): Promise<T> {
     const over = new AbortController();
-    // Not awaited: locks may be held when the work is done.
-    this.#watch(pid, [firstMs, everyMs], seen, over.signal).catch(() => {
-      // It is over, or there is no second connection. Then nobody is named.
-    });
+    // Before the work begins, because that may last for a shorter time than connecting does.
+    this.#client ??= connect(this.#config);
+    const client = await this.#client.catch(() => undefined);
+    // Not awaited: locks may be held when the work is done. Without a second connection, nobody is named.
+    if (client !== undefined) watch(client, pid, [firstMs, everyMs], seen, over.signal).catch(() => {});
     try {
       return await work();
     } finally {
@@ -82,23 +83,22 @@ export class Observer {
     }
   }
 
-  async #watch(
-    pid: number,
-    [firstMs, everyMs]: [number, number],
-    seen: (holders: string[]) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    this.#client ??= connect(this.#config);
-    const client = await this.#client;
-    for (let ms = firstMs; ; ms = everyMs) {
-      await sleep(ms, undefined, { signal });
-      const found = await blockersOf(client, pid);
-      if (!signal.aborted) seen(found);
-    }
-  }
-
   async end(): Promise<void> {
     await this.#client?.then((client) => client.end()).catch(() => {});
+  }
+}
+
+async function watch(
+  client: Client,
+  pid: number,
+  [firstMs, everyMs]: [number, number],
+  seen: (holders: string[]) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let ms = firstMs; ; ms = everyMs) {
+    await sleep(ms, undefined, { signal });
+    const found = await blockersOf(client, pid);
+    if (!signal.aborted) seen(found);
   }
 }
 
