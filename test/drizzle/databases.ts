@@ -2,6 +2,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { migrate as migrateByDrizzle } from "drizzle-orm/node-postgres/migrator";
 import type { ClientConfig } from "pg";
@@ -35,7 +36,7 @@ export async function createDatabase(...statements: string[]): Promise<ClientCon
 export async function createDatabaseFrom(template: string, ...statements: string[]): Promise<ClientConfig> {
   const database = `db_${++databases}`;
   await query(adminOf("postgres"), `CREATE DATABASE ${database} TEMPLATE ${template}`);
-  await query(adminOf(database), ...statements);
+  if (statements.length > 0) await query(adminOf(database), ...statements);
   return adminOf(database);
 }
 
@@ -106,9 +107,35 @@ export const pythonTable = [
 ];
 
 /** Until a backend of the database waits for a lock of another, or `migrated` has ended without that. */
-export async function untilWaiting(config: ClientConfig, migrated: Promise<unknown>) {
-  const isWaiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)";
-  while ((await Promise.race([migrated, valueOf(config, isWaiting)])) === false);
+export const untilWaiting = (config: ClientConfig, migrated: Promise<unknown>, relation?: string) =>
+  untilTrue(
+    config,
+    `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                     WHERE NOT l.granted AND a.datname = current_database()${relation === undefined ? "" : ` AND l.relation = '${relation}'::regclass`})`,
+    migrated,
+  );
+
+// A question takes about a millisecond, and the server has other work.
+const POLL_MS = 5;
+
+/** Asks again and again until the answer is true; returns false when `migrated` has ended without that. */
+export async function untilTrue(
+  config: ClientConfig,
+  question: string,
+  migrated?: Promise<unknown>,
+): Promise<boolean> {
+  let hasEnded = false;
+  const ended = migrated?.finally(() => (hasEnded = true));
+  // Whoever has started it sees its failure.
+  ended?.catch(() => {});
+  return connected(config, async (client) => {
+    for (;;) {
+      const { rows } = await client.query<Record<string, boolean>>(question);
+      if (Object.values(rows[0] ?? {})[0]) return true;
+      if (hasEnded) return false;
+      await Promise.race([ended ?? setTimeout(POLL_MS), setTimeout(POLL_MS)]);
+    }
+  });
 }
 
 /** Whether the number of sessions is right, and what it is. */

@@ -2,45 +2,25 @@
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client, ClientConfig } from "pg";
-import { beforeAll, describe, expect, test, vi } from "vitest";
-import { driftOf, migrate, Unfinished } from "../../drizzle/migrate.ts";
+import { describe, expect, test, vi } from "vitest";
+import { migrate, Unfinished } from "../../drizzle/migrate.ts";
 import { connected, startTestPostgres } from "../support/postgres.ts";
 import {
-  adminOf,
-  counted,
   createDatabase,
-  createDatabaseFrom,
   pythonTable,
   query,
   schemaOf,
+  untilTrue,
   untilWaiting,
-  valueOf,
   withCopy,
 } from "./databases.ts";
+import { createMigrated, expectFinished } from "./migrated.ts";
 
 // Ends a test that waits for ever.
 vi.setConfig({ testTimeout: 180_000 });
 
-const TEMPLATE = "migrated_in_use";
-let fresh: string[];
-beforeAll(async () => {
-  const config = await createDatabase();
-  await migrate(config);
-  fresh = await schemaOf(config);
-  await query(adminOf("postgres"), `ALTER DATABASE ${String(config.database)} RENAME TO ${TEMPLATE}`);
-});
-
-/** A migrated database, after `statements`. */
-const createMigrated = (...statements: string[]) => createDatabaseFrom(TEMPLATE, ...statements);
-
 // A column is missing, so the table has to be changed.
 const incomplete = "ALTER TABLE mcp_sessions DROP log_level";
-
-async function expectFinished(config: ClientConfig) {
-  expect(await schemaOf(config)).toEqual(fresh);
-  expect(await driftOf(config)).toEqual([]);
-  expect(await query(config, counted)).toMatchObject([{ is_right: true }]);
-}
 
 /** Runs `work` while another program is in a transaction that has done `statement` and does nothing more. */
 const whileIdle = <T>(config: ClientConfig, statement: string, work: (idle: Client) => Promise<T>) =>
@@ -194,7 +174,7 @@ test("an autovacuum gives way", async () => {
   );
   const isVacuuming = `SELECT EXISTS (SELECT FROM pg_stat_progress_vacuum
                                        WHERE datname = current_database() AND relid = 'mcp_sessions'::regclass)`;
-  while ((await valueOf(config, isVacuuming)) === false);
+  await untilTrue(config, isVacuuming);
   await migrate(config);
   await query(
     config,

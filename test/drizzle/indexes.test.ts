@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClientConfig } from "pg";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readComments } from "../../dev/reference/comments.ts";
 import { declaredTables } from "../../drizzle/catalog.ts";
 import { readSqlFiles } from "../../drizzle/files.ts";
@@ -19,23 +19,11 @@ import {
   valueOf,
   withCopy,
 } from "./databases.ts";
+import { createMigrated, expectFinished } from "./migrated.ts";
 
 const INDEX = "idx_mcp_sessions_expires";
 const FILE = `indexes/${INDEX}.sql`;
 const TABLE = pythonTable.filter((statement) => !statement.includes("INDEX"));
-
-let fresh: string[];
-beforeAll(async () => {
-  const config = await createDatabase();
-  await migrate(config);
-  fresh = await schemaOf(config);
-});
-
-const createMigrated = async () => {
-  const config = await createDatabase();
-  await migrate(config);
-  return config;
-};
 
 const indexesOf = async (config: ClientConfig) =>
   (await query(config, "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1")).map(
@@ -43,15 +31,8 @@ const indexesOf = async (config: ClientConfig) =>
   );
 const oidOf = (config: ClientConfig, name: string) => valueOf(config, `SELECT '${name}'::regclass::oid`);
 
-async function expectFinished(config: ClientConfig) {
-  expect(await schemaOf(config)).toEqual(fresh);
-  expect(await driftOf(config)).toEqual([]);
-  expect(await query(config, counted)).toMatchObject([{ is_right: true }]);
-}
-
 test("one that was dropped is built, and a transaction that has written keeps no other writer out", async () => {
-  const config = await createMigrated();
-  await query(config, `DROP INDEX ${INDEX}`);
+  const config = await createMigrated(`DROP INDEX ${INDEX}`);
   const line = `${INDEX}: missing in the database`;
   expect(await driftOf(config)).toEqual([`Would build ${line}`]);
   await connected(config, async (writer) => {

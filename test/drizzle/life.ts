@@ -12,8 +12,9 @@ import { createStateStore } from "../../src/session/state-store.ts";
 import { createSessionStore } from "../../src/session/store.ts";
 import { query, valueOf } from "./databases.ts";
 
-let neon: LocalNeon | undefined;
-afterAll(() => neon?.close());
+// Tests at the same time share it.
+let neon: Promise<LocalNeon> | undefined;
+afterAll(async () => (await neon)?.close());
 
 const settings = {
   ttlSeconds: 3600,
@@ -25,12 +26,13 @@ const settings = {
 };
 
 async function storesOf({ host, port, user, password, database: name }: ClientConfig) {
-  neon ??= await startLocalNeon({ postgres: { host: String(host), port: Number(port) } });
+  neon ??= startLocalNeon({ postgres: { host: String(host), port: Number(port) } });
+  const { endpoint } = await neon;
   // The local Neon knows the server already; a host of this form is what the driver wants.
   const url = new URL(`postgresql://life.localhost/${name}`);
   url.username = String(user);
   url.password = String(password);
-  const database = connect({ url: url.href, endpointOverride: neon.endpoint });
+  const database = connect({ url: url.href, endpointOverride: endpoint });
   const { timeoutMs } = settings;
   return {
     sessions: createSessionStore(database, settings),

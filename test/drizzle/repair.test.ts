@@ -1,44 +1,20 @@
 // What the journal says is compared with what is there: whatever was lost or changed by hand is made again.
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ClientConfig } from "pg";
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { driftOf, migrate } from "../../drizzle/migrate.ts";
 import { connected } from "../support/postgres.ts";
-import {
-  adminOf,
-  counted,
-  createDatabase,
-  createDatabaseFrom,
-  query,
-  schemaOf,
-  valueOf,
-  withCopy,
-} from "./databases.ts";
+import { counted, createDatabase, query, schemaOf, untilWaiting, valueOf, withCopy } from "./databases.ts";
+import { createMigrated, expectFinished } from "./migrated.ts";
 
-const TEMPLATE = "migrated";
-let fresh: string[];
-beforeAll(async () => {
-  const { database } = await createDatabase();
-  await migrate(adminOf(String(database)));
-  fresh = await schemaOf(adminOf(String(database)));
-  await query(
-    adminOf(String(database)),
-    "INSERT INTO mcp_sessions (session_id, principal, state) SELECT i::text, 'alice', '{\"n\": 1}' FROM generate_series(1, 10) i",
-    `INSERT INTO mcp_cleanup_runs (tier, trigger, scheduled_at, cutoff, started_at, finished_at, outcome, deleted)
-     VALUES ('regular', 'cron', now(), now(), now(), now(), 'completed', 5)`,
-  );
-  await query(adminOf("postgres"), `ALTER DATABASE ${String(database)} RENAME TO ${TEMPLATE}`);
-});
+const rows = [
+  "INSERT INTO mcp_sessions (session_id, principal, state) SELECT i::text, 'alice', '{\"n\": 1}' FROM generate_series(1, 10) i",
+  `INSERT INTO mcp_cleanup_runs (tier, trigger, scheduled_at, cutoff, started_at, finished_at, outcome, deleted)
+   VALUES ('regular', 'cron', now(), now(), now(), now(), 'completed', 5)`,
+];
 
 /** A migrated database with 10 sessions and a cleanup run. */
-const createMigrated = (...statements: string[]) => createDatabaseFrom(TEMPLATE, ...statements);
-
-async function expectRepaired(config: ClientConfig, total: number) {
-  expect(await schemaOf(config)).toEqual(fresh);
-  expect(await query(config, counted)).toEqual([{ total, is_right: true }]);
-  expect(await driftOf(config)).toEqual([]);
-}
+const createUsed = (...statements: string[]) => createMigrated(...rows, ...statements);
 
 // A session that is written while something is missing.
 const insertion = "INSERT INTO mcp_sessions (session_id) VALUES ('meanwhile')";
@@ -80,10 +56,10 @@ test.each([
   ["a function", ["DROP FUNCTION mcp_count_sessions"], "mcp_count_sessions: missing in the database"],
   ["a procedure", ["DROP PROCEDURE mcp_cleanup_sessions"], "mcp_cleanup_sessions: missing in the database"],
 ])("%s that was dropped is made again, and the number of sessions is right", async (_, statements, line) => {
-  const config = await createMigrated(...statements);
+  const config = await createUsed(...statements);
   expect(await driftOf(config)).toContain(`Would apply ${line}`);
   expect(await migrate(config)).toContain(`Applied ${line}`);
-  await expectRepaired(config, statements.includes(insertion) ? 11 : 10);
+  await expectFinished(config, statements.includes(insertion) ? 11 : 10);
   expect(await valueOf(config, "SELECT count(*)::int FROM mcp_sessions WHERE state = '{\"n\": 1}'")).toBe(10);
   expect(
     await valueOf(
@@ -110,22 +86,22 @@ test("a table that its other owner dropped and made again is repaired", async ()
   expect((await migrate(config)).join("\n")).toContain(
     "Applied 0000_baseline: missing: mcp_sessions.principal",
   );
-  await expectRepaired(config, 1);
+  await expectFinished(config, 1);
   const opened = "SELECT mcp_open_session('new', 'alice', '2025-11-25', '{}', '{}', 60, NULL, 5)";
   expect(await valueOf(config, opened)).toBe(0);
   expect(await query(config, counted)).toEqual([{ total: 2, is_right: true }]);
 });
 
 test("a database without any table of ours, but with the journal, gets them all", async () => {
-  const config = await createMigrated(
+  const config = await createUsed(
     "DROP TABLE mcp_sessions, mcp_cleanup_runs, mcp_session_totals, mcp_session_changes",
   );
   await migrate(config);
-  await expectRepaired(config, 0);
+  await expectFinished(config, 0);
 });
 
 test("what cannot be made again is named, and nothing is changed", async () => {
-  const config = await createMigrated(
+  const config = await createUsed(
     "ALTER TABLE mcp_cleanup_runs DROP cutoff",
     "DROP FUNCTION mcp_open_session",
   );
@@ -155,14 +131,14 @@ test.each([
        FOR EACH STATEMENT EXECUTE FUNCTION mcp_count_session_rows()`,
   ],
 ])("%s is replaced after it was changed in the database", async (name, statement) => {
-  const config = await createMigrated(statement);
+  const config = await createUsed(statement);
   expect(await driftOf(config)).toContain(`Would apply ${name}: changed in the database`);
   expect(await migrate(config)).toContain(`Applied ${name}: changed in the database`);
-  await expectRepaired(config, 10);
+  await expectFinished(config, 10);
 });
 
 test("a row that is being written uncounted is waited for, and counted", async () => {
-  const config = await createMigrated(
+  const config = await createUsed(
     `CREATE OR REPLACE FUNCTION mcp_count_session_rows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
      AS 'BEGIN RETURN NULL; END'`,
   );
@@ -170,36 +146,30 @@ test("a row that is being written uncounted is waited for, and counted", async (
     await writer.query("BEGIN");
     await writer.query(insertion);
     const migrated = migrate(config);
-    await untilWaiting(config, "mcp_sessions", migrated);
+    await untilWaiting(config, migrated, "mcp_sessions");
     await writer.query("COMMIT");
     await migrated;
   });
-  await expectRepaired(config, 11);
+  await expectFinished(config, 11);
 });
 
 test("a request that reads the tables in another order than they are locked goes on, and so does the migration", async () => {
-  const config = await createMigrated("ALTER TABLE mcp_sessions DROP log_level");
+  const config = await createUsed("ALTER TABLE mcp_sessions DROP log_level");
   await connected(config, async (reader) => {
     await reader.query("BEGIN");
     await reader.query("SELECT FROM mcp_cleanup_runs");
     const migrated = migrate(config);
-    await untilWaiting(config, "mcp_cleanup_runs", migrated);
+    await untilWaiting(config, migrated, "mcp_cleanup_runs");
     // The migration holds mcp_sessions now, and gives it back.
     await reader.query("SELECT FROM mcp_sessions");
     await reader.query("COMMIT");
     await migrated;
   });
-  await expectRepaired(config, 10);
+  await expectFinished(config, 10);
 });
 
-/** Until a lock on the table is waited for, or the migration has ended without that. */
-async function untilWaiting(config: ClientConfig, table: string, migrated: Promise<unknown>) {
-  const isWaiting = `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = '${table}'::regclass)`;
-  while ((await Promise.race([migrated, valueOf(config, isWaiting)])) === false);
-}
-
 test("a routine whose file has changed is applied, and nothing else", async () => {
-  const config = await createMigrated();
+  const config = await createUsed();
   await withCopy("drizzle", async (folder) => {
     const file = join(folder, "routines/mcp_recount_sessions.sql");
     writeFileSync(
@@ -211,11 +181,11 @@ test("a routine whose file has changed is applied, and nothing else", async () =
     expect(await valueOf(config, "SELECT mcp_recount_sessions()::int")).toBe(7);
   });
   expect(await migrate(config)).toEqual(["Applied mcp_recount_sessions: its file has changed"]);
-  await expectRepaired(config, 10);
+  await expectFinished(config, 10);
 });
 
 test("a routine that is gone from the folder is dropped; another program's stay", async () => {
-  const config = await createMigrated(
+  const config = await createUsed(
     "CREATE FUNCTION mcp_of_another() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
   );
   const before = await schemaOf(config);
@@ -255,7 +225,7 @@ test.each([
 ])(
   "a routine with %s is replaced, without a second overload, and keeps grants and owner",
   async (_, kind, head, call) => {
-    const config = await createMigrated();
+    const config = await createUsed();
     const role = `granted_${String(config.database)}`;
     await withCopy("drizzle", async (folder) => {
       const write = (text: string) => writeFileSync(join(folder, "routines/mcp_changing.sql"), text);
