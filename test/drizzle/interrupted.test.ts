@@ -1,6 +1,6 @@
 // db:migrate may be killed at any moment: what used the database goes on, and the next run ends where one that was left
 // alone ends.
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,9 +17,11 @@ import {
   pythonTable,
   query,
   schemaOf,
+  untilTrue,
   valueOf,
   withCopy,
 } from "./databases.ts";
+import { createMigrated } from "./migrated.ts";
 
 // Ends a test that waits for ever.
 vi.setConfig({ testTimeout: 180_000 });
@@ -51,19 +53,14 @@ const starts = {
     rows: 500,
   },
   "a database whose indexes and triggers were changed": {
-    make: async () => {
-      const config = await createDatabase();
-      await migrate(config);
-      await query(
-        config,
+    make: async () =>
+      createMigrated(
         "INSERT INTO mcp_sessions (session_id) SELECT i::text FROM generate_series(1, 100) i",
         "DROP TRIGGER mcp_count_inserted ON mcp_sessions",
         "ALTER TABLE mcp_sessions DROP log_level",
         "DROP INDEX idx_mcp_sessions_expires",
         "CREATE INDEX idx_mcp_sessions_expires ON mcp_sessions (expires_at DESC)",
-      );
-      return config;
-    },
+      ),
     use: theirs,
     rows: 100,
   },
@@ -164,64 +161,79 @@ beforeAll(async () => {
 });
 
 const application = "mcp-sessions db:migrate";
-const backends = `SELECT coalesce(jsonb_agg(pid), '[]') FROM pg_stat_activity
-                   WHERE datname = current_database() AND application_name = '${application}'`;
+const isIdle = `SELECT NOT EXISTS (SELECT FROM pg_stat_activity
+                                    WHERE datname = current_database() AND application_name = '${application}')`;
 // The lock of db:migrate has this number.
 const working = `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid::bigint = x'6d637073'::bigint
                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-const interruptions: Record<string, (config: ClientConfig, command: ChildProcess) => unknown> = {
-  "its process is killed": (_, command) => command.kill("SIGKILL"),
-  "its connection is ended": (config) =>
-    query(config, `SELECT pg_terminate_backend(pid) FROM (${working}) AS w`),
-};
-
-describe.each(Object.entries(stages))("a migration that %s", (_stage, stage) => {
-  const cases = stage.starts.flatMap((start) =>
-    Object.entries(interruptions).map(([when, interrupt]) => [when, start, interrupt] as const),
-  );
-  test.each(cases)("can be interrupted: %s, in %s", async (_when, start, interrupt) => {
-    const { use, rows } = starts[start];
-    const config = await createDatabaseFrom(templateOf(start), ...(stage.before ?? []));
-    const before = await schemaOf(config);
-    await connected(config, async (holder) => {
-      await stage.hold(holder);
-      await withCopy("drizzle", async (folder) => {
-        stage.files?.(folder);
-        const command = startCommand(config, folder);
-        await untilHeld(config, holder, command);
-        await interrupt(config, command);
-        if (command.exitCode === null && command.signalCode === null) await once(command, "exit");
-      });
-      // Nothing that it has begun goes on by itself.
-      while (JSON.stringify(await valueOf(config, backends)) !== "[]");
-      const isAsBefore = JSON.stringify(await schemaOf(config)) === JSON.stringify(before);
-      expect(isAsBefore).toBe(!stage.isCommitted);
-      // What used the database goes on.
-      await query({ ...config, statement_timeout: 60_000 }, use("meanwhile"));
-    });
-    await query(config, ...openGate);
-    await migrate(config);
-    expect(await schemaOf(config)).toEqual(ends.get(start));
-    expect(await query(config, counted)).toEqual([{ total: rows + 1, is_right: true }]);
-    expect(await valueOf(config, opening("afterwards"))).toBe(0);
-    expect(await driftOf(config)).toEqual([]);
-  });
-});
-
-function startCommand(config: ClientConfig, folder: string): ChildProcess {
-  const { host, port, user, password, database } = config;
-  const url = `postgresql://${user}:${String(password)}@${host}:${port}/${database}`;
-  return spawn(process.execPath, ["test/drizzle/migrate-in.ts", url, folder], { stdio: "ignore" });
+/** A migration at work. */
+interface Running {
+  /** Settles when it has ended, in whatever way. */
+  ended: Promise<unknown>;
+  interrupt: () => unknown;
 }
 
-/** Until the command waits for the holder. */
-async function untilHeld(config: ClientConfig, holder: Client, command: ChildProcess): Promise<void> {
+const KILLED = "its process is killed";
+const interruptions: Record<string, (config: ClientConfig, folder: string) => Running> = {
+  [KILLED]({ host, port, user, password, database }, folder) {
+    const url = `postgresql://${user}:${String(password)}@${host}:${port}/${database}`;
+    const command = spawn(process.execPath, ["test/drizzle/migrate-in.ts", url, folder], { stdio: "ignore" });
+    return { ended: once(command, "exit"), interrupt: () => command.kill("SIGKILL") };
+  },
+  "its connection is ended": (config, folder) => ({
+    ended: migrate(config, folder).catch(() => {}),
+    interrupt: () => query(config, `SELECT pg_terminate_backend(pid) FROM (${working}) AS w`),
+  }),
+};
+
+/** A killed process is the same to each start, so it is killed in one of them, which differs from stage to stage. */
+const casesOf = ({ starts: begin }: Stage, place: number) =>
+  begin.flatMap((start, i) =>
+    Object.entries(interruptions)
+      .filter(([when]) => when !== KILLED || i === place % begin.length)
+      .map(([when, interruption]) => [when, start, interruption] as const),
+  );
+
+// Concurrent, because much of the time is spent waiting: PostgreSQL notices within a second that its client is gone.
+describe.concurrent.each(Object.entries(stages).map(([name, stage], place) => [name, stage, place] as const))(
+  "a migration that %s",
+  (_stage, stage, place) => {
+    test.each(casesOf(stage, place))("can be interrupted: %s, in %s", async (_when, start, interruption) => {
+      const { use, rows } = starts[start];
+      const config = await createDatabaseFrom(templateOf(start), ...(stage.before ?? []));
+      const before = await schemaOf(config);
+      await connected(config, async (holder) => {
+        await stage.hold(holder);
+        await withCopy("drizzle", async (folder) => {
+          stage.files?.(folder);
+          const running = interruption(config, folder);
+          await untilHeld(config, holder, running);
+          await running.interrupt();
+          await running.ended;
+        });
+        // Nothing that it has begun goes on by itself.
+        await untilTrue(config, isIdle);
+        const isAsBefore = JSON.stringify(await schemaOf(config)) === JSON.stringify(before);
+        expect(isAsBefore).toBe(!stage.isCommitted);
+        // What used the database goes on.
+        await query({ ...config, statement_timeout: 60_000 }, use("meanwhile"));
+      });
+      await query(config, ...openGate);
+      await migrate(config);
+      expect(await schemaOf(config)).toEqual(ends.get(start));
+      expect(await query(config, counted)).toEqual([{ total: rows + 1, is_right: true }]);
+      expect(await valueOf(config, opening("afterwards"))).toBe(0);
+      expect(await driftOf(config)).toEqual([]);
+    });
+  },
+);
+
+/** Until the migration waits for the holder. */
+async function untilHeld(config: ClientConfig, holder: Client, { ended }: Running): Promise<void> {
   const { rows } = await holder.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
   const isHeld = `SELECT coalesce((SELECT ${rows[0]?.pid} = ANY (pg_blocking_pids(pid)) FROM (${working}) AS w), false)`;
-  while ((await valueOf(config, isHeld)) === false) {
-    if (command.exitCode !== null) throw new Error("the command has ended before it was held up");
-  }
+  expect(await untilTrue(config, isHeld, ended), "It has ended before it was held up").toBe(true);
 }
 
 test("a connection that is lost while it commits is not said to have changed nothing", async () => {
