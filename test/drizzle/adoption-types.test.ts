@@ -1,10 +1,10 @@
 // Every type that a column of another program may have, for every type that we declare: used as it is, with --convert, or
 // after the statements of the refusal. Afterwards a session's life, a cleanup and the other program work.
 import type { ClientConfig } from "pg";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { MOST_CHARACTERS } from "../../drizzle/column-types.ts";
 import { migrate } from "../../drizzle/migrate.ts";
-import { createDatabase, query, valueOf } from "./databases.ts";
+import { adminOf, createDatabase, createDatabaseFrom, query, valueOf } from "./databases.ts";
 import { cleanUpAll, liveAndEnd, otherProgram } from "./life.ts";
 import { adoptByStatements, refusalOf } from "./refusals.ts";
 
@@ -125,8 +125,20 @@ const usual: Record<string, string> = {
   client_info: "jsonb",
 };
 
-/** A table of sessions in which `column` has a type of its own. */
-async function makeTable(config: ClientConfig, column: string, type: string, value: string): Promise<void> {
+const TEMPLATE = "with_types";
+beforeAll(async () => {
+  const { database } = await createDatabase(
+    "CREATE EXTENSION citext; CREATE EXTENSION hstore",
+    "CREATE TYPE level AS ENUM ('debug', 'emergency')",
+    "CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+    `CREATE DOMAIN text_domain AS text; CREATE DOMAIN uuid_domain AS uuid; CREATE DOMAIN timestamp_domain AS timestamp(3);
+     CREATE DOMAIN timestamptz_domain AS timestamptz; CREATE DOMAIN json_domain AS json; CREATE DOMAIN jsonb_domain AS jsonb`,
+  );
+  await query(adminOf("postgres"), `ALTER DATABASE ${String(database)} RENAME TO ${TEMPLATE}`);
+});
+
+/** A database with a table of sessions in which `column` has a type of its own. */
+async function createTable(column: string, type: string, value: string): Promise<ClientConfig> {
   const most = MOST_CHARACTERS[column] ?? 0;
   const columns = Object.entries({ ...usual, [column]: type }).map(([name, found]) =>
     `${name} ${found}${name === "session_id" ? " PRIMARY KEY" : ""}`
@@ -135,17 +147,10 @@ async function makeTable(config: ClientConfig, column: string, type: string, val
   );
   // A principal with a value is another test's.
   const row = { session_id: "'x'", ...(column !== "principal" && { [column]: value }) };
-  await query(
-    config,
-    "DROP SCHEMA public CASCADE",
-    "CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC",
-    "CREATE EXTENSION citext; CREATE EXTENSION hstore",
-    "CREATE TYPE level AS ENUM ('debug', 'emergency')",
-    "CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
-    `CREATE DOMAIN text_domain AS text; CREATE DOMAIN long_domain AS varchar(${most || 1});
-     CREATE DOMAIN inner_domain AS varchar(${Math.max(most - 1, 1)}); CREATE DOMAIN short_domain AS inner_domain;
-     CREATE DOMAIN uuid_domain AS uuid; CREATE DOMAIN timestamp_domain AS timestamp(3);
-     CREATE DOMAIN timestamptz_domain AS timestamptz; CREATE DOMAIN json_domain AS json; CREATE DOMAIN jsonb_domain AS jsonb`,
+  return createDatabaseFrom(
+    TEMPLATE,
+    `CREATE DOMAIN long_domain AS varchar(${most || 1}); CREATE DOMAIN inner_domain AS varchar(${Math.max(most - 1, 1)});
+     CREATE DOMAIN short_domain AS inner_domain`,
     `CREATE TABLE mcp_sessions (${columns.join(", ")}, own_note text)`,
     `INSERT INTO mcp_sessions (${Object.keys(row).join(", ")}, own_note) VALUES (${Object.values(row).join(", ")}, 'mine')`,
   );
@@ -192,12 +197,11 @@ async function adopt(config: ClientConfig, column: string, verdict: Verdict): Pr
   await adoptByStatements(config);
 }
 
-describe.each(Object.entries(matrix))("%s that is", (column, found) => {
+describe.concurrent.each(Object.entries(matrix))("%s that is", (column, found) => {
   test.each(Object.entries(found).map(([type, [verdict, value]]) => [type, verdict, value] as const))(
     "%s is adopted: %s",
     async (type, verdict, value) => {
-      const config = await createDatabase();
-      await makeTable(config, column, type, value);
+      const config = await createTable(column, type, value);
       const before = await typeOf(config, column);
       await adopt(config, column, verdict);
       expect((await typeOf(config, column)) === before).toBe(verdict === "as it is");
