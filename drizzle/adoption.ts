@@ -94,6 +94,28 @@ export function refusalsOfOwn({ tables }: Catalog, schema: string): string[] {
     });
 }
 
+/**
+ * Why routines and triggers cannot be made: in a database that never had any of ours, another program has these names.
+ * @param recorded what the journal names
+ */
+export function refusalsOfRoutines(
+  { tables, routines }: Catalog,
+  schema: string,
+  recorded: (name: string) => boolean,
+): string[] {
+  // Every version of this project has made this table.
+  if (tables.some(({ name }) => name === "mcp_cleanup_runs")) return [];
+  const prefix = schema === "public" ? "" : `${escapeIdentifier(schema)}.`;
+  return routines
+    .filter(({ name }) => !recorded(name))
+    .map(({ kind, name, identity }) => {
+      const found = kind === "trigger" ? identity.replace(" ON ", ` ON ${prefix}`) : prefix + identity;
+      const text = "it is another program's, and ours has this name. Give it another name:";
+      const statements = [`ALTER ${kind.toUpperCase()} ${found} RENAME TO other_${name}`];
+      return refusalOf(name, [{ text, statements }], kind);
+    });
+}
+
 function wrongOf(table: Table): string[] {
   const declared = declaredTables.find(({ name }) => name === table.name);
   if (declared === undefined) return [];
@@ -136,7 +158,7 @@ function tableProblems(table: SharedTable, isNew: boolean): Problem[] {
   return [
     ...problem(
       !isOwned && isNew,
-      `${owner} owns it, and ${role} may not alter it. Migrate as ${owner}, or run as ${owner}:`,
+      `${owner} owns it, and ${role} may not alter it. Migrate as ${owner}, or let an administrator run:`,
       `GRANT ${owner} TO ${role}`,
     ),
     ...problem(
@@ -187,10 +209,10 @@ function notesOf(table: SharedTable, { isNew }: Circumstances): string[] {
   ];
 }
 
-function refusalOf(name: string, problems: Problem[]): string {
+function refusalOf(name: string, problems: Problem[], kind = "table"): string {
   const lines = problems.flatMap(({ text, statements }) => [
     `  - ${text}`,
     ...statements.map((line) => `      ${line};`),
   ]);
-  return [`the existing table ${name} cannot be adopted:`, ...lines].join("\n");
+  return [`the existing ${kind} ${name} cannot be adopted:`, ...lines].join("\n");
 }

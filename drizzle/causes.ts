@@ -12,8 +12,16 @@ const LOOK = "Look at the triggers, rules and policies of the table (psql: \\d+ 
 const UNNAMED = "of another program";
 const MIGRATE = "Run npm run db:migrate.";
 
+interface Names {
+  column: string;
+  constraint: string;
+  table: string;
+  /** PostgreSQL has named the table. It names none for a domain. */
+  isTable: boolean;
+}
+
 /** A code stands before its class; the class is its first two characters (PostgreSQL, appendix A). */
-const causes: Record<string, (names: { column: string; constraint: string; table: string }) => Cause> = {
+const causes: Record<string, (names: Names) => Cause> = {
   hidden: () => ({
     cause:
       "the row is not found afterwards. A trigger or a rule swallows or changes it, or a policy hides it",
@@ -48,10 +56,16 @@ const causes: Record<string, (names: { column: string; constraint: string; table
     cause: `the unique constraint ${constraint} of ${table} refuses a second session`,
     todo: "Only session_id may be unique by itself. Drop the constraint, or add session_id to its columns.",
   }),
-  "23514": ({ constraint, table }) => ({
-    cause: `the check constraint ${constraint} of ${table} refuses the row`,
-    todo: `Widen the constraint, or: ALTER TABLE ${table} DROP CONSTRAINT ${constraint};`,
-  }),
+  "23514": ({ constraint, table, isTable }) =>
+    isTable
+      ? {
+          cause: `the check constraint ${constraint} of ${table} refuses the row`,
+          todo: `Widen the constraint, or: ALTER TABLE ${table} DROP CONSTRAINT ${constraint};`,
+        }
+      : {
+          cause: `the check constraint ${constraint} of a domain refuses the value`,
+          todo: `Widen the constraint, or: ALTER DOMAIN … DROP CONSTRAINT ${constraint};`,
+        },
   "23P01": ({ constraint, table }) => ({
     cause: `the exclusion constraint ${constraint} of ${table} refuses a second session`,
     todo: `ALTER TABLE ${table} DROP CONSTRAINT ${constraint};`,
@@ -73,6 +87,10 @@ const causes: Record<string, (names: { column: string; constraint: string; table
     todo: "Run ops/postgres/worker-role.sql as the owner. Look at the policies of the tables.",
   }),
   "42703": () => ({ cause: "a column is missing", todo: MIGRATE }),
+  "42704": ({ table }) => ({
+    cause: `a default, a policy or a trigger of ${table} needs a setting that the Worker does not make`,
+    todo: "Ask for it with current_setting(name, true), which is NULL without it; or set it for the role: ALTER ROLE … SET …;",
+  }),
   "42804": () => ({
     cause: "a column has another type",
     todo: "See the types in docs/reference/database.md.",
@@ -85,7 +103,10 @@ const causes: Record<string, (names: { column: string; constraint: string; table
     cause: "a column has another type, or a function is missing",
     todo: `${MIGRATE} See the types in docs/reference/database.md.`,
   }),
-  "42P01": () => ({ cause: "a table is missing", todo: MIGRATE }),
+  "42P01": () => ({
+    cause: "a table is missing, one of ours or one that a trigger or a policy uses",
+    todo: `${MIGRATE} ${LOOK}`,
+  }),
   "42P10": () => ({
     cause:
       "session_id has no unique key, or a publication has a filter on columns that the replica identity lacks",
@@ -121,6 +142,7 @@ export function causeOf({ step, sqlstate, symptom, table, column, constraint }: 
   return (
     found?.({
       table: table ?? ownTable,
+      isTable: table !== null,
       column: column ?? "a column",
       constraint: constraint ?? UNNAMED,
     }) ?? {

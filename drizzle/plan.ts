@@ -1,7 +1,7 @@
 // Compares the SQL files and the journal with what the database holds, and says what is to be done. Changes nothing.
 import type { Client } from "pg";
 import type { Conversion } from "./judgement.ts";
-import type { Adoption } from "./adoption.ts";
+import { type Adoption, refusalsOfRoutines } from "./adoption.ts";
 import { type Catalog, declaredTables, definitionHash, readCatalog, type Routine } from "./catalog.ts";
 import { adoptionOf, conversionLines } from "./conversion.ts";
 import { type IndexFile, isMigration, type RoutineFile, type SqlFile, type SqlFiles } from "./files.ts";
@@ -78,10 +78,11 @@ export const namesOf = (files: SqlFiles, journal: Journal) => [
 /** @throws Error when the existing tables cannot be used, or the database is ahead of these files. */
 export function planOf(
   { catalog, journal, shared, adoption }: State,
-  { notes }: Place,
+  { schema, notes }: Place,
   files: SqlFiles,
 ): Plan {
-  refuse(adoption.refusals, journal, files);
+  const isOurs = (name: string) => shared.hashes.length > 0 || journal.has(name);
+  refuse([...adoption.refusals, ...refusalsOfRoutines(catalog, schema, isOurs)], journal, files);
   const missing = missingIn(catalog);
   const routines = routineSteps(catalog, journal, files);
   const uncounted = missing.tables.length > 0 || routines.some(({ subject }) => subject.countsRows);

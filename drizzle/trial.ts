@@ -14,12 +14,12 @@ export async function failedStepOf(run: RunStatement): Promise<FailedStep | unde
 
 /**
  * Plays a session's life with the rights of the connection, also within its open transaction.
- * @returns what fails, a sentence without its full stop; undefined when everything works.
+ * @returns what fails, and what to do about it; undefined when everything works.
  * @throws the PostgreSQL error when the trial itself cannot run
  */
 export async function tryLife(client: Client): Promise<string | undefined> {
   const failed = await failedStepOf(async (statement) => (await client.query(statement)).rows);
-  return failed && sentenceOf(failed);
+  return failed && `${sentenceOf(failed)}\n  To do: ${causeOf(failed).todo}`;
 }
 
 const whatFails = {

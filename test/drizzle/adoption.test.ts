@@ -486,7 +486,7 @@ test("a table of another role is refused with what lets this one migrate it", as
   );
   const role = { ...config, user: mcp, password: "p" };
   expect(await refusalOf(role)).toContain(
-    `${django} owns it, and ${mcp} may not alter it. Migrate as ${django}, or run as ${django}:`,
+    `${django} owns it, and ${mcp} may not alter it. Migrate as ${django}, or let an administrator run:`,
   );
   await query(config, `GRANT ${django} TO ${mcp}`);
   await migrate(role);
