@@ -85,33 +85,51 @@ export const lookAtStorage: Look = async ({ client, oid }) => {
   return findings;
 };
 
-/** The indexes of src/db/schema.ts: a query of ours needs each of them. */
+interface Index {
+  table: string;
+  name: string;
+  is_valid: boolean;
+  definition: string;
+}
+
+/** The indexes of src/db/schema.ts: a query of ours needs each of them, or another that does the same. */
 export const lookAtIndexes: Look = async ({ client, schema }) => {
-  const names = declaredTables.flatMap((table) => table.indexes.map(({ name }) => name));
-  const found = await rowsOf<{ name: string; is_valid: boolean }>(
+  const found = await rowsOf<Index>(
     client,
-    `SELECT x.relname AS name, i.indisvalid AND i.indisready AS is_valid
-       FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_namespace n ON n.oid = x.relnamespace
-      WHERE n.nspname = $1 AND x.relname = ANY ($2)`,
-    [schema, names],
+    `SELECT t.relname AS table, x.relname AS name, i.indisvalid AND i.indisready AS is_valid, pg_get_indexdef(x.oid) AS definition
+       FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+       JOIN pg_namespace n ON n.oid = t.relnamespace
+      WHERE n.nspname = $1 AND t.relname = ANY ($2)`,
+    [schema, declaredTables.map(({ name }) => name)],
   );
-  const missing = names.filter((name) => !found.some((index) => index.name === name));
-  const invalid = found.filter((index) => !index.is_valid).map(({ name }) => name);
   const means = "Requests, cleanup or administration read the whole table where the index would be used.";
-  return [
-    ...missing.map((name): Finding => ({
-      level: "warning",
-      about: "index",
-      what: `The index ${name} is missing.`,
-      means,
-      todo: "npm run db:migrate",
-    })),
-    ...invalid.map((name): Finding => ({
-      level: "warning",
-      about: "index",
-      what: `The index ${name} is invalid: building it was interrupted.`,
-      means: `${means} Every write keeps it up all the same.`,
-      todo: `DROP INDEX CONCURRENTLY ${name}; then npm run db:migrate`,
-    })),
-  ];
+  return declaredTables.flatMap(({ name: table, indexes }) =>
+    indexes.flatMap(({ name, columns }): Finding[] => {
+      const isIt = ({ definition }: Index) =>
+        columns === undefined
+          ? // An expression is that of a handle.
+            definition.includes("'handle:'")
+          : / USING btree \(([^)]*)\)( WITH \(.*\))?$/.exec(definition)?.[1] === columns.join(", ");
+      const here = found.filter((index) => index.table === table);
+      const index = here.find((other) => other.name === name);
+      if (index?.is_valid === true && isIt(index)) return [];
+      const about = "index";
+      if (index?.is_valid === false) {
+        const what = `The index ${name} is invalid: building it was interrupted.`;
+        const todo = `DROP INDEX CONCURRENTLY ${name}; then npm run db:migrate`;
+        return [
+          { level: "warning", about, what, means: `${means} Every write keeps it up all the same.`, todo },
+        ];
+      }
+      if (columns !== undefined && here.some((other) => other.is_valid && isIt(other))) return [];
+      const [what, todo] =
+        index === undefined
+          ? [`The index ${name} is missing.`, "npm run db:migrate"]
+          : [
+              `The index ${name} is another program's: ${index.definition}.`,
+              `ALTER INDEX ${name} RENAME TO other_${name}; then npm run db:migrate`,
+            ];
+      return [{ level: "warning", about, what, means, todo }];
+    }),
+  );
 };

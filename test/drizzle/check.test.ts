@@ -51,6 +51,14 @@ test("it finds nothing in a database as db:migrate makes it, and changes nothing
   expect(await valueOf(config, "SELECT count(*)::int FROM mcp_session_totals")).toBe(0);
 });
 
+test("an index of another program that does the same as ours is one", async () => {
+  const config = await prepared(
+    "DROP INDEX idx_mcp_sessions_expires",
+    "CREATE INDEX theirs ON mcp_sessions (expires_at) WITH (fillfactor = 70)",
+  );
+  expect((await checked(config)).filter(({ about }) => about === "index")).toEqual([]);
+});
+
 const trigger = (events: string, body: string) => [
   `CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS $t$ BEGIN ${body}; RETURN coalesce(NEW, OLD); END $t$`,
   `CREATE TRIGGER theirs BEFORE ${events} ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION theirs()`,
@@ -152,6 +160,16 @@ const cases: [name: string, statements: string[], expected: Expected][] = [
     ["DROP INDEX idx_mcp_sessions_expires"],
     { level: "warning", about: "index", what: "The index idx_mcp_sessions_expires is missing." },
   ],
+  ...["idx_mcp_sessions_expires", "idx_mcp_sessions_by_owner"].map((name): [string, string[], Expected] => [
+    `another program's index by the name of ${name}`,
+    [`DROP INDEX ${name}`, `CREATE INDEX ${name} ON mcp_sessions (created_at)`],
+    {
+      level: "warning",
+      about: "index",
+      what: new RegExp(`^The index ${name} is another program's: CREATE INDEX .* \\(created_at\\)\\.$`),
+      todo: `ALTER INDEX ${name} RENAME TO other_${name}; then npm run db:migrate`,
+    },
+  ]),
   [
     "an index whose building was interrupted",
     ["UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'idx_mcp_sessions_expires'::regclass"],
