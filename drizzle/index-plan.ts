@@ -65,7 +65,7 @@ const OF_RUNS = { name: "idx_mcp_cleanup_runs_tier", table: "mcp_cleanup_runs" }
 export function formerEntries(
   catalog: Catalog,
   journal: Journal,
-  { hashes }: SharedJournal,
+  shared: SharedJournal,
   files: SqlFiles,
 ): Journal {
   const entries: Journal = new Map();
@@ -77,7 +77,7 @@ export function formerEntries(
     entries.set(file.name, { sha256: file.sha256, definition: isSame ? definitionOf(ofRuns) : null });
   }
   const former = findIndex(catalog, { ...formerIndex, table: "mcp_sessions" });
-  if (former?.plainColumns?.join() === formerIndex.columns && hashes.includes(formerIndex.madeBy)) {
+  if (former?.plainColumns?.join() === formerIndex.columns && wasMade(catalog, journal, shared)) {
     entries.set(former.name, { sha256: "", definition: definitionOf(former) });
   }
   return entries;
@@ -88,6 +88,15 @@ const isOurs = (index: Index, journal: Journal) => {
   const built = journal.get(index.name);
   return built !== undefined && [null, definitionOf(index)].includes(built.definition);
 };
+
+/** Whether formerIndex was made here. When Drizzle's journal is gone, tables of a former version say so. */
+function wasMade({ tables }: Catalog, journal: Journal, { hashes }: SharedJournal): boolean {
+  const columnsOf = (table: string) => tables.find(({ name }) => name === table)?.columns;
+  const isFormer =
+    journal.size === 0 && columnsOf("mcp_cleanup_runs")?.some(({ name }) => name === "blocked") === false;
+  const hasOwners = columnsOf("mcp_sessions")?.some(({ name }) => name === "protocol_version") === true;
+  return hashes.includes(formerIndex.madeBy) || (hashes.length === 0 && isFormer && hasOwners);
+}
 
 const isLeftover = (name: string, files: string[]) =>
   files.some((file) => name === besideName(file) || name === formerName(file));
