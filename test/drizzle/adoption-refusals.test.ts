@@ -374,7 +374,7 @@ const cases: Record<string, Case> = {
   },
 };
 
-describe("a table with", () => {
+describe.concurrent("a table with", () => {
   test.each(Object.entries(cases))(
     "%s is refused, and adopted after the statements",
     async (_, { make, says }) => {

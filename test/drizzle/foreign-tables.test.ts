@@ -138,7 +138,7 @@ const adopted: Record<string, { before?: string[]; make: string[]; after?: strin
   },
 };
 
-describe("adopted is a table with", () => {
+describe.concurrent("adopted is a table with", () => {
   test.each(Object.entries(adopted))("%s", async (_, { before = [], make, after = [] }) => {
     const owner = await createOwned(before, ...make);
     await query(adminOn(owner), ...after);
@@ -424,7 +424,7 @@ const refused: Record<string, { before?: string[]; make: string[]; says: RegExp;
   },
 };
 
-describe("refused is a table with", () => {
+describe.concurrent("refused is a table with", () => {
   test.each(Object.entries(refused))("%s", async (_, { before = [], make, says, mend }) => {
     const owner = await createOwned(before, ...make);
     const admin = adminOn(owner);

@@ -36,7 +36,7 @@ const table = [
   String.raw`INSERT INTO mcp_sessions (session_id, expires_at) VALUES (E'back\slash', now() - interval '1 day'), ('live', 'infinity')`,
 ];
 
-test.each(Object.entries(settings))("%s = %s", async (name, value) => {
+test.concurrent.each(Object.entries(settings))("%s = %s", async (name, value) => {
   const config = await createDatabase(...table);
   const database = `ALTER DATABASE ${String(config.database)}`;
   await query(config, `${database} SET ${name} = ${value}`);
