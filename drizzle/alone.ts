@@ -52,6 +52,8 @@ async function prepare(client: Client): Promise<void> {
       WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')`,
   );
   await client.query("SET client_min_messages = warning");
+  // An index is built by one process. More would take a small server's cores from requests.
+  await client.query("SET max_parallel_maintenance_workers = 0");
   await client.query(`SET client_connection_check_interval = ${LEFT_AFTER_MS}`).catch(() => {
     // The server's system cannot do it. A statement that was left ends by itself.
   });
