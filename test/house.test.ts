@@ -102,7 +102,7 @@ test("no file of src, dev or drizzle has more than 250 lines", () => {
   );
   const long = all.filter(
     (file) =>
-      file.endsWith(".ts") &&
+      /\.(ts|sql)$/.test(file) &&
       !file.endsWith(".d.ts") &&
       !file.startsWith(join("src", "server")) &&
       readFileSync(file, "utf8").split("\n").length > 251,

@@ -19,6 +19,8 @@ AS $$
 DECLARE
   part text[];
   part_size integer := cardinality(p_session_ids);
+  row_ids tid[];
+  found_ids text[];
   part_deleted bigint;
   kept text[];
   failure text;
@@ -30,20 +32,19 @@ BEGIN
     part := p_session_ids[handled + 1 : handled + part_size];
     failure := NULL;
     BEGIN
-      WITH victims AS MATERIALIZED (
-        SELECT s.ctid AS row_id, s.session_id
-          FROM ONLY mcp_sessions s
-         WHERE s.session_id = ANY (part) AND s.expires_at < p_expired_before AND s.expires_at <= p_cutoff
-           AND (s.ended_at IS NULL OR s.ended_at < p_ended_before)
-           FOR UPDATE SKIP LOCKED
-      ), gone AS (
-        DELETE FROM ONLY mcp_sessions s WHERE s.ctid = ANY (ARRAY(SELECT v.row_id FROM victims v)) RETURNING s.session_id
-      )
-      SELECT count(g.session_id), coalesce(array_agg(v.session_id) FILTER (WHERE g.session_id IS NULL), '{}')
-        INTO part_deleted, kept
-        FROM victims v LEFT JOIN gone g USING (session_id);
+      SELECT coalesce(array_agg(v.row_id), '{}'), coalesce(array_agg(v.session_id), '{}') INTO row_ids, found_ids
+        FROM (SELECT s.ctid AS row_id, s.session_id
+                FROM ONLY mcp_sessions s
+               WHERE s.session_id = ANY (part) AND s.expires_at < p_expired_before AND s.expires_at <= p_cutoff
+                 AND (s.ended_at IS NULL OR s.ended_at < p_ended_before)
+                 FOR UPDATE SKIP LOCKED) AS v;
+      DELETE FROM ONLY mcp_sessions s WHERE s.ctid = ANY (row_ids);
+      GET DIAGNOSTICS part_deleted = ROW_COUNT;
       -- Deferred constraints are checked here, where a failure concerns this part only.
       SET CONSTRAINTS ALL IMMEDIATE;
+      kept := ARRAY(SELECT s.session_id FROM ONLY mcp_sessions s
+                     WHERE s.session_id = ANY (found_ids) AND s.expires_at < p_expired_before);
+      part_deleted := least(part_deleted, cardinality(found_ids) - cardinality(kept));
     EXCEPTION
       WHEN insufficient_resources OR operator_intervention OR system_error THEN RAISE;
       WHEN OTHERS OR assert_failure THEN failure := SQLSTATE;

@@ -45,9 +45,8 @@ describe("the constraints of cleanup runs", () => {
 });
 
 test("the routines of cleanup know every outcome, and no word that is in no list", () => {
-  const words = literalsIn(textOf("mcp_cleanup_sessions") + textOf("mcp_begin_cleanup_run")).filter(
-    (literal) => /^[a-z]+$/.test(literal),
-  );
+  const routines = ["mcp_cleanup_sessions", "mcp_begin_cleanup_run", "mcp_delete_in_batches"];
+  const words = literalsIn(routines.map(textOf).join("\n")).filter((literal) => /^[a-z]+$/.test(literal));
   const lists: string[] = [...tierNames, ...triggers, ...runOutcomes];
   expect(words).toEqual(expect.arrayContaining([...runOutcomes]));
   const errorCodes = ["busy", "duplicate", "interrupted"];
@@ -64,7 +63,11 @@ test("mcp_count_cleanup_run has the buckets of the histogram", () => {
 
 test("mcp_try_session has the steps and symptoms of src/health/trial.ts, in their order", () => {
   const text = textOf("mcp_try_session");
-  expect([...text.matchAll(/step := '(\w+)'/g)].map(([, step]) => step)).toEqual([...trialSteps]);
+  const [, steps = ""] = /steps CONSTANT text\[\] := '\{([\w,]+)\}'/.exec(text) ?? [];
+  expect(steps.split(",")).toEqual([...trialSteps]);
+  expect([...text.matchAll(/WHEN '(\w+)' THEN$/gm)].map(([, step]) => step)).toEqual(
+    trialSteps.filter((step) => step !== "record_run"),
+  );
   const codes = [...text.matchAll(/code := (CASE [^;]*);/g)].flatMap(([, value = ""]) => literalsIn(value));
   expect([...new Set(codes)].toSorted()).toEqual([...symptoms].toSorted());
 });
