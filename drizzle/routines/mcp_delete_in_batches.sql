@@ -39,8 +39,15 @@ DECLARE
   -- A session that expired by then was not ended in the last two minutes, because ending it sets expires_at, too. So bulk
   -- deletes compare expires_at only.
   bulk_until CONSTANT timestamptz := least(p_cutoff, ended_before) - interval '1 microsecond';
-  -- The longest wait for a lock: half of PostgreSQL's deadlock_timeout, so that it is the run that gives way.
-  patience_ms CONSTANT integer := greatest(least(500, p_time_budget_ms), 1);
+  -- PostgreSQL looks for a deadlock after deadlock_timeout, a second by default, and ends the statement that looks first. The
+  -- run gives up a lock that it waits for in half of that: so it is the run that gives way, and not another program.
+  gives_way_ms CONSTANT double precision :=
+    least(500, extract(epoch FROM current_setting('deadlock_timeout')::interval) * 500);
+  patience_ms CONSTANT integer := greatest(least(gives_way_ms, p_time_budget_ms), 1);
+  -- A counted batch that takes longer is followed by a smaller one. It holds its locks all the while: a trigger, or a foreign key
+  -- that cascades without an index, can take milliseconds for each session.
+  counted_ms CONSTANT double precision := gives_way_ms / 2;
+  batch_limit integer := p_batch_size;
   -- The target time of a bulk batch. One by ranges stops at twice this time.
   bulk_ms CONSTANT double precision := least(0.02 * p_batch_size, 20);
   -- The factor for the size of the next bulk batch.
@@ -113,9 +120,9 @@ BEGIN
         SELECT d.found_rows, d.deleted, d.found_pages, coalesce(d.last_expiry, watermark),
                coalesce(range_width, greatest(d.last_expiry - d.first_expiry, interval '1 second'))
           INTO batch_found, batch_deleted, batch_pages, watermark, range_width
-          FROM mcp_delete_oldest(watermark, p_expired_before, p_cutoff, ended_before, p_batch_size, is_any_listed,
+          FROM mcp_delete_oldest(watermark, p_expired_before, p_cutoff, ended_before, batch_limit, is_any_listed,
                                  p_may_be_kept) d;
-        is_last := batch_found < p_batch_size;
+        is_last := batch_found < batch_limit;
         IF is_first AND NOT is_last AND batch_deleted = batch_found AND NOT p_may_be_kept THEN
           bulk := mcp_choose_bulk(batch_found, batch_pages, watermark, bulk_until);
           pages := pg_relation_size('mcp_sessions') / current_setting('block_size')::bigint;
@@ -153,7 +160,7 @@ BEGIN
         DELETE FROM ONLY mcp_sessions WHERE false;
         single := CASE step
           WHEN 'counted'
-            THEN mcp_find_expired(batch_watermark, p_expired_before, p_cutoff, ended_before, p_batch_size, NULL, NULL)
+            THEN mcp_find_expired(batch_watermark, p_expired_before, p_cutoff, ended_before, batch_limit, NULL, NULL)
           ELSE mcp_find_expired('-infinity', p_expired_before, bulk_until, ended_before, NULL, from_row, to_row) END;
         is_any_listed := true;
         is_last := false;
@@ -182,6 +189,7 @@ BEGIN
     growth := bulk_ms / (extract(epoch FROM clock_timestamp() - batch_started) * 1000);
     IF step = 'counted' AND trouble IS NULL THEN
       is_first := false;
+      batch_limit := least(greatest(batch_limit * least(growth * counted_ms / bulk_ms, 2), 1), p_batch_size);
     ELSIF step = 'pages' THEN
       skip_locked := is_locked;
       IF NOT is_locked THEN

@@ -1,9 +1,10 @@
 // Node's side of the tests in workerd: PostgreSQL, the local Neon, and a control server, because a test in workerd
 // can start no process and see no file.
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import type { TestProject } from "vitest/node";
 import { startLocalNeon } from "../../dev/neon/server.ts";
@@ -65,6 +66,18 @@ export async function setUpWith(
       rules.length === 0 ? neon.switchboard.clear() : neon.switchboard.set(...rules),
     hits: () => neon.switchboard.hits(),
     requests: () => neon.requests(),
+    superuser: ({ database, statement }: { database: string; statement: string }) =>
+      connected({ ...admin, database }, async (client) => {
+        await client.query(statement);
+      }),
+    /** Restarts the server as a read replica, or as a primary again. */
+    async replica({ isOn }: { isOn: boolean }) {
+      await postgres.stop();
+      const signal = join(postgres.cluster, "standby.signal");
+      if (isOn) writeFileSync(signal, "");
+      else rmSync(signal, { force: true });
+      await postgres.start();
+    },
     stop: () => postgres.stop(),
     start: () => postgres.start(),
   };

@@ -9,8 +9,13 @@ import { fileURLToPath } from "node:url";
 import { Client, type ClientConfig } from "pg";
 import { anyFreePort } from "../../dev/ports.ts";
 import { type EmbeddedPostgres, startPostgres } from "../../dev/postgres.ts";
+import { folderFor, unprivileged } from "../../dev/unprivileged.ts";
 
-export type TestPostgres = EmbeddedPostgres & { remove: () => Promise<void> };
+export type TestPostgres = EmbeddedPostgres & {
+  /** Its data folder. */
+  cluster: string;
+  remove: () => Promise<void>;
+};
 
 /** Starts a server of its own in a folder of its own; `remove`, or the end of this process, takes both away. */
 export async function startTestPostgres(settings: Record<string, string> = {}): Promise<TestPostgres> {
@@ -40,7 +45,7 @@ export async function startTestPostgres(settings: Record<string, string> = {}): 
     guard.stdin.end();
     await removed.finally(() => clearInterval(waiting));
   };
-  return { ...postgres, remove };
+  return { ...postgres, cluster: join(folderFor(dataDir, unprivileged()), "cluster"), remove };
 }
 
 /** Runs `work` on a connection that is closed afterwards. */

@@ -32,6 +32,14 @@ export const setFaults = (...rules: FaultRule[]) => control<null>("faults", rule
 export const databaseRequests = () => control<number>("requests");
 export const stopPostgres = () => control<null>("stop");
 export const startPostgres = () => control<null>("start");
+/** Restarts PostgreSQL as a read replica, or as a primary again. */
+export const becomeReplica = (isOn: boolean) => control<null>("replica", { isOn });
+
+/** Runs a statement as the server's superuser, in the database of a test or in another one. */
+export const asSuperuser = (statement: string, { url }: TestDatabase, database = nameOf(url)) =>
+  control<null>("superuser", { database, statement });
+
+export const nameOf = (url: string) => new URL(url).pathname.slice(1);
 
 export interface TestDatabase {
   url: string;
@@ -53,8 +61,7 @@ export async function asWorkerRole(
   { url }: TestDatabase,
   replace?: readonly [string, string],
 ): Promise<TestDatabase> {
-  const database = new URL(url).pathname.slice(1);
-  return databaseAt(await control<string>("worker_role", { database, replace }));
+  return databaseAt(await control<string>("worker_role", { database: nameOf(url), replace }));
 }
 
 function databaseAt(url: string): TestDatabase {
