@@ -1,5 +1,6 @@
 -- Opens a session. When its principal would then have more sessions than the limit, ends the least recently used ones.
--- Returns how many it ended. A second call with the same key changes and counts nothing.
+-- Returns how many it ended; NULL when the session is not there, because a trigger, a rule or a policy has kept it out. A
+-- second call with the same key changes and counts nothing.
 --
 -- It locks in the order in which every statement of this project locks, so that no two wait for each other: the turn of the
 -- principal, the sessions in the order of session_id, the totals.
@@ -37,7 +38,9 @@ BEGIN
   VALUES (p_session_id, p_principal, p_protocol_version, p_client_info, p_capabilities, now(), now(),
           now() + least(p_ttl_seconds, p_max_lifetime_seconds) * interval '1 second')
   ON CONFLICT (session_id) DO NOTHING;
-  IF NOT FOUND THEN RETURN 0; END IF;
+  IF NOT FOUND THEN
+    RETURN CASE WHEN EXISTS (SELECT FROM ONLY mcp_sessions s WHERE s.session_id = p_session_id) THEN 0 END;
+  END IF;
 
   FOR attempt IN 1..attempts LOOP
     WITH idle AS MATERIALIZED (

@@ -28,6 +28,14 @@ export interface Fault {
   answered: boolean;
 }
 
+/** A write that PostgreSQL has reported as done, and that a trigger, a rule or a policy has undone or changed. */
+export const undoneWrite: Fault = {
+  kind: "write_rejected",
+  retryable: false,
+  outcomeUnknown: false,
+  answered: true,
+};
+
 // An outage that ends by itself within seconds or minutes. A client may wait for that.
 const passing: readonly FaultKind[] = ["database_unreachable", "timeout", "overloaded"];
 // A quota ends with the month, or when somebody pays: nothing that a client can wait for.

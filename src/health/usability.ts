@@ -2,7 +2,7 @@
 // rows. A part of the statement of the census. Pure.
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
-import { DatabaseFault, type Fault } from "../db/fault.ts";
+import { DatabaseFault, type Fault, undoneWrite } from "../db/fault.ts";
 import { faultOfSqlstate } from "../db/read-fault.ts";
 import { routineRights, tableRights } from "../db/rights.ts";
 import { type FailedStep, TrialFailed, trials } from "./trial.ts";
@@ -68,8 +68,7 @@ export function refusalOf([found]: z.infer<typeof usabilities>): DatabaseFault |
 }
 
 function faultOfStep({ sqlstate }: FailedStep): Fault {
-  if (sqlstate !== null) return answered(sqlstate);
-  return { kind: "write_rejected", retryable: false, outcomeUnknown: false, answered: true };
+  return sqlstate === null ? undoneWrite : answered(sqlstate);
 }
 
 /** PostgreSQL has answered, whatever the code says of connections: a trigger can raise any. */

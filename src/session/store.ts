@@ -2,6 +2,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
+import { DatabaseFault, undoneWrite } from "../db/fault.ts";
 import { epochMilliseconds } from "../db/time.ts";
 import type { SessionSummary } from "../mcp/context.ts";
 import { endedWhere, isLive } from "./conditions.ts";
@@ -101,7 +102,9 @@ export function createSessionStore(database: Database, settings: SessionSettings
         sql`SELECT mcp_open_session(${key}, ${principal}, ${protocolVersion}, ${JSON.stringify(clientInfo)},
               ${JSON.stringify(capabilities)}, ${initTtlSeconds}, ${maxLifetimeSeconds}, ${maxPerPrincipal}) AS evicted`,
       );
-      return z.array(z.object({ evicted: z.number() })).parse(rows)[0]?.evicted ?? 0;
+      const [opened] = z.array(z.object({ evicted: z.number().nullable() })).parse(rows);
+      if (opened?.evicted == null) throw new DatabaseFault("opening a session", undoneWrite);
+      return opened.evicted;
     },
 
     async resume(key, principal) {
