@@ -21,6 +21,7 @@ AS $$
 -- A table of another program may have columns named like these variables.
 #variable_conflict use_variable
 DECLARE
+  steps CONSTANT text[] := '{open,resume,write_state,set_log_level,end,record_run,delete}';
   -- Nobody's name. So a trial waits for no other trial, and for no principal.
   owner CONSTANT text := 'mcp_try_session ' || gen_random_uuid();
   keys CONSTANT text[] := ARRAY(
@@ -34,133 +35,114 @@ DECLARE
     (SELECT to_jsonb(string_agg(md5(random()::text), '')) FROM generate_series(1, 128)) END;
   -- Records of runs have positive numbers. This one does not use up a number, which no rollback gives back.
   this_run CONSTANT bigint := -pg_backend_pid();
-  deleted bigint;
+  row_id tid;
   is_over boolean := false;
 BEGIN
   <<life>>
   BEGIN
-    step := 'open';
-    -- 60 s is less than any lifetime, so the first use is seen to extend it. The other numbers are defaults of the Worker.
-    FOREACH this_key IN ARRAY keys LOOP
-      PERFORM mcp_open_session(this_key, owner, protocol, '{"name":"trial","version":"1"}', '{}', 60, NULL, 1000);
+    FOREACH step IN ARRAY steps LOOP
+      table_name := CASE step WHEN 'open' THEN NULL WHEN 'record_run' THEN 'mcp_cleanup_runs' ELSE 'mcp_sessions' END;
+      IF step = 'record_run' THEN
+        INSERT INTO mcp_cleanup_runs (run_id, tier, trigger, scheduled_at, cutoff, started_at, outcome)
+        OVERRIDING SYSTEM VALUE
+        VALUES (this_run, 'regular', 'manual', now(), now(), now(), 'running');
+        PERFORM mcp_merge_session_changes(1);
+        UPDATE mcp_cleanup_runs r
+           SET deleted = r.deleted + 1, batches = r.batches + 1, outcome = 'completed', finished_at = clock_timestamp()
+         WHERE r.run_id = this_run AND r.outcome = 'running';
+        code := CASE WHEN NOT FOUND THEN 'hidden' END;
+        EXIT life WHEN code IS NOT NULL;
+        DELETE FROM mcp_cleanup_runs r WHERE r.run_id = this_run;
+        code := CASE WHEN NOT FOUND THEN 'kept' END;
+        EXIT life WHEN code IS NOT NULL;
+      END IF;
+
+      -- Each step ends by looking for the row, and for the first of its columns that is not as it was written.
+      FOREACH this_key IN ARRAY keys LOOP
+        CASE step
+        WHEN 'open' THEN
+          -- 60 s is less than any lifetime, so the first use is seen to extend it. The other numbers are defaults of the Worker.
+          PERFORM mcp_open_session(this_key, owner, protocol, '{"name":"trial","version":"1"}', '{}', 60, NULL, 1000);
+          CONTINUE;
+
+        WHEN 'resume' THEN
+          SELECT CASE WHEN s.protocol_version IS DISTINCT FROM protocol THEN 'protocol_version'
+                      WHEN jsonb_typeof(s.client_info::jsonb) <> 'object' THEN 'client_info'
+                      WHEN jsonb_typeof(s.capabilities::jsonb) <> 'object' THEN 'capabilities' END, s.expires_at
+            INTO column_name, opened_until
+            FROM ONLY mcp_sessions s
+           WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL AND s.expires_at > now()
+             AND s.created_at > '-infinity';
+          IF FOUND AND column_name IS NULL AND p_whole THEN
+            -- The first use is always written: it gives the session its full lifetime.
+            PERFORM FROM mcp_resume_session(this_key, owner, 86400, NULL, 60);
+            IF FOUND THEN
+              SELECT CASE WHEN (s.expires_at > opened_until) IS NOT TRUE THEN 'expires_at' END
+                INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
+            END IF;
+          END IF;
+
+        WHEN 'write_state' THEN
+          WITH own AS MATERIALIZED (
+            SELECT s.session_id, s.state, s.state_writes, s.state_versions,
+                   coalesce(s.state_version, (s.state IS NOT NULL)::int) + 1 AS next_version
+              FROM ONLY mcp_sessions s
+             WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL
+               AND s.expires_at > clock_timestamp()
+               FOR NO KEY UPDATE)
+          UPDATE ONLY mcp_sessions s
+             SET state = coalesce(own.state, '{}') || jsonb_build_object('trial', document),
+                 state_writes = array_append(coalesce(own.state_writes, '{}'), 'trial/' || own.next_version),
+                 state_version = own.next_version,
+                 state_versions = coalesce(own.state_versions, '{}') || jsonb_build_object('trial', own.next_version)
+            FROM own
+           WHERE s.session_id = own.session_id;
+          SELECT CASE WHEN (s.state ? 'trial' AND s.state -> 'trial' = document) IS NOT TRUE THEN 'state'
+                      WHEN s.state_version IS NULL THEN 'state_version'
+                      WHEN (s.state_versions ->> 'trial')::bigint IS DISTINCT FROM s.state_version THEN 'state_versions'
+                      WHEN ('trial/' || s.state_version = ANY (s.state_writes)) IS NOT TRUE THEN 'state_writes' END
+            INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
+
+        WHEN 'set_log_level' THEN
+          UPDATE ONLY mcp_sessions s SET log_level = 'warning'
+           WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL
+             AND s.expires_at > clock_timestamp();
+          SELECT CASE WHEN s.log_level IS DISTINCT FROM 'warning' THEN 'log_level' END
+            INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
+
+        WHEN 'end' THEN
+          WITH ended AS (
+            UPDATE ONLY mcp_sessions s SET ended_at = now(), expires_at = now(), end_reason = 'client'
+             WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL
+               AND s.expires_at > clock_timestamp()
+            RETURNING s.principal)
+          SELECT CASE WHEN mcp_add_to_total('sessions_ended/client', count(*)) = 0 THEN 'ended_at' END
+            INTO column_name FROM ended;
+          IF column_name IS NULL THEN
+            SELECT CASE WHEN s.ended_at IS NULL THEN 'ended_at'
+                        -- A column of whole seconds rounds up.
+                        WHEN (s.expires_at <= now() + interval '1 second') IS NOT TRUE THEN 'expires_at'
+                        WHEN s.end_reason IS DISTINCT FROM 'client' THEN 'end_reason' END
+              INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
+          END IF;
+
+        WHEN 'delete' THEN
+          SELECT s.ctid INTO row_id FROM ONLY mcp_sessions s
+           WHERE s.session_id = this_key AND s.expires_at <= now() + interval '1 second' FOR UPDATE SKIP LOCKED;
+          DELETE FROM ONLY mcp_sessions s WHERE s.ctid = ANY (ARRAY[row_id]);
+          code := CASE WHEN EXISTS (SELECT FROM ONLY mcp_sessions s WHERE s.session_id = this_key) THEN 'kept' END;
+          EXIT life WHEN code IS NOT NULL;
+          CONTINUE;
+
+        ELSE
+          CONTINUE;
+        END CASE;
+        code := CASE WHEN NOT FOUND THEN 'hidden' WHEN column_name IS NOT NULL THEN 'ignored' END;
+        EXIT life WHEN code IS NOT NULL;
+      END LOOP;
+      EXIT life WHEN step = 'resume' AND NOT p_whole;
+      SET CONSTRAINTS ALL IMMEDIATE;
     END LOOP;
-    SET CONSTRAINTS ALL IMMEDIATE;
-
-    step := 'resume';
-    table_name := 'mcp_sessions';
-    FOREACH this_key IN ARRAY keys LOOP
-      SELECT CASE WHEN s.protocol_version IS DISTINCT FROM protocol THEN 'protocol_version'
-                  WHEN jsonb_typeof(s.client_info::jsonb) <> 'object' THEN 'client_info'
-                  WHEN jsonb_typeof(s.capabilities::jsonb) <> 'object' THEN 'capabilities' END, s.expires_at
-        INTO column_name, opened_until
-        FROM ONLY mcp_sessions s
-       WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL AND s.expires_at > now()
-         AND s.created_at > '-infinity';
-      code := CASE WHEN NOT FOUND THEN 'hidden' WHEN column_name IS NOT NULL THEN 'ignored' END;
-      EXIT life WHEN code IS NOT NULL;
-      CONTINUE WHEN NOT p_whole;
-
-      -- The first use is always written: it gives the session its full lifetime.
-      PERFORM FROM mcp_resume_session(this_key, owner, 86400, NULL, 60);
-      code := CASE WHEN NOT FOUND THEN 'hidden' END;
-      EXIT life WHEN code IS NOT NULL;
-      SELECT CASE WHEN (s.expires_at > opened_until) IS NOT TRUE THEN 'expires_at' END
-        INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
-      code := CASE WHEN NOT FOUND THEN 'hidden' WHEN column_name IS NOT NULL THEN 'ignored' END;
-      EXIT life WHEN code IS NOT NULL;
-    END LOOP;
-    EXIT life WHEN NOT p_whole;
-    SET CONSTRAINTS ALL IMMEDIATE;
-
-    step := 'write_state';
-    FOREACH this_key IN ARRAY keys LOOP
-      WITH own AS MATERIALIZED (
-        SELECT s.session_id, s.state, s.state_writes, s.state_versions,
-               coalesce(s.state_version, (s.state IS NOT NULL)::int) + 1 AS next_version
-          FROM ONLY mcp_sessions s
-         WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL
-           AND s.expires_at > clock_timestamp()
-           FOR UPDATE)
-      UPDATE ONLY mcp_sessions s
-         SET state = coalesce(own.state, '{}') || jsonb_build_object('trial', document),
-             state_writes = array_append(coalesce(own.state_writes, '{}'), 'trial/' || own.next_version),
-             state_version = own.next_version,
-             state_versions = coalesce(own.state_versions, '{}') || jsonb_build_object('trial', own.next_version)
-        FROM own
-       WHERE s.session_id = own.session_id;
-      SELECT CASE WHEN (s.state ? 'trial' AND s.state -> 'trial' = document) IS NOT TRUE THEN 'state'
-                  WHEN s.state_version IS NULL THEN 'state_version'
-                  WHEN (s.state_versions ->> 'trial')::bigint IS DISTINCT FROM s.state_version THEN 'state_versions'
-                  WHEN ('trial/' || s.state_version = ANY (s.state_writes)) IS NOT TRUE THEN 'state_writes' END
-        INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
-      code := CASE WHEN NOT FOUND THEN 'hidden' WHEN column_name IS NOT NULL THEN 'ignored' END;
-      EXIT life WHEN code IS NOT NULL;
-    END LOOP;
-    SET CONSTRAINTS ALL IMMEDIATE;
-
-    step := 'set_log_level';
-    FOREACH this_key IN ARRAY keys LOOP
-      UPDATE ONLY mcp_sessions s SET log_level = 'warning'
-       WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL
-         AND s.expires_at > clock_timestamp();
-      SELECT CASE WHEN s.log_level IS DISTINCT FROM 'warning' THEN 'log_level' END
-        INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
-      code := CASE WHEN NOT FOUND THEN 'hidden' WHEN column_name IS NOT NULL THEN 'ignored' END;
-      EXIT life WHEN code IS NOT NULL;
-    END LOOP;
-    SET CONSTRAINTS ALL IMMEDIATE;
-
-    step := 'end';
-    FOREACH this_key IN ARRAY keys LOOP
-      WITH ended AS (
-        UPDATE ONLY mcp_sessions s SET ended_at = now(), expires_at = now(), end_reason = 'client'
-         WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL
-           AND s.expires_at > clock_timestamp()
-        RETURNING s.principal)
-      SELECT CASE WHEN mcp_add_to_total('sessions_ended/client', count(*)) = 0 THEN 'ended_at' END
-        INTO column_name FROM ended;
-      code := CASE WHEN column_name IS NOT NULL THEN 'ignored' END;
-      EXIT life WHEN code IS NOT NULL;
-      SELECT CASE WHEN s.ended_at IS NULL THEN 'ended_at'
-                  -- A column of whole seconds rounds up.
-                  WHEN (s.expires_at <= now() + interval '1 second') IS NOT TRUE THEN 'expires_at'
-                  WHEN s.end_reason IS DISTINCT FROM 'client' THEN 'end_reason' END
-        INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
-      code := CASE WHEN NOT FOUND THEN 'hidden' WHEN column_name IS NOT NULL THEN 'ignored' END;
-      EXIT life WHEN code IS NOT NULL;
-    END LOOP;
-    SET CONSTRAINTS ALL IMMEDIATE;
-
-    step := 'record_run';
-    table_name := 'mcp_cleanup_runs';
-    INSERT INTO mcp_cleanup_runs (run_id, tier, trigger, scheduled_at, cutoff, started_at, outcome)
-    OVERRIDING SYSTEM VALUE
-    VALUES (this_run, 'regular', 'manual', now(), now(), now(), 'running');
-    PERFORM mcp_merge_session_changes(1);
-    UPDATE mcp_cleanup_runs r
-       SET deleted = r.deleted + 1, batches = r.batches + 1, outcome = 'completed', finished_at = clock_timestamp()
-     WHERE r.run_id = this_run AND r.outcome = 'running';
-    code := CASE WHEN NOT FOUND THEN 'hidden' END;
-    EXIT life WHEN code IS NOT NULL;
-    DELETE FROM mcp_cleanup_runs r WHERE r.run_id = this_run;
-    code := CASE WHEN NOT FOUND THEN 'kept' END;
-    EXIT life WHEN code IS NOT NULL;
-    SET CONSTRAINTS ALL IMMEDIATE;
-
-    step := 'delete';
-    table_name := 'mcp_sessions';
-    FOREACH this_key IN ARRAY keys LOOP
-      WITH victims AS MATERIALIZED (
-        SELECT s.ctid AS row_id FROM ONLY mcp_sessions s
-         WHERE s.session_id = this_key AND s.expires_at <= now() + interval '1 second' FOR UPDATE SKIP LOCKED
-      ), gone AS (
-        DELETE FROM ONLY mcp_sessions WHERE ctid = ANY (ARRAY(SELECT v.row_id FROM victims v)) RETURNING 1
-      )
-      SELECT count(*) INTO deleted FROM gone;
-      code := CASE WHEN EXISTS (SELECT FROM ONLY mcp_sessions s WHERE s.session_id = this_key) THEN 'kept' END;
-      EXIT life WHEN code IS NOT NULL;
-    END LOOP;
-    SET CONSTRAINTS ALL IMMEDIATE;
   END life;
   is_over := true;
   RAISE EXCEPTION 'a trial is rolled back';

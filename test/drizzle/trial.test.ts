@@ -332,7 +332,8 @@ const stopsLater: Case[] = [
     "a rule that swallows deletes",
     ["CREATE RULE theirs AS ON DELETE TO mcp_sessions DO INSTEAD NOTHING"],
     "delete",
-    "0A000",
+    "kept",
+    sessions,
   ],
   [
     "rows of another table that refer to each session",
@@ -478,6 +479,13 @@ describe("sessions can live in a table", () => {
         "CREATE TABLE calls (session_id text REFERENCES mcp_sessions ON DELETE CASCADE)",
         "CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS $t$ BEGIN INSERT INTO calls VALUES (NEW.session_id); RETURN NULL; END $t$",
         "CREATE TRIGGER theirs AFTER INSERT ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION theirs()",
+      ],
+    ],
+    [
+      "with a rule that logs deletions",
+      [
+        "CREATE TABLE log (session_id text)",
+        "CREATE RULE theirs AS ON DELETE TO mcp_sessions DO ALSO INSERT INTO log VALUES (OLD.session_id)",
       ],
     ],
     ["that has a child", ["CREATE TABLE archive () INHERITS (mcp_sessions)"]],
