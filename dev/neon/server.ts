@@ -200,6 +200,8 @@ async function serve({ response, answer, fault, gone, cleared, closing }: Servin
     case "control-plane":
     case "compute-unreachable":
     case "maintenance":
+    case "endpoint-deleted":
+    case "endpoint-disabled":
     case "blocked-network":
     case "ip-not-allowed":
       return send(response, cannedAnswer(fault));

@@ -63,6 +63,10 @@ const PROXY_ANSWERS = {
     500,
     "Control plane request failed: endpoint is temporarily unavailable. Check your quotas and/or contact our support.",
   ),
+  /** There is no such endpoint. */
+  "endpoint-deleted": refused(400, "Control plane request failed: endpoint cannot be found"),
+  /** The endpoint is there, and somebody has disabled it. */
+  "endpoint-disabled": refused(400, "Control plane request failed: endpoint is disabled"),
   /** The project lets nobody in from the public network. */
   "blocked-network": refused(
     400,

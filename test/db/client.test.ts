@@ -72,6 +72,8 @@ test("what cannot succeed is not sent again", async () => {
   for (const [fault, kind] of [
     ["quota", "quota_exceeded"],
     ["too-many-endpoints", "quota_exceeded"],
+    ["endpoint-deleted", "database_unreachable"],
+    ["endpoint-disabled", "database_unreachable"],
     ["blocked-network", "permission_denied"],
     ["ip-not-allowed", "permission_denied"],
   ] as const) {

@@ -55,6 +55,20 @@ describe("answers in place of an execution", () => {
         /^\{"message":"Control plane request failed: endpoint is temporarily unavailable\. Check your quotas .*\}$/,
       ),
     ],
+    [
+      { kind: "endpoint-deleted" },
+      400,
+      "application/json",
+      expect.stringMatching(
+        /^\{"message":"Control plane request failed: endpoint cannot be found","code":"",/,
+      ),
+    ],
+    [
+      { kind: "endpoint-disabled" },
+      400,
+      "application/json",
+      expect.stringMatching(/^\{"message":"Control plane request failed: endpoint is disabled","code":"",/),
+    ],
     [{ kind: "edge" }, 520, "text/plain", "error code: 520"],
     [{ kind: "edge", status: 530 }, 530, "text/plain", "error code: 530"],
     [
