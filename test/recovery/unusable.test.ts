@@ -165,6 +165,35 @@ test("a use that the table refuses is no outage either", async () => {
   expect(await rowsOf(database)).toEqual([before]);
 });
 
+test("a quota opens the circuit, and both doors go on saying that waiting does not help", async () => {
+  const database = await createDatabase();
+  const env = database.env();
+  const tell = async (response: Response) => [response.status, response.headers.get("Retry-After")];
+  const initialize = () => mcp(env, { method: "initialize", params: initializeParams });
+  const health = () => send(env, "/session-health", bearer(keys.health));
+  await setFaults({ fault: { kind: "quota" } });
+  for (let i = 0; i < 5; i += 1) expect(await tell(await initialize())).toEqual([503, null]);
+  expect(logged("Database circuit opened")).toMatchObject([{ kind: "quota_exceeded" }]);
+
+  const before = await databaseRequests();
+  const refused = await initialize();
+  expect(await tell(refused)).toEqual([503, null]);
+  expect(await refused.json()).toMatchObject({ error: { message: refusal } });
+  const listed = await send(env, "/sessions", bearer(keys.admin));
+  expect(await tell(listed)).toEqual([503, null]);
+  expect(await listed.json()).toMatchObject({ error: { code: "sessions_unusable", kind: "quota_exceeded" } });
+  expect(await databaseRequests()).toBe(before);
+
+  const unhealthy = await health();
+  expect(await tell(unhealthy)).toEqual([503, null]);
+  expect(await unhealthy.json()).toMatchObject({ status: "unhealthy", reason: "quota_exceeded" });
+  // It always asks, and so it is what closes the circuit when the quota is raised.
+  expect(await databaseRequests()).toBe(before + 1);
+  await setFaults();
+  expect(await tell(await health())).toEqual([200, null]);
+  expect((await initialize()).status).toBe(200);
+});
+
 describe("an operator with a key of the scope admin sees the kind and the SQLSTATE", () => {
   const endAll = (env: Env, key = keys.admin) =>
     send(env, "/sessions?principal=alice", { method: "DELETE", ...bearer(key) });
