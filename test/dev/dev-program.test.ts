@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { neon, neonConfig } from "@neondatabase/serverless";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { anyFreePort } from "../../dev/ports.ts";
 import { connected, startTestPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -126,6 +127,24 @@ test("adopts the table, serves sessions from it, and shows the password nowhere"
   const [code] = await once(child, "exit");
   expect(code).toBe(0);
   expect(await printed("Stopped.")).not.toContain(PASSWORD);
+});
+
+test("the embedded database refuses a password as soon as it is replaced, as Neon does", async () => {
+  const { child, printed } = start("--port", String(await anyFreePort()));
+  const output = await printed("Ctrl-C stops everything");
+  const [, dataFolder = ""] = /Making a PostgreSQL in (\S+)\.$/m.exec(output) ?? [];
+  const [, endpoint = ""] = /Local Neon +(\S+)/.exec(output) ?? [];
+  const [, connectionString = ""] = /PostgreSQL +(postgresql:\S+)/.exec(output) ?? [];
+  // The driver takes the name of the endpoint from the host.
+  const url = connectionString.replace("@127.0.0.1", "@embedded.localhost");
+  neonConfig.fetchEndpoint = endpoint;
+  // Leaves a pooled connection, which the old password has opened.
+  expect(await neon(url)`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+  await connected({ connectionString }, (client) => client.query("ALTER ROLE mcp PASSWORD 'another'"));
+  await expect(neon(url)`SELECT 1 AS one`).rejects.toThrow("password authentication failed");
+  child.kill("SIGINT");
+  await once(child, "exit");
+  rmSync(dataFolder, { recursive: true });
 });
 
 test("ends with one line when it cannot use the database, and starts nothing", async () => {
