@@ -1,4 +1,6 @@
 // What another program calls its columns and indexes. Its names are not ours, whatever they are.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { escapeIdentifier } from "pg";
 import { expect, test } from "vitest";
 import { declaredTables } from "../../drizzle/catalog.ts";
@@ -15,23 +17,60 @@ const ownColumns = declaredTables
   .filter(({ name }) => name === "mcp_sessions")
   .flatMap(({ columns }) => columns.map(({ name }) => name));
 
-/** The parameters and variables of all routines: what a column could be taken for. */
-const variables = [
-  ...new Set(
-    readSqlFiles("drizzle").routines.flatMap(({ text }) =>
-      [
-        ...text.matchAll(
-          /^ {2}(?:OUT |INOUT )?(\w+) (?:CONSTANT )?(?:text|bigint|integer|boolean|timestamptz|interval|double|tid|jsonb|record)\b/gm,
-        ),
-      ].map(([, name = ""]) => name),
-    ),
+const namesBy = (pattern: RegExp, text: string) => [...text.matchAll(pattern)].map(([, name = ""]) => name);
+
+/** The parameters and variables of a routine, those of its loops among them. */
+function namesIn(text: string): string[] {
+  const code = text.replaceAll(/--.*$/gm, "");
+  const [head = ""] = code.split(/^(?:RETURNS|LANGUAGE)\b/m);
+  const [, declared = ""] = /^DECLARE$([\s\S]*?)^BEGIN$/m.exec(code) ?? [];
+  return [
+    ...namesBy(/(?:^|,)\s*(?:OUT |INOUT )?(\w+) /g, head.slice(head.indexOf("(") + 1, head.lastIndexOf(")"))),
+    ...namesBy(/^ {2}(\w+) /gm, declared),
+    ...namesBy(/\bFOR (\w+) IN\b/g, code),
+  ];
+}
+
+const routines = readSqlFiles("drizzle").routines.filter(({ kind }) => kind !== "trigger");
+const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => readFileSync(join("src", file), "utf8"));
+/** What our statements call their expressions, subqueries and rows. */
+const aliases = [...routines.map(({ text }) => text), ...sources].flatMap((text) =>
+  namesBy(/\bAS (?:MATERIALIZED )?"?([a-zA-Z_]\w*)/g, text).concat(
+    namesBy(/^[ ,]*(\w+) AS (?:MATERIALIZED )?\(/gm, text),
   ),
+);
+/** What a column of another program could be taken for; PL/pgSQL has some variables of its own. */
+const variables = [
+  ...new Set([
+    ...routines.flatMap(({ text }) => namesIn(text)),
+    ...aliases,
+    "found",
+    "sqlstate",
+    "sqlerrm",
+    "tg_op",
+    "tg_relid",
+  ]),
 ].filter((name) => !ownColumns.includes(name));
 
 test("columns by the name of every variable of our routines change nothing", async () => {
+  // One of each kind: a parameter, an OUT parameter, a constant, a variable, a row, a loop's, and on one line.
   expect(variables).toEqual(
-    expect.arrayContaining(["step", "cutoff", "watermark", "batch_size", "p_principal"]),
+    expect.arrayContaining([
+      "p_principal",
+      "step",
+      "cutoff",
+      "watermark",
+      "s",
+      "attempt",
+      "p_amount",
+      "own",
+      "version",
+    ]),
   );
+  // None is forgotten: each word that a routine declares stands before a type.
+  for (const { name, text } of routines) expect(namesIn(text), name).not.toEqual([]);
   const columns = variables.map((name) => `ADD COLUMN ${escapeIdentifier(name)} text DEFAULT 'theirs'`);
   const config = await createDatabase(
     TABLE,
@@ -40,13 +79,21 @@ test("columns by the name of every variable of our routines change nothing", asy
      SELECT 'old' || i, now() - i * interval '1 hour' FROM generate_series(1, 50) i`,
     "INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('live', now() + interval '1 day')",
     "CREATE TABLE calls (session_id text REFERENCES mcp_sessions)",
+    "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
   );
   await migrate(config);
   await liveAndEnd(config);
-  await query(config, "INSERT INTO calls VALUES ('old7')");
+  await query(
+    config,
+    "INSERT INTO calls VALUES ('old7')",
+    `CREATE TRIGGER swallow BEFORE DELETE ON mcp_sessions FOR EACH ROW
+       WHEN (OLD.session_id = 'old8') EXECUTE FUNCTION swallow()`,
+  );
   const clean = "CALL mcp_cleanup_sessions('regular', 'manual', now(), 0, 10, 20000, 30)";
-  expect(await query(config, clean)).toMatchObject([{ outcome: "completed", deleted: "49", blocked: "1" }]);
-  await query(config, "DELETE FROM calls");
+  expect(await query(config, clean)).toMatchObject([
+    { outcome: "completed", deleted: "48", blocked: "2", blocked_by: "23503, kept" },
+  ]);
+  await query(config, "DELETE FROM calls", "DROP TRIGGER swallow ON mcp_sessions");
   await cleanUpAll(config);
   expect(await valueOf(config, "SELECT step FROM mcp_sessions WHERE session_id = 'live'")).toBe("theirs");
 });
