@@ -55,20 +55,6 @@ describe("answers in place of an execution", () => {
         /^\{"message":"Control plane request failed: endpoint is temporarily unavailable\. Check your quotas .*\}$/,
       ),
     ],
-    [
-      { kind: "endpoint-deleted" },
-      400,
-      "application/json",
-      expect.stringMatching(
-        /^\{"message":"Control plane request failed: endpoint cannot be found","code":"",/,
-      ),
-    ],
-    [
-      { kind: "endpoint-disabled" },
-      400,
-      "application/json",
-      expect.stringMatching(/^\{"message":"Control plane request failed: endpoint is disabled","code":"",/),
-    ],
     [{ kind: "edge" }, 520, "text/plain", "error code: 520"],
     [{ kind: "edge", status: 530 }, 530, "text/plain", "error code: 530"],
     [
@@ -101,6 +87,8 @@ describe("answers in place of an execution", () => {
 
 describe("refusals, which the driver has the message of", () => {
   test.each([
+    ["endpoint-deleted", "Control plane request failed: endpoint cannot be found"],
+    ["endpoint-disabled", "Control plane request failed: endpoint is disabled"],
     ["blocked-network", "This connection is trying to access this endpoint from a blocked network."],
     ["ip-not-allowed", expect.stringMatching(/^This IP address 203\.0\.113\.7 is not allowed to connect to/)],
   ] as const)("%s", async (kind, message) => {
