@@ -99,9 +99,12 @@ BEGIN
   COMMIT;
   -- One batch was enough, so the first entry of the index is a remaining session, and reading it is cheap.
   IF ending = 'completed' AND was_one_batch THEN
-    SELECT floor(least(greatest(extract(epoch FROM coalesce(min(s.expires_at), 'infinity')) * 1000, 0), 8640000000000000))
-      INTO earliest_expiry FROM ONLY mcp_sessions s
-     WHERE NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id);
+    -- min() of what a NOT EXISTS leaves would read the whole table.
+    SELECT floor(least(greatest(extract(epoch FROM coalesce((
+             SELECT s.expires_at FROM ONLY mcp_sessions s
+              WHERE NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id)
+              ORDER BY s.expires_at LIMIT 1), 'infinity')) * 1000, 0), 8640000000000000))
+      INTO earliest_expiry;
   END IF;
   SELECT r.run_id, r.outcome, r.deleted, r.batches, r.error_code, r.blocked, r.blocked_by
     INTO run_id, outcome, deleted, batches, error_code, blocked, blocked_by
