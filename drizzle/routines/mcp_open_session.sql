@@ -12,6 +12,7 @@ CREATE OR REPLACE FUNCTION mcp_open_session(
   p_capabilities jsonb,
   p_ttl_seconds integer,
   p_max_lifetime_seconds integer,
+  -- NULL: no limit.
   p_max_sessions integer
 )
 RETURNS integer
@@ -42,7 +43,7 @@ BEGIN
     RETURN CASE WHEN EXISTS (SELECT FROM ONLY mcp_sessions s WHERE s.session_id = p_session_id) THEN 0 END;
   END IF;
 
-  FOR attempt IN 1..attempts LOOP
+  FOR attempt IN 1..CASE WHEN p_max_sessions IS NULL THEN 0 ELSE attempts END LOOP
     WITH idle AS MATERIALIZED (
       SELECT o.session_id, o.last_active
         FROM (SELECT s.session_id, s.last_active
