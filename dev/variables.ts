@@ -5,7 +5,7 @@ import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { ConfigurationError, readConfig, rooms } from "../src/env.ts";
 import { findUnknownVariables } from "../src/unknown-variables.ts";
 import { report } from "./failure.ts";
-import { generateApiKeys, readVars, type Vars } from "./vars.ts";
+import { generateApiKeys, readVars, remoteDatabaseUrl, type Vars } from "./vars.ts";
 
 export interface VariableReport {
   /** One line each: the Worker would not start. */
@@ -20,7 +20,7 @@ const bindings = { CLEANUP_SLEEP: { put() {} }, INITIALIZE_RATE_LIMIT: { limit()
 /** @param vars without those that the dev loop sets itself: the database and the keys have stand-ins. */
 export async function checkVariables(vars: Readonly<Record<string, unknown>>): Promise<VariableReport> {
   const secrets = {
-    DATABASE_URL: "postgresql://role:password@ep.localhost/database",
+    DATABASE_URL: "postgresql://role:password@ep-name-12345678.region.aws.neon.tech/database",
     API_KEYS: generateApiKeys(),
   };
   const known = [
@@ -56,12 +56,19 @@ async function serverVariables(): Promise<string[]> {
 async function main(): Promise<void> {
   process.chdir(dirname(import.meta.dirname));
   const { vars } = readWranglerConfig({ config: "wrangler.toml" }, { hideWarnings: true });
-  const { DATABASE_URL: _database, ...local } = readVars(".");
-  const merged: Vars = { ...vars, ...local };
+  const local = readVars(".");
+  remoteDatabaseUrl(local);
+  const { DATABASE_URL: _database, ...others } = local;
+  const merged: Vars = { ...vars, ...others };
   const { problems, warnings } = await checkVariables(merged);
   for (const warning of warnings) console.warn(`Warning: ${warning}`);
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
 }
 
-if (import.meta.main) await main().catch(report);
+if (import.meta.main) {
+  await main().catch((error: unknown) => {
+    report(error);
+    process.exitCode = 1;
+  });
+}

@@ -70,6 +70,7 @@ export function readConfig<Shape extends z.ZodRawShape>(env: object, serverVaria
   const values = parse(roomValues);
   const serverValues = parse(z.object(serverShape));
   if (values !== undefined) {
+    check(values, databaseSettings.rules);
     check(values, cleanupSettings.rules);
     check(values, sessionSettings.rules);
   }

@@ -129,7 +129,7 @@ test("a wrong configuration opens no route, names the variables in the log and n
   expect(line).toMatchObject({
     level: "ERROR",
     variables: {
-      DATABASE_URL: "must be a Neon connection string: postgresql://role:password@host.neon.tech/database",
+      DATABASE_URL: "must be a connection string, such as postgresql://role:password@host/database",
       HEALTH_TIMEOUT_MS: "must be a whole number from 100 to 60000",
     },
   });

@@ -1,13 +1,24 @@
+import * as z from "zod";
 import { defineSettings, documented, text } from "../settings.ts";
+import {
+  type ConnectionString,
+  ConnectionStringError,
+  passwordOf,
+  readConnectionString,
+} from "./connection-string.ts";
+import { neonHostProblem, neonHostProblems } from "./neon-host.ts";
 
-const databaseUrl = text.refine(
-  (value) => {
-    const url = URL.parse(value);
-    const isComplete = url?.username && url.password && url.hostname.includes(".") && url.pathname.length > 1;
-    return Boolean(isComplete) && ["postgres:", "postgresql:"].includes(url?.protocol ?? "");
-  },
-  { error: "must be a Neon connection string: postgresql://role:password@host.neon.tech/database" },
-);
+const databaseUrl = text.transform((value, context) => {
+  try {
+    const target = readConnectionString(value);
+    passwordOf(target);
+    return target;
+  } catch (error) {
+    if (!(error instanceof ConnectionStringError)) throw error;
+    context.addIssue({ code: "custom", message: error.message });
+    return z.NEVER;
+  }
+});
 
 const loopbackHosts = ["127.0.0.1", "localhost", "[::1]"];
 const endpointOverride = text
@@ -25,7 +36,8 @@ export const databaseSettings = defineSettings({
     DATABASE_URL: documented(
       databaseUrl,
       {
-        description: "The Neon database: its connection string.",
+        description:
+          "The Neon database: its connection string, as the Neon console copies it. What is taken and what is refused: [Connection strings](../database.md#connection-strings).",
         form: "`postgresql://role:password@host.neon.tech/database`",
         default: null,
       },
@@ -37,5 +49,11 @@ export const databaseSettings = defineSettings({
       default: "empty",
     }),
   },
-  read: (values) => ({ url: values.DATABASE_URL, endpointOverride: values.NEON_ENDPOINT_OVERRIDE }),
+  rules: neonHostProblems.map((problem) => ({
+    variable: "DATABASE_URL" as const,
+    holds: (values: { DATABASE_URL: ConnectionString; NEON_ENDPOINT_OVERRIDE: string }) =>
+      neonHostProblem(values.DATABASE_URL, values.NEON_ENDPOINT_OVERRIDE !== "") !== problem,
+    problem,
+  })),
+  read: (values) => ({ url: values.DATABASE_URL.url, endpointOverride: values.NEON_ENDPOINT_OVERRIDE }),
 });
