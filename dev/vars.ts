@@ -1,11 +1,14 @@
 // .dev.vars: made from its example on the first run, afterwards only read.
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseEnv } from "node:util";
+import { type DevVars as Vars, DevVarsError, readDevVars } from "../drizzle/dev-vars.ts";
+import { ConnectionStringError } from "../src/db/connection-string.ts";
+import { readNeonString } from "../src/db/neon-host.ts";
+import { rooms } from "../src/env.ts";
 import { Failure } from "./failure.ts";
 
-export type Vars = Readonly<Record<string, string>>;
+export type { Vars };
 
 /** What `npm run dev` needs to know about .dev.vars. */
 export interface DevVars {
@@ -31,11 +34,11 @@ export function fillExample(example: string, apiKeys: string): string {
 /**
  * Reads .dev.vars of `folder`, making it first when it is not there.
  * @param usesOther another database than that of DATABASE_URL is used
- * @throws Failure when it has no API_KEYS or an unusable DATABASE_URL
+ * @throws Failure when it cannot be read, has no API_KEYS or an unusable DATABASE_URL
  */
 export function openVars(folder: string, usesOther = false): DevVars {
   const path = join(folder, ".dev.vars");
-  const wasMade = !existsSync(path);
+  const wasMade = lstatSync(path, { throwIfNoEntry: false }) === undefined;
   if (wasMade) {
     const example = readFileSync(join(folder, ".dev.vars.example"), "utf8");
     // wx: a file that someone made since is theirs.
@@ -51,33 +54,31 @@ export function openVars(folder: string, usesOther = false): DevVars {
   return { vars, databaseUrl: usesOther ? undefined : remoteDatabaseUrl(vars), apiKeys, wasMade };
 }
 
-/** The variables of .dev.vars; none when there is no such file. */
+/** The variables of .dev.vars; none when there is no such file. @throws Failure when it cannot be read */
 export function readVars(folder: string): Vars {
-  const path = join(folder, ".dev.vars");
-  if (!existsSync(path)) return {};
-  const parsed = Object.entries(parseEnv(readFileSync(path, "utf8")));
-  return Object.fromEntries(parsed.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  try {
+    return readDevVars(join(folder, ".dev.vars"), knownVariables) ?? {};
+  } catch (error) {
+    if (!(error instanceof DevVarsError)) throw error;
+    throw new Failure(error.message, { cause: error });
+  }
 }
 
-/** @throws Failure when DATABASE_URL is set to something that is not a connection string, without repeating it */
+const knownVariables = Object.values(rooms).flatMap(({ shape }) => Object.keys(shape));
+
+/** @throws Failure when DATABASE_URL is set to something that the Worker refuses, without repeating it */
 export function remoteDatabaseUrl(vars: Vars): string | undefined {
   const value = vars["DATABASE_URL"];
   if (!value) return undefined;
-  const url = URL.parse(value);
-  if (url === null || !["postgres:", "postgresql:"].includes(url.protocol)) {
+  try {
+    return readNeonString(value, Boolean(vars["NEON_ENDPOINT_OVERRIDE"])).url;
+  } catch (error) {
+    if (!(error instanceof ConnectionStringError)) throw error;
     throw new Failure(
-      "DATABASE_URL in .dev.vars must be a connection string, postgresql://role:password@host/database, or empty " +
-        "for the embedded PostgreSQL.",
+      `DATABASE_URL in .dev.vars ${error.message}. Leave it empty for the embedded PostgreSQL.`,
+      { cause: error },
     );
   }
-  const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  if (isLocal && !vars["NEON_ENDPOINT_OVERRIDE"]) {
-    throw new Failure(
-      "DATABASE_URL in .dev.vars is a local PostgreSQL, which the Worker cannot reach: it speaks to Neon over HTTP. " +
-        "Leave it empty for the embedded PostgreSQL, or run npm run dev -- --database URL.",
-    );
-  }
-  return value;
 }
 
 /** The first key of API_KEYS that has `scope` and is written out; a hashed one cannot be shown. */
