@@ -2,7 +2,8 @@
 // db:migrate, and then used. Nothing here prints its password.
 import { Client, type ClientConfig, DatabaseError } from "pg";
 import { driftOf, migrate } from "../drizzle/migrate.ts";
-import { readTarget, type Target, type Tls } from "./connection-string.ts";
+import type { Tls } from "../drizzle/tls.ts";
+import { readTarget, type Target } from "./connection-string.ts";
 import type { OpenDatabase } from "./database.ts";
 import { Failure, reasonOf } from "./failure.ts";
 import { startLocalNeon } from "./neon/server.ts";
@@ -27,11 +28,11 @@ export async function openGiven(
   { convert, neonPort }: { convert: boolean; neonPort: number },
 ): Promise<OpenDatabase> {
   const target = readTarget(text, process.env);
-  const { host, port, user, database } = target;
+  const { host, port, role, database } = target;
   const { config, tls } = await reach(target);
   const place = `${database} on ${placeOf(target)}`;
   console.log(
-    `This uses the database ${place}, as the role ${user}. It is migrated now. Then the crons delete its expired ` +
+    `This uses the database ${place}, as the role ${role}. It is migrated now. Then the crons delete its expired ` +
       "sessions. So let it be a copy of a real one.",
   );
   await migrateGiven(config, place, convert);
@@ -41,7 +42,7 @@ export async function openGiven(
   life.defer("The local Neon", () => neon.close());
   return {
     vars: { DATABASE_URL: urlOf(target, WORKER_HOST), NEON_ENDPOINT_OVERRIDE: neon.endpoint },
-    places: { databaseUrl: urlForTcp(text, target, tls), neonEndpoint: neon.endpoint },
+    places: { databaseUrl: urlForTcp(target, tls), neonEndpoint: neon.endpoint },
     shown: [
       ["Local Neon", neon.endpoint],
       ["PostgreSQL", place],
@@ -56,18 +57,17 @@ export async function openGiven(
  * @throws Failure with the reason why not
  */
 export async function reach(target: Target): Promise<{ config: ClientConfig; tls: Tls }> {
-  const { host, port, user, password = NO_PASSWORD, database, options } = target;
+  const { host, port, role, password = NO_PASSWORD, database } = target;
   const failures: unknown[] = [];
   for (const tls of target.tls) {
     const config = {
       host,
       port,
-      user,
+      user: role,
       password,
       database,
       ssl: tls,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      ...(options !== undefined && { options }),
     };
     const client = new Client(config);
     client.on("error", () => {}); // connect() tells.
@@ -121,18 +121,18 @@ const placeOf = ({ host, port }: Pick<Target, "host" | "port">) => `${hostInUrl(
 
 const hostInUrl = (host: string) => (host.includes(":") ? `[${host}]` : host);
 
-function urlOf({ user, password = NO_PASSWORD, port, database }: Target, host: string): string {
-  const [role, secret, name] = [user, password, database].map(encodeURIComponent);
-  return `postgresql://${role}:${secret}@${host}:${port}/${name}`;
+function urlOf({ role, password = NO_PASSWORD, port, database }: Target, host: string): string {
+  const [user, secret, name] = [role, password, database].map(encodeURIComponent);
+  return `postgresql://${user}:${secret}@${host}:${port}/${name}`;
 }
 
-/** For node-postgres, which reads sslmode in its own way. */
-function urlForTcp(text: string, target: Target, tls: Tls): string {
+/** For node-postgres, which reads sslmode in its own way, and takes every sslrootcert for a file. */
+function urlForTcp(target: Target, tls: Tls): string {
   const url = urlOf(target, hostInUrl(target.host));
   if (tls === false) return `${url}?sslmode=disable`;
   if (tls.rejectUnauthorized === false) return `${url}?sslmode=no-verify`;
-  const parameters = new URLSearchParams({ uselibpqcompat: "true" });
-  for (const [name, value] of new URL(text).searchParams)
-    if (name.startsWith("ssl")) parameters.set(name, value);
+  if (target.parameters.get("sslrootcert") === "system") return `${url}?sslmode=verify-full`;
+  const parameters = new URLSearchParams({ uselibpqcompat: "true", sslmode: target.sslmode });
+  for (const [name, value] of target.parameters) if (name.startsWith("ssl")) parameters.set(name, value);
   return `${url}?${parameters.toString()}`;
 }

@@ -2,6 +2,8 @@
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { Client } from "pg";
+import { configOf } from "../drizzle/connection.ts";
+import { readConnectionString } from "../src/db/connection-string.ts";
 import { Failure, reasonOf, report } from "./failure.ts";
 import { findInstance } from "./instance.ts";
 import { insertSessions } from "./sessions.ts";
@@ -36,12 +38,11 @@ export function readCount(args: string[]): number {
 }
 
 async function seed(count: number): Promise<void> {
-  const connectionString = await findDatabase();
-  const { host, pathname } = new URL(connectionString);
-  const client = new Client({ connectionString });
+  const target = readConnectionString(await findDatabase());
+  const client = new Client(await configOf(target));
   try {
     await client.connect();
-    console.log(`Inserting ${count} sessions into ${host}${pathname}.`);
+    console.log(`Inserting ${count} sessions into ${target.database} on ${target.host}:${target.port}.`);
     const { live, justExpired, longExpired } = await insertSessions(client, count, (inserted) => {
       if (inserted < count) console.log(`${inserted} so far`);
     });

@@ -4,8 +4,9 @@ import { parseArgs } from "node:util";
 import { Client } from "pg";
 import * as z from "zod";
 import { DatabaseFault } from "../src/db/fault.ts";
+import { readConnectionString } from "../src/db/connection-string.ts";
 import { databaseSettings } from "../src/db/settings.ts";
-import { hasOptions, migrationConfig, overHttp, workerConfig } from "./check/connections.ts";
+import { overHttp } from "./check/connections.ts";
 import { lookAtCounts } from "./check/counts.ts";
 import { type Finding, ordered, textOf, works } from "./check/finding.ts";
 import { lookAtForeignKeys } from "./check/foreign-keys.ts";
@@ -17,21 +18,26 @@ import { lookAtRights } from "./check/rights.ts";
 import { lookAtServer } from "./check/server.ts";
 import { findSubject } from "./check/subject.ts";
 import { lookAtFamily, lookAtIndexes, lookAtKind, lookAtStorage } from "./check/table.ts";
-import { databaseUrl, reasonOf, shortReasonOf, variable } from "./connection.ts";
+import { configOf, databaseTarget, reasonOf, shortReasonOf, variable } from "./connection.ts";
 import type { RunStatement } from "./trial.ts";
 
 /**
  * What stops the Worker in the database of a connection string, and what may stop it later.
  * @param endpoint NEON_ENDPOINT_OVERRIDE
  * @returns errors first; empty when all is well
+ * @throws ConnectionStringError
  */
 export async function check(
   connectionString: string,
   endpoint?: string,
   folder = import.meta.dirname,
 ): Promise<Finding[]> {
-  const config = workerConfig(connectionString);
-  const http = overHttp(connectionString, endpoint);
+  const target = readConnectionString(connectionString);
+  const config = await configOf(target);
+  const reachable = overHttp(target, endpoint);
+  const refusals = reachable === undefined ? [httpWasNotTried] : refusedByWorker(connectionString, endpoint);
+  // What the Worker refuses, it does not ask.
+  const http = refusals.length === 0 ? reachable : undefined;
   const client = new Client(config);
   try {
     await client.connect();
@@ -41,10 +47,10 @@ export async function check(
   try {
     const subject = await findSubject(client);
     const findings = [
-      ...(http === undefined ? [httpWasNotTried] : refusedByWorker(connectionString, endpoint)),
-      ...(await noting("the server", () => lookAtServer(client, connectionString))),
+      ...refusals,
+      ...(await noting("the server", () => lookAtServer(client, target))),
       ...(await noting("other tables", () => lookForOthers(client))),
-      ...(await noting("the search_path", () => lookAtPlaces(connectionString, subject?.schema, http))),
+      ...(await noting("the search_path", () => comparePlaces(subject?.schema, http))),
     ];
     if (subject === undefined) return ordered([noTable, ...findings]);
     const looks = {
@@ -92,21 +98,6 @@ async function noting(name: string, look: () => Promise<Finding[]>): Promise<Fin
   }
 }
 
-async function lookAtPlaces(
-  connectionString: string,
-  schema: string | undefined,
-  http: RunStatement | undefined,
-): Promise<Finding[]> {
-  if (!hasOptions(connectionString)) return comparePlaces(schema, undefined, http);
-  const migration = new Client(migrationConfig(connectionString));
-  await migration.connect();
-  try {
-    return await comparePlaces(schema, migration, http);
-  } finally {
-    await migration.end();
-  }
-}
-
 /** A fault of the Worker's client has its kind instead of a message, which could hold the password. */
 const whyOf = (error: unknown) => (error instanceof DatabaseFault ? error.message : shortReasonOf(error));
 
@@ -137,11 +128,16 @@ const httpWasNotTried: Finding = {
 /** The Worker checks its variables before it does anything. */
 function refusedByWorker(connectionString: string, endpoint: string | undefined): Finding[] {
   const variables = { DATABASE_URL: connectionString, NEON_ENDPOINT_OVERRIDE: endpoint };
-  const { error } = z.object(databaseSettings.shape).safeParse(variables);
-  return (error?.issues ?? []).map(({ path, message }) => ({
+  const { data, error } = z.object(databaseSettings.shape).safeParse(variables);
+  const broken = data === undefined ? [] : (databaseSettings.rules ?? []).filter(({ holds }) => !holds(data));
+  const problems = [
+    ...(error?.issues ?? []).map(({ path, message }) => `${String(path[0])} ${message}`),
+    ...broken.map(({ variable: name, problem }) => `${name} ${problem}`),
+  ];
+  return problems.map((problem) => ({
     level: "error",
     about: "configuration",
-    what: `The Worker refuses these variables: ${String(path[0])} ${message}.`,
+    what: `The Worker refuses these variables: ${problem}.`,
     means: "Every route answers with 500, configuration_invalid.",
     todo: "Change the variable.",
   }));
@@ -161,15 +157,15 @@ if (import.meta.main) {
   } catch (error) {
     stop(`${reasonOf(error)}\nUsage: ${USAGE}`);
   }
-  const url = databaseUrl();
-  if (!url) stop("Set DATABASE_URL, here or in .dev.vars, to the connection string of the Neon database.");
-  if (!["postgres:", "postgresql:"].includes(URL.parse(url)?.protocol ?? "")) {
-    stop(
-      "DATABASE_URL is no connection string: postgresql://role:password@host/database. In a password, write / as %2F, " +
-        "# as %23, ? as %3F, @ as %40, % as %25; in .dev.vars, put the whole value in quotes.",
-    );
+  let url: string;
+  let endpoint: string | undefined;
+  try {
+    ({ url } = databaseTarget());
+    endpoint = variable("NEON_ENDPOINT_OVERRIDE");
+  } catch (error) {
+    stop(error instanceof Error ? error.message : String(error));
   }
-  const findings = await check(url, variable("NEON_ENDPOINT_OVERRIDE"));
+  const findings = await check(url, endpoint);
   console.log(
     isJson === true ? JSON.stringify({ works: works(findings), findings }, null, 2) : textOf(findings),
   );

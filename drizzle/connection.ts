@@ -1,24 +1,86 @@
 // How the commands of this folder reach the database, and what they say of one that fails.
-import { readFileSync } from "node:fs";
-import { parseEnv } from "node:util";
 import { Client, type ClientConfig, DatabaseError } from "pg";
+import {
+  type ConnectionString,
+  ConnectionStringError,
+  passwordOf,
+  readConnectionString,
+} from "../src/db/connection-string.ts";
+import { isNeonHost, neonHostProblem } from "../src/db/neon-host.ts";
+import { readDevVars } from "./dev-vars.ts";
+import { waysOf } from "./tls.ts";
 
-/** DATABASE_URL of the environment, or of .dev.vars. */
-export const databaseUrl = () => variable("DATABASE_URL");
-
-/** A variable of the environment, or of .dev.vars. */
-export function variable(name: string): string | undefined {
-  if (process.env[name]) return process.env[name];
+/**
+ * DATABASE_URL of the environment, or of .dev.vars.
+ * @throws Error that says what is wrong with it, and does not repeat it
+ */
+export function databaseTarget(): ConnectionString {
+  const text = variable("DATABASE_URL");
+  if (text === undefined) {
+    throw new Error("Set DATABASE_URL, here or in .dev.vars, to the connection string of the Neon database.");
+  }
   try {
-    return parseEnv(readFileSync(".dev.vars", "utf8"))[name];
-  } catch {
-    return undefined; // There is no .dev.vars. The caller says what is missing.
+    const target = readConnectionString(text);
+    if (isNeonHost(target.host)) checkForNeon(target);
+    return target;
+  } catch (error) {
+    if (!(error instanceof ConnectionStringError)) throw error;
+    throw new Error(`DATABASE_URL ${error.message}.`, { cause: error });
   }
 }
 
-/** The same database without Neon's pooler, which refuses settings such as search_path (Neon, "Connection pooling"). */
-export function directUrl(url: string): string {
-  return url.replace(/(@[^./]+)-pooler\./, "$1.");
+function checkForNeon(target: ConnectionString): void {
+  const problem = neonHostProblem(target, false);
+  if (problem !== undefined) throw new ConnectionStringError(problem);
+  // Neon lets nobody in without one. Elsewhere there may be another way, such as ~/.pgpass.
+  if (!process.env["PGPASSWORD"]) passwordOf(target);
+}
+
+/** A variable of the environment, or of .dev.vars; undefined when it is empty. @throws DevVarsError */
+export function variable(name: string): string | undefined {
+  return process.env[name] || readDevVars(".dev.vars")?.[name] || undefined;
+}
+
+/**
+ * How to connect over TCP, past Neon's pooler, which refuses settings such as search_path (Neon, "Connection pooling").
+ * @returns what to try, in this order
+ * @throws Error when a file with a certificate cannot be read
+ */
+export function configsOf(target: ConnectionString): ClientConfig[] {
+  const { host, port, role, password, database, parameters } = target;
+  const name = parameters.get("application_name");
+  const seconds = Number(parameters.get("connect_timeout") ?? 0);
+  return waysOf(target, process.env).map((ssl) => ({
+    // Such a name is always this machine (RFC 6761), but few resolvers know. `npm run dev` has one.
+    host: host.endsWith(".localhost") ? "127.0.0.1" : directHost(host),
+    port,
+    user: role,
+    ...(password !== undefined && { password }),
+    database,
+    ssl,
+    // Where the server offers it. Not unasked: node-postgres cannot read every certificate.
+    enableChannelBinding: parameters.get("channel_binding")?.toLowerCase() === "require",
+    ...(name !== undefined && { application_name: name }),
+    // libpq waits for 2 seconds at least.
+    ...(seconds > 0 && { connectionTimeoutMillis: Math.max(seconds, 2) * 1000 }),
+  }));
+}
+
+/** The same database without Neon's pooler. */
+export const directHost = (host: string) => host.replace(/^([^.]+)-pooler\./, "$1.");
+
+/** How to connect: the first way that works. When none does, the last, so that its failure tells. */
+export async function configOf(target: ConnectionString): Promise<ClientConfig> {
+  const configs = configsOf(target);
+  for (const config of configs.slice(0, -1)) {
+    try {
+      await onConnection(config, async () => {});
+      return config;
+    } catch {
+      // The next way may do.
+    }
+  }
+  return configs.at(-1) ?? {};
 }
 
 /** An open connection. When the server ends it, the statement in progress fails with the reason. */

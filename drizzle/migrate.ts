@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import type { Client, ClientConfig } from "pg";
 import { leave, untilAlone } from "./alone.ts";
 import { applyTogether } from "./apply.ts";
-import { databaseUrl, directUrl, isLost, onConnection, reasonOf } from "./connection.ts";
+import { configOf, databaseTarget, isLost, onConnection, reasonOf } from "./connection.ts";
 import { readSqlFiles, type SqlFiles } from "./files.ts";
 import { buildIndexes, type IndexContext } from "./indexes.ts";
 import { journalStatements, RECOUNT_DUE } from "./journal.ts";
@@ -172,12 +172,13 @@ if (import.meta.main) {
     console.error(`${reasonOf(error)}\nUsage: ${USAGE}`);
     process.exit(2);
   }
-  const url = databaseUrl();
-  if (!url) {
-    console.error("Set DATABASE_URL, here or in .dev.vars, to the connection string of the Neon database.");
+  let config: ClientConfig;
+  try {
+    config = await configOf(databaseTarget());
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
     process.exit(1);
   }
-  const config = { connectionString: directUrl(url) };
   try {
     const lines = await (isPlan
       ? driftOf(config, import.meta.dirname, { convert })

@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import * as z from "zod";
 import type { RunStatement } from "../trial.ts";
 import type { Finding } from "./finding.ts";
-import { findSubject, rowsOf } from "./subject.ts";
+import { rowsOf } from "./subject.ts";
 
 const KINDS: Record<string, string> = {
   r: "a table",
@@ -42,45 +42,29 @@ export async function lookForOthers(client: Client): Promise<Finding[]> {
   });
 }
 
-/** @param schema where the Worker finds mcp_sessions; undefined when it finds none */
+/** @param schema where mcp_sessions is found over TCP; undefined when it is nowhere */
 export async function comparePlaces(
   schema: string | undefined,
-  migration: Client | undefined,
   http: RunStatement | undefined,
 ): Promise<Finding[]> {
-  const findings: Finding[] = [];
+  if (http === undefined) return [];
   const nowhere = "none";
-  const here = schema ?? nowhere;
-  if (migration !== undefined) {
-    const there = (await findSubject(migration))?.schema;
-    if (there !== schema) {
-      findings.push({
-        level: schema === undefined ? "error" : "warning",
-        about: "search_path",
-        what: `The connection string sets the search_path: with it mcp_sessions is in schema ${there ?? nowhere}, without it in ${here}.`,
-        means: "db:migrate obeys it. The Worker ignores it, because over HTTP such parameters mean nothing.",
-        todo: `ALTER ROLE … IN DATABASE … SET search_path = …; and take the parameter out of the connection string.`,
-      });
-    }
-  }
-  if (http !== undefined) {
-    const [row] = z
-      .array(z.object({ schema: z.string() }))
-      .parse(
-        await http(
-          "SELECT n.nspname AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('mcp_sessions')",
-        ),
-      );
-    const there = row?.schema;
-    if (there !== schema) {
-      findings.push({
-        level: "error",
-        about: "search_path",
-        what: `Over HTTP mcp_sessions is in schema ${there ?? nowhere}, over TCP in ${here}.`,
-        means: "The Worker uses HTTP.",
-        todo: "Set the search_path for the role: ALTER ROLE … IN DATABASE … SET search_path = …; A pooled connection has it after some minutes.",
-      });
-    }
-  }
-  return findings;
+  const [row] = z
+    .array(z.object({ schema: z.string() }))
+    .parse(
+      await http(
+        "SELECT n.nspname AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('mcp_sessions')",
+      ),
+    );
+  const there = row?.schema;
+  if (there === schema) return [];
+  return [
+    {
+      level: "error",
+      about: "search_path",
+      what: `Over HTTP mcp_sessions is in schema ${there ?? nowhere}, over TCP in ${schema ?? nowhere}.`,
+      means: "The Worker uses HTTP.",
+      todo: "Set the search_path for the role: ALTER ROLE … IN DATABASE … SET search_path = …; A pooled connection has it after some minutes.",
+    },
+  ];
 }

@@ -1,5 +1,7 @@
 // The server, the way to it, and the settings of the Worker's role.
 import type { Client } from "pg";
+import type { ConnectionString } from "../../src/db/connection-string.ts";
+import { directHost } from "../connection.ts";
 import { isolationRefusal } from "../isolation.ts";
 import { cleanupSettings } from "../../src/cleanup/settings.ts";
 import type { Finding } from "./finding.ts";
@@ -9,7 +11,7 @@ import { rowsOf } from "./subject.ts";
 const OLDEST = 14;
 const NEWEST = 18;
 
-export async function lookAtServer(client: Client, connectionString: string): Promise<Finding[]> {
+export async function lookAtServer(client: Client, target: ConnectionString): Promise<Finding[]> {
   const [server] = await rowsOf<{ version: number; role: string; database: string; is_replica: boolean }>(
     client,
     `SELECT current_setting('server_version_num')::int / 10000 AS version, quote_ident(session_user) AS role,
@@ -19,7 +21,7 @@ export async function lookAtServer(client: Client, connectionString: string): Pr
   const { version, role, database, is_replica: isReplica } = server;
   return [
     ...versionFindings(version),
-    ...poolerFindings(connectionString),
+    ...poolerFindings(target),
     ...(isReplica ? [replica] : []),
     ...(await isolationFindings(client)),
     ...(await settingFindings(client, `ALTER ROLE ${role} IN DATABASE ${database} SET`)),
@@ -51,11 +53,10 @@ export function versionFindings(version: number): Finding[] {
   ];
 }
 
-function poolerFindings(connectionString: string): Finding[] {
-  const { hostname, port, searchParams } = new URL(connectionString);
-  const isNeons = /^[^.]+-pooler\./.test(hostname);
+function poolerFindings({ host, port, parameters }: ConnectionString): Finding[] {
+  const isNeons = directHost(host) !== host;
   // 6432 is PgBouncer's port, 6543 that of Supabase's pooler.
-  if (!isNeons && !["6432", "6543"].includes(port) && searchParams.get("pgbouncer") !== "true") return [];
+  if (!isNeons && ![6432, 6543].includes(port) && parameters.get("pgbouncer") !== "true") return [];
   return [
     {
       level: "note",

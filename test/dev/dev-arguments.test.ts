@@ -41,10 +41,9 @@ describe("a connection string", () => {
   const usual = {
     host: "db.example.com",
     port: 5432,
-    user: "me",
+    role: "me",
     password: "secret",
     database: "sessions",
-    options: undefined,
     sslmode: "prefer",
   };
 
@@ -58,10 +57,7 @@ describe("a connection string", () => {
     ["postgresql://me:secret@[::1]:5433/sessions", { ...usual, host: "::1", port: 5433 }],
     ["postgresql://db.example.com/sessions?user=me&password=secret", usual],
     ["postgresql://me:secret@db.example.com/?dbname=sessions&port=5432", usual],
-    [
-      "postgresql://me:secret@db.example.com/sessions?options=-c%20search_path%3Dapp&application_name=x",
-      { ...usual, options: "-c search_path=app" },
-    ],
+    ["postgresql://me:secret@db.example.com/sessions?application_name=x", usual],
   ])("%s is read", (text, expected) => {
     expect(readTarget(text, {})).toMatchObject(expected);
   });
@@ -77,10 +73,10 @@ describe("a connection string", () => {
     ["secret", "must be a connection string, such as postgresql://"],
     ["host=secret user=me dbname=db", "must be a connection string"],
     ["https://me:secret@host/db", "must be a connection string"],
-    ["postgresql://me:secret@host:port/db", "must be a connection string"],
-    ["postgresql://me:secret@host:5432,other:5432/db", "must be a connection string"],
+    ["postgresql://me:secret@host:port/db", "must have a port from 1 to 65535"],
+    ["postgresql://me:secret@host:5432,other:5432/db", "must name one host"],
     ["postgresql://me:secret@host,other/db", "must name one host"],
-    ["postgresql://me:secret@host:0/db", "The port in --database must be a number from 1 to 65535"],
+    ["postgresql://me:secret@host:0/db", "must have a port from 1 to 65535"],
     ["postgresql://:secret@host/db", "names no role"],
     ["postgresql://host/db", "names no role"],
     ["postgresql://me:secret@host", "names no database"],
@@ -92,14 +88,18 @@ describe("a connection string", () => {
     ["postgresql://me:secret@%2Fvar%2Frun%2Fpostgresql/db", "A unix socket cannot be used"],
     ["/var/run/postgresql secret", "A unix socket cannot be used"],
     ["socket:/tmp/?db=secret", "A unix socket cannot be used"],
-    ["postgresql://me:secret%@host/db", "write it as %25"],
+    ["postgresql://me:secret%@host/db", "% as %25"],
+    [
+      "postgresql://me:secret@host/db?options=-c%20search_path%3Dapp",
+      "has the parameter options, which Neon ignores over HTTP",
+    ],
     [
       "postgresql://me:secret@host/db?sslmode=on",
-      "sslmode in --database must be one of disable, allow, prefer",
+      "has the parameter sslmode, which must be one of disable, allow, prefer",
     ],
     [
       "postgresql://me:secret@host/db?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem",
-      "sslrootcert in --database cannot be read: ENOENT",
+      "--database: sslrootcert cannot be read: ENOENT",
     ],
     [
       "postgresql://me:secret@ep-a-1.eu-central-1.aws.neon.tech/db",
@@ -133,7 +133,14 @@ describe("a connection string", () => {
     expect(tls(`sslmode=require&${root}`)).toEqual([{ ca: "the CA", ...anyName }]);
     expect(tls(`sslmode=verify-ca&${root}`)).toEqual([{ ca: "the CA", ...anyName }]);
     expect(tls(`sslmode=verify-full&${root}`)).toEqual([{ ca: "the CA" }]);
-    expect(tls("sslmode=verify-full&sslrootcert=system")).toEqual([{}]);
+    // The roots of the system, where Node can tell them.
+    const system = expect.not.objectContaining({ checkServerIdentity: expect.anything() });
+    expect(tls("sslmode=verify-full&sslrootcert=system")).toEqual([system]);
+    // As with libpq, nothing weaker goes with them.
+    expect(tls("sslmode=require&sslrootcert=system")).toEqual([system]);
+    expect(tls("channel_binding=require")).toEqual([anybody]);
+    expect(tls("ssl=true")).toEqual([anybody]);
+    expect(tls("ssl=0")).toEqual([false]);
     rmSync(folder, { recursive: true });
   });
 });

@@ -1,7 +1,9 @@
 // npm run dev -- --database: reaches any PostgreSQL, says what it does to it, and shows its password nowhere.
+import { execFile } from "node:child_process";
 import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { Client } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
@@ -185,15 +187,6 @@ describe("a database that is given", () => {
     ).toEqual([{ pg_typeof: "timestamp with time zone" }]);
     await opened.close();
   });
-
-  test("whose URL sets the search_path gets a note that the Worker ignores that", async () => {
-    await ask("CREATE SCHEMA app");
-    const opened = await open(urlOf("sessions?options=-c%20search_path%3Dapp"));
-    expect(printed.join("\n")).toContain(
-      "Note: the connection string sets the search_path, and the Worker ignores that.",
-    );
-    await opened.close();
-  });
 });
 
 describe("TLS", () => {
@@ -243,6 +236,23 @@ describe("TLS", () => {
       ca: readFileSync(ca, "utf8"),
     });
   });
+
+  test("with the roots of the system refuses a certificate that they do not know", async () => {
+    expect(await refusalOf(urlOf("sessions?sslrootcert=system"))).toMatch(/self.signed certificate/);
+  });
+
+  test.each(["sslmode=verify-full&sslrootcert=system", "sslmode=require&channel_binding=require"])(
+    "with %s is what db:migrate uses, too",
+    async (parameters) => {
+      const env = { ...process.env, DATABASE_URL: urlOf(`sessions?${parameters}`), SSL_CERT_FILE: ca };
+      const { stdout } = await promisify(execFile)(
+        join("node_modules", ".bin", "node"),
+        ["drizzle/migrate.ts", "--plan"],
+        { env },
+      );
+      expect(stdout).not.toBe("");
+    },
+  );
 
   test.each(["sslmode=require", "sslmode=verify-full&sslrootcert=CA", "sslmode=verify-ca&sslrootcert=CA"])(
     "with %s is also what the local Neon and TCP clients use",

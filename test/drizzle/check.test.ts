@@ -388,26 +388,10 @@ test("a role with fewer rights than the Worker needs is told the grants that are
 });
 
 describe("the search_path", () => {
-  test("of the connection string is told, because the Worker ignores it", async () => {
-    const config = await prepared("CREATE SCHEMA app AUTHORIZATION mcp");
+  test("of the connection string is refused, because the Worker would not get it", async () => {
+    const config = await prepared();
     const url = `${urlOf(config)}?options=-c%20search_path%3Dapp`;
-    await migrate({ ...config, user: "mcp", password: PASSWORD, options: "-c search_path=app" });
-    const found = await check(url, neon.endpoint);
-    expect(found).toContainEqual(
-      expect.objectContaining({
-        level: "warning",
-        about: "search_path",
-        what: "The connection string sets the search_path: with it mcp_sessions is in schema app, without it in public.",
-      }),
-    );
-    await query(config, "DROP TABLE public.mcp_sessions");
-    expect(await check(url, neon.endpoint)).toContainEqual(
-      expect.objectContaining({
-        level: "error",
-        about: "search_path",
-        what: expect.stringContaining("without it in none"),
-      }),
-    );
+    await expect(check(url, neon.endpoint)).rejects.toThrow("ALTER ROLE … SET search_path = …");
   });
 
   test("that a pooled connection still has is told", async () => {
