@@ -28,6 +28,8 @@ const choices: Record<string, readonly string[]> = {
   target_session_attrs: ["any", "read-write", "primary"],
 };
 
+export const limitedParameters = Object.keys(choices);
+
 /** Settings of PostgreSQL. A role can have them; a connection string cannot give them to the Worker. */
 export const settingParameters = [
   "search_path",

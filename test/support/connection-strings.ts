@@ -8,7 +8,8 @@ const [LEFT, RIGHT] = SECRETS;
 const withPassword = (password: string, host = HOST) => `postgresql://role:${password}@${host}/db`;
 const withQuery = (query: string) => `${withPassword(LEFT)}?${query}`;
 
-const ENCODE = "Percent-encode it: write / as %2F, # as %23, ? as %3F, @ as %40";
+const ENCODE =
+  "has a password that is not percent-encoded. Percent-encode it: write / as %2F, # as %23, ? as %3F, @ as %40";
 const IGNORED = "which Neon ignores over HTTP. Take it out, and set";
 
 /** Passwords that a URL does not take as they are. */
@@ -88,6 +89,7 @@ export const refused: readonly (readonly [text: string, words: string])[] = [
   [withPassword(LEFT, "ep-x-1..neon.tech"), "has a host that can be none"],
   [withPassword(LEFT, "ep x.neon.tech"), "has a host that can be none"],
   [withPassword(LEFT, `${"a".repeat(64)}.neon.tech`), "has a host that can be none"],
+  [withPassword(LEFT, `${`${"a".repeat(63)}.`.repeat(4)}neon.tech`), "has a host that can be none"],
   [withPassword(LEFT, `${HOST}:port`), "must have a port from 1 to 65535"],
   [withPassword(LEFT, `${HOST}:0`), "must have a port from 1 to 65535"],
   [withPassword(LEFT, `${HOST}:65536`), "must have a port from 1 to 65535"],
@@ -166,6 +168,7 @@ export const taken: readonly (readonly [text: string, url: string])[] = [
   [`postgresql://postgres.abcdef:${LEFT}@${HOST}/db`, `postgresql://postgres.abcdef:${LEFT}@${HOST}/db`],
   [`postgresql://${HOST}/db?user=role&password=${LEFT}`, plain],
   [`postgresql://x:y@a.neon.tech/z?host=${HOST}&user=role&password=${LEFT}&dbname=db&port=5432`, plain],
+  [`postgresql://${HOST}/db?user=role&password=${LEFT}@${RIGHT}`, withPassword(`${LEFT}%40${RIGHT}`)],
   [`jdbc:postgresql://${HOST}/db?user=role&password=${LEFT}`, plain],
   ...[
     "sslmode=require",
