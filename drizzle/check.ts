@@ -1,7 +1,7 @@
 // npm run db:check: tries whether the Worker can work with a database, and looks around for what will stop it. It changes
 // nothing. The exit code is 1 when the Worker cannot work, and 2 when nothing was checked.
 import { parseArgs } from "node:util";
-import { Client } from "pg";
+import { Client, type ClientConfig } from "pg";
 import * as z from "zod";
 import { DatabaseFault } from "../src/db/fault.ts";
 import { readConnectionString } from "../src/db/connection-string.ts";
@@ -33,13 +33,15 @@ export async function check(
   folder = import.meta.dirname,
 ): Promise<Finding[]> {
   const target = readConnectionString(connectionString);
-  const config = await configOf(target);
   const reachable = overHttp(target, endpoint);
   const refusals = reachable === undefined ? [httpWasNotTried] : refusedByWorker(connectionString, endpoint);
   // What the Worker refuses, it does not ask.
   const http = refusals.length === 0 ? reachable : undefined;
-  const client = new Client(config);
+  let config: ClientConfig;
+  let client: Client;
   try {
+    config = await configOf(target);
+    client = new Client(config);
     await client.connect();
   } catch (error) {
     return [cannotConnect(error)];

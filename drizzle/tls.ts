@@ -88,6 +88,6 @@ function fileOf(name: string, path: string | undefined): string | undefined {
     return readFileSync(path, "utf8");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    throw new Error(`${name} cannot be read: ${code}`, { cause: error });
+    throw new Error(`${name} of the connection string cannot be read: ${code}`, { cause: error });
   }
 }

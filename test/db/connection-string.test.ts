@@ -59,6 +59,14 @@ test("a database is asked with the string as a shell and a copy button leave it"
   }
 });
 
+test("a password that the database refuses is a 503, without the string", async () => {
+  const { url } = await createDatabase();
+  const wrong = url.replace(/:[^:@]*@/, `:${SECRETS[0]}@`);
+  const env = environment({ DATABASE_URL: wrong });
+  const response = await send(env, "/session-health", bearer(keys.health));
+  expect([response.status, await response.json()]).toMatchObject([503, { reason: "permission_denied" }]);
+});
+
 test.each([`\ufeffme:mcp:KEY\r\n`, ` me:mcp:KEY, `])("keys from a pipe are read: %j", async (text) => {
   const env = environment({ API_KEYS: text.replace("KEY", keys.alice) });
   expect((await send(env, "/session-health", bearer(keys.alice))).status).toBe(403);

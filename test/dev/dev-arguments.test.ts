@@ -99,7 +99,7 @@ describe("a connection string", () => {
     ],
     [
       "postgresql://me:secret@host/db?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem",
-      "--database: sslrootcert cannot be read: ENOENT",
+      "--database: sslrootcert of the connection string cannot be read: ENOENT",
     ],
     [
       "postgresql://me:secret@ep-a-1.eu-central-1.aws.neon.tech/db",
@@ -138,6 +138,11 @@ describe("a connection string", () => {
     expect(tls("sslmode=verify-full&sslrootcert=system")).toEqual([system]);
     // As with libpq, nothing weaker goes with them.
     expect(tls("sslmode=require&sslrootcert=system")).toEqual([system]);
+    expect(readTarget("postgresql://me@h/db", { PGSSLMODE: "disable" }).tls).toEqual([false]);
+    expect(readTarget("postgresql://me@h/db?sslmode=require", { PGSSLMODE: "disable" }).tls).toEqual([
+      anybody,
+    ]);
+    expect(readTarget("postgresql://me@h/db", { PGSSLMODE: "constructor" }).tls).toEqual([anybody, false]);
     expect(tls("channel_binding=require")).toEqual([anybody]);
     expect(tls("ssl=true")).toEqual([anybody]);
     expect(tls("ssl=0")).toEqual([false]);

@@ -516,6 +516,19 @@ test("a database that cannot be reached is an error without the password", async
   expect(JSON.stringify(found)).not.toContain("secret");
 });
 
+test("a root certificate that is not there is an error", async () => {
+  const found = await check(
+    `${urlOf(await prepared())}?sslmode=verify-full&sslrootcert=/nowhere`,
+    neon.endpoint,
+  );
+  expect(found).toMatchObject([
+    {
+      about: "connection",
+      what: expect.stringContaining("ENOENT: no such file or directory, open '/nowhere'"),
+    },
+  ]);
+});
+
 const run = promisify(execFile);
 /** Runs the command; what it prints and how it exits. */
 async function command(env: Record<string, string>, ...options: string[]) {
