@@ -49,6 +49,7 @@ describe("is read as wrangler reads it:", () => {
     ["A=", { A: "" }],
     ["A=\nB=", { A: "", B: "" }],
     ["A=   # nothing", { A: "" }],
+    ["A=\nB='x#y'", { A: "", B: "x#y" }],
     ['A=""', { A: "" }],
     ["A: yes", { A: "yes" }],
     ["A=\nA=2", { A: "2" }],

@@ -34,6 +34,9 @@ export const rawPasswords = [
   "/x@y",
   "?x=y",
   "@?",
+  "@x/y?z",
+  "/x?y=z",
+  "@x?y=z",
 ].map((raw) => `${LEFT}${raw}${RIGHT}`);
 
 /** Refused, with words that every door uses. */
