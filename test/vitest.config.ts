@@ -2,6 +2,9 @@
 // runs in Node; and what needs Prometheus. PgBouncer and Prometheus are not in npm.
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { guardRun } from "./support/run.ts";
+
+guardRun();
 
 // wrangler.toml requires them; each test makes its own `env` instead.
 process.env["DATABASE_URL"] ??= "";
