@@ -114,7 +114,8 @@ export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNe
         });
         return { status: 200, headers: payload.isBatch ? batchHeaders(modes) : {}, body };
       };
-      const fault = switchboard.strike(payload instanceof NeonError ? "" : sqlOf(payload));
+      const sql = payload instanceof NeonError ? "" : sqlOf(payload);
+      const fault = switchboard.strike(sql, credentials.database);
       await serve({
         response,
         answer: (faulty = {}) => answer(faulty).catch(errorAnswer),

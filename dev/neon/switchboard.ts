@@ -33,6 +33,8 @@ export interface FaultRule {
   probability?: number;
   /** It hits only requests whose SQL contains this text. */
   matching?: string;
+  /** It hits only requests to this database. */
+  database?: string;
 }
 
 const REFUSALS = {
@@ -123,11 +125,11 @@ export class Switchboard {
     return this.#cleared.signal;
   }
 
-  /** The fault a request with this SQL meets: the first rule that matches and has hits left. */
-  strike(sql: string): Fault | undefined {
+  /** The fault a request with this SQL to a database meets: the first rule that matches and has hits left. */
+  strike(sql: string, asked: string): Fault | undefined {
     const struck = this.#rules.find(
-      ({ rule: { times = Infinity, probability = 1, matching = "" }, hits }) =>
-        hits < times && sql.includes(matching) && Math.random() < probability,
+      ({ rule: { times = Infinity, probability = 1, matching = "", database = asked }, hits }) =>
+        hits < times && database === asked && sql.includes(matching) && Math.random() < probability,
     );
     if (struck === undefined) return undefined;
     struck.hits += 1;

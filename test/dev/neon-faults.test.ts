@@ -296,6 +296,14 @@ describe("rules", () => {
     expect((await bench.post({ query: "select $1", params: ['from "mark"'] })).status).toBe(200);
   });
 
+  test("a rule for a database hits no other", async () => {
+    const { switchboard } = bench.neon;
+    const fault: Fault = { kind: "quota" };
+    switchboard.set({ fault, database: "another" }, { fault, database: "tests", matching: "7" });
+    expect([await statusOf("select 6"), await statusOf("select 7")]).toEqual([200, 402]);
+    expect(switchboard.hits()).toEqual([0, 1]);
+  });
+
   test("a probability of 0 never hits, of 1 always", async () => {
     const { switchboard } = bench.neon;
     const fault: Fault = { kind: "quota" };

@@ -1,7 +1,7 @@
-// Every fault of Neon's against everything the Worker does: what the caller gets, what is in the database afterwards,
-// how often the database was asked, and that it took no longer than it may.
-import { afterEach, describe, expect, test } from "vitest";
-import type { Fault } from "../../dev/neon/switchboard.ts";
+// Every fault of Neon's against everything the Worker does: what the caller gets, what is in the database afterwards, and
+// how often the database was asked. All faults last at the same time, each for a database of its own.
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Fault, FaultRule } from "../../dev/neon/switchboard.ts";
 import { logged } from "../support/captured-logs.ts";
 import { addExpired, runsOf } from "../support/cleanup.ts";
 import { callTool, end, initializeParams, mcp, open, rowsOf } from "../support/mcp.ts";
@@ -9,6 +9,7 @@ import {
   bearer,
   createDatabase,
   databaseRequests,
+  faultHits,
   fire,
   keys,
   REGULAR_CRON,
@@ -19,9 +20,19 @@ import {
 
 afterEach(() => setFaults());
 
-const BUDGET_MS = 1500;
-const env = (database: TestDatabase) =>
-  database.env({ MCP_SESSION_TIMEOUT_MS: String(BUDGET_MS), HEALTH_TIMEOUT_MS: String(BUDGET_MS) });
+// The shortest delays between attempts.
+beforeEach(() => {
+  vi.spyOn(Math, "random").mockReturnValue(0);
+});
+
+// Time for every attempt, also on a busy machine: one that its budget cuts short would be a timeout.
+const BUDGET_MS = 30_000;
+// One attempt that hangs has the whole budget.
+const HANGING_BUDGET_MS = 3000;
+const env = ({ database, fault }: Case) => {
+  const budget = String(fault.kind === "hang" ? HANGING_BUDGET_MS : BUDGET_MS);
+  return database.env({ MCP_SESSION_TIMEOUT_MS: budget, HEALTH_TIMEOUT_MS: budget });
+};
 
 interface Row {
   fault: Fault;
@@ -33,6 +44,8 @@ interface Row {
   isRetried?: boolean;
   /** Whether a client is told to wait. */
   mayPass?: boolean;
+  /** Whether PostgreSQL itself answers. */
+  isAnswered?: boolean;
 }
 
 const rows: Row[] = [
@@ -49,19 +62,39 @@ const rows: Row[] = [
   { fault: { kind: "refused-by-postgres", sqlstate: "53300" }, reason: "overloaded" },
   { fault: { kind: "refused-by-postgres", sqlstate: "57P03" }, reason: "database_unreachable" },
   { fault: { kind: "lost-after-commit" }, reason: "database_unreachable", commits: true },
-  { fault: { kind: "lingering-locks", ms: 150 }, reason: "overloaded" },
+  { fault: { kind: "lingering-locks", ms: 150 }, reason: "overloaded", isAnswered: true },
 ];
 
-/** What came of it, how often the database was asked, and whether it was in time. */
-async function measured<T>(work: () => Promise<T>) {
-  const before = await databaseRequests();
-  const startedAt = Date.now();
-  const outcome = await work();
-  return {
-    outcome,
-    attempts: (await databaseRequests()) - before,
-    isInTime: Date.now() - startedAt < BUDGET_MS + 500,
-  };
+interface Case extends Row {
+  database: TestDatabase;
+  /** The session of the case, if it has one. */
+  session: string;
+}
+
+/** A case for each row, with a session if the work needs one. */
+async function casesOf(chosen: Row[], hasSession: boolean): Promise<Case[]> {
+  const cases: Case[] = [];
+  for (const row of chosen) {
+    const database = await createDatabase();
+    cases.push({ ...row, database, session: hasSession ? await open(database.env()) : "" });
+  }
+  return cases;
+}
+
+/** From now on each case has its fault. */
+const strike = (cases: Case[], rule: Omit<FaultRule, "fault" | "database"> = {}) =>
+  setFaults(
+    ...cases.map(({ fault, database }) => ({
+      fault,
+      database: new URL(database.url).pathname.slice(1),
+      ...rule,
+    })),
+  );
+
+/** Something of each case, under the name of its fault. */
+async function each<T>(cases: Case[], work: (one: Case, place: number) => Promise<T> | T) {
+  const named = cases.map(async (one, i) => [JSON.stringify(one.fault), await work(one, i)] as const);
+  return Object.fromEntries(await Promise.all(named));
 }
 
 const refusalOf = (message: string) =>
@@ -71,221 +104,201 @@ const unusable = {
   body: refusalOf("The session store cannot be used; its operator must act"),
   retryAfter: null,
 };
+const refusedIn = ({ mayPass = true }: Row) => ({ status: 503, ...(mayPass ? unavailable : unusable) });
 
 const opening = (worker: Env) => mcp(worker, { method: "initialize", params: initializeParams });
 const ask = async (response: Promise<Response>) => {
   const { status, headers } = await response;
   return { status, body: await (await response).text(), retryAfter: headers.get("Retry-After") };
 };
+const ping = ({ session }: Case, worker: Env) => mcp(worker, { method: "ping" }, { session });
 
-describe.each(rows)("while $fault lasts", (row) => {
-  const { fault, reason, commits = false, isRetried = true, mayPass = true } = row;
-  const refused = { outcome: { status: 503, ...(mayPass ? unavailable : unusable) }, isInTime: true };
-  /** One attempt, or several but never many. */
-  const expectAttempts = (attempts: number) => {
-    expect(attempts).toBeGreaterThanOrEqual(isRetried ? 2 : 1);
-    expect(attempts).toBeLessThanOrEqual(isRetried ? 7 : 1);
-  };
+// The first attempt and six more. Five failures open the circuit, which holds up all but health and cleanup.
+const ALL_ATTEMPTS = 7;
+const BEFORE_THE_CIRCUIT_OPENS = 5;
+
+describe("while a fault lasts", () => {
+  /** What comes of the work in each case, which asks the database so often where one more attempt could help. */
+  async function whileItLasts<T>(
+    cases: Case[],
+    work: (one: Case) => Promise<T>,
+    { attempts = BEFORE_THE_CIRCUIT_OPENS, matching = "" } = {},
+  ) {
+    await strike(cases, { matching });
+    const outcomes = await each(cases, work);
+    const hits = await faultHits();
+    await setFaults();
+    expect(await each(cases, (_, i) => hits[i]), "how often the database was asked").toEqual(
+      await each(cases, ({ isRetried = true }) => (isRetried ? attempts : 1)),
+    );
+    return outcomes;
+  }
 
   test("health says so", async () => {
-    const database = await createDatabase();
-    await setFaults({ fault });
-    const { outcome, attempts, isInTime } = await measured(() =>
-      ask(send(env(database), "/session-health", bearer(keys.health))),
+    const cases = await casesOf(rows, false);
+    const health = async (one: Case) => {
+      const { body, ...rest } = await ask(send(env(one), "/session-health", bearer(keys.health)));
+      return { ...rest, ...JSON.parse(body), status: [rest.status, JSON.parse(body).status] };
+    };
+    expect(await whileItLasts(cases, health, { attempts: ALL_ATTEMPTS })).toEqual(
+      await each(cases, ({ reason, mayPass = true, isAnswered = false }) => ({
+        status: [503, "unhealthy"],
+        database: isAnswered ? "connected" : "disconnected",
+        total_sessions: null,
+        active_sessions: null,
+        expired_sessions: null,
+        reason,
+        timestamp: expect.any(String),
+        retryAfter: mayPass ? "30" : null,
+      })),
     );
-    expect([outcome.status, JSON.parse(outcome.body), isInTime]).toMatchObject([
-      503,
-      { status: "unhealthy", reason },
-      true,
-    ]);
-    expectAttempts(attempts);
   });
 
   test("nobody opens a session, and at most one row is left that nobody knows", async () => {
-    const database = await createDatabase();
-    await setFaults({ fault });
-    const { attempts, ...rest } = await measured(() => ask(opening(env(database))));
-    expect(rest).toEqual(refused);
-    expectAttempts(attempts);
-    await setFaults();
-    expect(await rowsOf(database)).toHaveLength(commits ? 1 : 0);
+    const cases = await casesOf(rows, false);
+    expect(await whileItLasts(cases, (one) => ask(opening(env(one))))).toEqual(await each(cases, refusedIn));
+    expect(await each(cases, async ({ database }) => (await rowsOf(database)).length)).toEqual(
+      await each(cases, ({ commits = false }) => (commits ? 1 : 0)),
+    );
   });
 
   test("a session is refused and not lost", async () => {
-    const database = await createDatabase();
-    const session = await open(database.env());
-    await setFaults({ fault });
-    const { attempts, ...rest } = await measured(() =>
-      ask(mcp(env(database), { method: "ping" }, { session })),
+    const cases = await casesOf(rows, true);
+    expect(await whileItLasts(cases, (one) => ask(ping(one, env(one))))).toEqual(
+      await each(cases, refusedIn),
     );
-    expect(rest).toEqual(refused);
-    expectAttempts(attempts);
-    await setFaults();
-    expect((await mcp(database.env(), { method: "ping" }, { session })).status).toBe(200);
+    expect(await each(cases, async (one) => (await ping(one, one.database.env())).status)).toEqual(
+      await each(cases, () => 200),
+    );
   });
 
   test("an end that nobody heard of has happened once or not at all", async () => {
-    const database = await createDatabase();
-    const session = await open(database.env());
-    await setFaults({ fault });
-    const { attempts, ...rest } = await measured(() => ask(end(env(database), session)));
-    expect(rest).toEqual(refused);
-    expectAttempts(attempts);
-    await setFaults();
-    expect((await mcp(database.env(), { method: "ping" }, { session })).status).toBe(commits ? 404 : 200);
+    const cases = await casesOf(rows, true);
+    expect(await whileItLasts(cases, (one) => ask(end(env(one), one.session)))).toEqual(
+      await each(cases, refusedIn),
+    );
+    expect(await each(cases, async (one) => (await ping(one, one.database.env())).status)).toEqual(
+      await each(cases, ({ commits = false }) => (commits ? 404 : 200)),
+    );
   });
 
   test("a state write fails with the kind, and is done whole or not at all", async () => {
-    const database = await createDatabase();
-    const session = await open(database.env());
-    await setFaults({ fault, matching: "state_writes" });
-    const { outcome, attempts, isInTime } = await measured(() =>
-      callTool(env(database), session, "session_state_set", { key: "k", value: [1] }),
+    const cases = await casesOf(rows, true);
+    const write = async (one: Case) => {
+      const answer = await callTool(env(one), one.session, "session_state_set", { key: "k", value: [1] });
+      return [answer.isError, answer.content[0]?.text];
+    };
+    expect(await whileItLasts(cases, write, { matching: "state_writes" })).toEqual(
+      await each(cases, ({ fault, reason }) => [
+        true,
+        `writing session state failed: ${reason}${sqlstateOf(fault)}`,
+      ]),
     );
-    expect([outcome.isError, outcome.content[0]?.text]).toEqual([
-      true,
-      `writing session state failed: ${reason}${sqlstateOf(fault)}`,
-    ]);
-    expect(isInTime).toBe(true);
-    // One is the session's own.
-    expectAttempts(attempts - 1);
-    await setFaults();
-    expect((await rowsOf(database))[0]?.["state"]).toEqual(commits ? { k: [1] } : null);
+    expect(await each(cases, async ({ database }) => (await rowsOf(database))[0]?.["state"])).toEqual(
+      await each(cases, ({ commits = false }) => (commits ? { k: [1] } : null)),
+    );
   });
 
   test("a cleanup fails loudly, and what it did is counted once", async () => {
-    const database = await createDatabase();
-    await addExpired(database, 3);
-    await setFaults({ fault });
+    const cases = await casesOf(rows, false);
+    for (const { database } of cases) await addExpired(database, 3);
     // A run may take its time budget, and fifteen seconds more for a compute to wake.
-    const hurried = database.env({ MCP_CLEANUP_TIME_BUDGET_MS: "100" });
-    const { outcome, attempts } = await measured(() =>
-      fire(hurried, REGULAR_CRON).catch((error: unknown) => error),
+    const clean = async ({ database }: Case) =>
+      fire(database.env({ MCP_CLEANUP_TIME_BUDGET_MS: "100" }), REGULAR_CRON).catch((error: unknown) => {
+        const { name, kind } = error as { name: string; kind: string };
+        return { name, kind };
+      });
+    expect(await whileItLasts(cases, clean, { attempts: ALL_ATTEMPTS })).toEqual(
+      await each(cases, ({ reason }) => ({ name: "DatabaseFault", kind: reason })),
     );
-    expect(outcome).toMatchObject({ name: "DatabaseFault", kind: reason });
-    expectAttempts(attempts);
-    expect(logged("session_cleanup_task_failed")).toEqual([expect.objectContaining({ kind: reason })]);
-    await setFaults();
-    const deleted = (await runsOf(database)).reduce((sum, run) => sum + Number(run["deleted"]), 0);
-    const [left] = await database.query("SELECT count(*)::int AS count FROM mcp_sessions");
-    expect([deleted, left?.["count"]]).toEqual(commits ? [3, 0] : [0, 3]);
-    // The next event catches up.
-    await fire(database.env(), REGULAR_CRON, new Date(Date.now() + 1));
-    const [after] = await database.query(
-      "SELECT count(*)::int AS count, (SELECT sum(deleted)::int FROM mcp_cleanup_runs) AS deleted FROM mcp_sessions",
-    );
-    expect(after).toEqual({ count: 0, deleted: 3 });
-  });
-});
+    expect(
+      logged("session_cleanup_task_failed")
+        .map(({ kind }) => String(kind))
+        .toSorted(),
+    ).toEqual(rows.map(({ reason }) => reason).toSorted());
 
-describe.each(rows.filter(({ isRetried }) => isRetried !== false))("when $fault hits once", ({ fault }) => {
-  const once = { fault, times: 1 };
-
-  test("everything is answered as if nothing had happened, with one attempt more, and done once", async () => {
-    const database = await createDatabase();
-    const worker = database.env();
-    const hit = async <T>(work: () => Promise<T>, matching?: string) => {
-      await setFaults({ ...once, ...(matching !== undefined && { matching }) });
-      const result = await measured(work);
-      await setFaults();
-      return result;
+    const counts = async ({ database }: Case) => {
+      const [left] = await database.query("SELECT count(*)::int AS count FROM mcp_sessions");
+      const runs = await runsOf(database);
+      return { left: left?.["count"], deleted: runs.reduce((sum, run) => sum + Number(run["deleted"]), 0) };
     };
-
-    const health = await hit(() => ask(send(worker, "/session-health", bearer(keys.health))));
-    expect([health.outcome.status, health.attempts]).toEqual([200, 2]);
-
-    const opened = await hit(() => open(worker));
-    expect(opened.attempts).toBe(2);
-    expect(await rowsOf(database)).toHaveLength(1);
-    const session = opened.outcome;
-
-    const used = await hit(() => ask(mcp(worker, { method: "ping" }, { session })));
-    expect([used.outcome.status, used.attempts]).toEqual([200, 2]);
-
-    const written = await hit(
-      () => callTool(worker, session, "session_state_set", { key: "k", value: 1 }),
-      "state_writes",
+    expect(await each(cases, counts)).toEqual(
+      await each(cases, ({ commits = false }) =>
+        commits ? { left: 0, deleted: 3 } : { left: 3, deleted: 0 },
+      ),
     );
-    expect([written.outcome.structuredContent, written.attempts]).toEqual([
-      { key: "k", version: 1, size_bytes: 8 },
-      3,
-    ]);
-    expect((await rowsOf(database))[0]?.["state_writes"]).toHaveLength(1);
-
-    const deleted = await hit(
-      () => callTool(worker, session, "session_state_delete", { key: "k" }),
-      "state_writes",
-    );
-    expect([deleted.outcome.structuredContent, deleted.attempts]).toEqual([{ deleted: true }, 3]);
-
-    await open(worker);
-    const others = await hit(() => callTool(worker, session, "end_my_other_sessions"), "IS DISTINCT FROM");
-    expect([others.outcome.structuredContent, others.attempts]).toEqual([{ ended: 1 }, 3]);
-
-    const ended = await hit(() => end(worker, session));
-    expect([ended.outcome.status, ended.attempts]).toEqual([204, 2]);
-    expect((await end(worker, session)).status).toBe(404);
-
-    // An end can be asked for again for two minutes; until then its row stays.
-    await fire(worker, REGULAR_CRON);
-    expect(await rowsOf(database)).toHaveLength(2);
-    await database.query("UPDATE mcp_sessions SET ended_at = ended_at - interval '2 minutes'");
-    await hit(() => fire(worker, REGULAR_CRON, new Date(Date.now() + 1)));
-    const [left] = await database.query(
-      "SELECT count(*)::int AS count, (SELECT sum(deleted)::int FROM mcp_cleanup_runs) AS deleted FROM mcp_sessions",
-    );
-    expect(left).toEqual({ count: 0, deleted: 2 });
+    // The next event catches up.
+    const later = new Date(Date.now() + 1);
+    await each(cases, ({ database }) => fire(database.env(), REGULAR_CRON, later));
+    expect(await each(cases, counts)).toEqual(await each(cases, () => ({ left: 0, deleted: 3 })));
   });
 });
 
-test("an end whose answer was lost is heard of by the next attempt, although a cleanup came between them", async () => {
-  const database = await createDatabase();
-  const session = await open(database.env());
-  await setFaults(
-    { fault: { kind: "lost-after-commit" }, matching: "ended AS", times: 1 },
-    { fault: { kind: "latency", ms: 800 }, matching: "ended AS", times: 1 },
+test("when a fault hits once, everything is answered as if nothing had happened, with one attempt more, and done once", async () => {
+  const cases = await casesOf(
+    rows.filter(({ isRetried }) => isRetried !== false),
+    false,
   );
-  const ending = end(database.env(), session);
-  while ((await rowsOf(database))[0]?.["ended_at"] === null);
-  await fire(database.env(), REGULAR_CRON, new Date(Date.now() + 1000));
-  expect((await ending).status).toBe(204);
-});
+  const workers = new Map(cases.map(({ database }) => [database, database.env()]));
+  const workerOf = ({ database }: Case) => workers.get(database) ?? database.env();
+  /** What comes of the work, in which the fault hits one of so many requests, and one more makes up for it. */
+  const hit = async <T>(work: (one: Case) => Promise<T>, requests: number, matching = "") => {
+    await strike(cases, { times: 1, matching });
+    const before = await databaseRequests();
+    const outcomes = await each(cases, work);
+    expect(await faultHits()).toEqual(cases.map(() => 1));
+    expect((await databaseRequests()) - before).toBe(cases.length * (requests + 1));
+    await setFaults();
+    return outcomes;
+  };
+  const all = <T>(value: T) => each(cases, () => value);
+  const call = (name: string, input?: object) => async (one: Case) =>
+    (await callTool(workerOf(one), one.session, name, input)).structuredContent;
+  const statusOf = async (response: Promise<Response>) => (await response).status;
 
-test("a write whose client has given up may still be done, and is done whole", async () => {
-  const database = await createDatabase();
-  const session = await open(database.env());
-  await database.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_sleep(1.5); RETURN NEW; END $$`);
-  await database.query(
-    "CREATE TRIGGER slow BEFORE UPDATE OF state ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION slow()",
-  );
-  await setFaults({ fault: { kind: "outlives-client" }, matching: "state_writes" });
-  const hurried = database.env({ MCP_SESSION_TIMEOUT_MS: "1000" });
-  const outcome = await callTool(hurried, session, "session_state_set", { key: "k", value: 1 });
-  expect([outcome.isError, outcome.content[0]?.text]).toEqual([
-    true,
-    "writing session state failed: timeout",
-  ]);
-  while ((await rowsOf(database))[0]?.["state"] === null);
-  expect(await rowsOf(database)).toMatchObject([{ state: { k: 1 } }]);
-  expect((await rowsOf(database))[0]?.["state_writes"]).toHaveLength(1);
-});
+  const health = (one: Case) => statusOf(send(workerOf(one), "/session-health", bearer(keys.health)));
+  expect(await hit(health, 1)).toEqual(await all(200));
 
-test("a write that is sent again does not undo what another has written since", async () => {
-  const database = await createDatabase();
-  const session = await open(database.env());
-  // The first attempt is committed and its answer lost; the second is held up.
-  await setFaults(
-    { fault: { kind: "lost-after-commit" }, matching: "state_writes", times: 1 },
-    { fault: { kind: "latency", ms: 800 }, matching: "state_writes", times: 1 },
+  const opened = async (one: Case) => {
+    one.session = await open(workerOf(one));
+    return (await rowsOf(one.database)).length;
+  };
+  // Looking at the rows is a request, too.
+  expect(await hit(opened, 2)).toEqual(await all(1));
+
+  expect(await hit((one) => statusOf(ping(one, workerOf(one))), 1)).toEqual(await all(200));
+
+  const written = await hit(call("session_state_set", { key: "k", value: 1 }), 2, "state_writes");
+  expect(written).toEqual(await all({ key: "k", version: 1, size_bytes: 8 }));
+  const writes = async ({ database }: Case) => (await rowsOf(database))[0]?.["state_writes"];
+  expect(await each(cases, writes)).toEqual(await all([expect.any(String)]));
+
+  const deleted = await hit(call("session_state_delete", { key: "k" }), 2, "state_writes");
+  expect(deleted).toEqual(await all({ deleted: true }));
+
+  await each(cases, (one) => open(workerOf(one)));
+  const others = await hit(call("end_my_other_sessions"), 2, "IS DISTINCT FROM");
+  expect(others).toEqual(await all({ ended: 1 }));
+
+  expect(await hit((one) => statusOf(end(workerOf(one), one.session)), 1)).toEqual(await all(204));
+  const ended = await each(cases, (one) => statusOf(end(workerOf(one), one.session)));
+  expect(ended).toEqual(await all(404));
+
+  // An end can be asked for again for two minutes; until then its row stays.
+  await each(cases, (one) => fire(workerOf(one), REGULAR_CRON));
+  expect(await each(cases, async ({ database }) => (await rowsOf(database)).length)).toEqual(await all(2));
+  await each(cases, ({ database }) =>
+    database.query("UPDATE mcp_sessions SET ended_at = ended_at - interval '2 minutes'"),
   );
-  const first = callTool(database.env(), session, "session_state_set", { key: "k", value: "old" });
-  while ((await rowsOf(database))[0]?.["state"] === null);
-  await database.query(
-    "UPDATE mcp_sessions SET state = '{\"k\": \"new\"}', state_writes = array_append(state_writes, 'another')",
-  );
-  expect((await first).isError).toBeUndefined();
-  expect((await rowsOf(database))[0]?.["state"]).toEqual({ k: "new" });
+  const later = new Date(Date.now() + 1);
+  await hit((one) => fire(workerOf(one), REGULAR_CRON, later), 1);
+  const left = async ({ database }: Case) =>
+    (
+      await database.query(
+        "SELECT count(*)::int AS count, (SELECT sum(deleted)::int FROM mcp_cleanup_runs) AS deleted FROM mcp_sessions",
+      )
+    )[0];
+  expect(await each(cases, left)).toEqual(await all({ count: 0, deleted: 2 }));
 });
 
 function sqlstateOf(fault: Fault): string {

@@ -30,6 +30,8 @@ async function control<T>(action: string, body: unknown = {}): Promise<T> {
 
 export const setFaults = (...rules: FaultRule[]) => control<null>("faults", rules);
 export const databaseRequests = () => control<number>("requests");
+/** How many requests each rule of the last `setFaults` has hit. */
+export const faultHits = () => control<number[]>("hits");
 export const stopPostgres = () => control<null>("stop");
 export const startPostgres = () => control<null>("start");
 /** Restarts PostgreSQL as a read replica, or as a primary again. */
