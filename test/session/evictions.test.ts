@@ -82,3 +82,48 @@ test("a lowered limit ends ten thousand with each further session, the least rec
   expect(await open("alice")).toBe(52);
   expect(await live(database, "alice")).toHaveLength(100);
 });
+
+test.each([
+  ["has expired", "expires_at = now()"],
+  ["has been ended", "ended_at = now()"],
+  ["never expires, and so is another program's", "expires_at = NULL"],
+  ["is of another principal", "principal = 'bob'"],
+])("a session that %s does not count towards the limit, however recently it was used", async (_, change) => {
+  const database = await createDatabase();
+  const { open } = storesOf(database, 3);
+  await addIdle(database, "a", "b", "c", "d");
+  await database.query(
+    `UPDATE mcp_sessions SET last_active = now() - interval '1 second', ${change} WHERE session_id IN ('c', 'd')`,
+  );
+  expect(await open("alice")).toBe(0);
+  const rows = await database.query("SELECT session_id FROM mcp_sessions WHERE end_reason IS NOT NULL");
+  expect(rows).toEqual([]);
+});
+
+test("a session that expires while it is being evicted is neither evicted nor replaced", async () => {
+  const database = await createDatabase();
+  const { open } = storesOf(database, 2);
+  await addIdle(database, "a", "b");
+  const expiring = await heldOpen(
+    database,
+    "UPDATE mcp_sessions SET expires_at = now() - interval '1 second' WHERE session_id = 'a' RETURNING 1",
+  );
+  const opening = open("alice");
+  await expiring.waitedFor();
+  await expiring.release();
+  expect(await opening).toBe(0);
+  expect(await live(database, "alice")).toEqual(["b", "new-1"]);
+  expect(await database.query("SELECT FROM mcp_sessions WHERE end_reason = 'evicted'")).toEqual([]);
+});
+
+test("the session that is opened is never the one that goes, also when others say they were used in the future", async () => {
+  const database = await createDatabase();
+  const { open } = storesOf(database, 2);
+  await addIdle(database, "a", "b");
+  await database.query("UPDATE mcp_sessions SET last_active = now() + interval '1 day'");
+  await database.query(
+    "UPDATE mcp_sessions SET last_active = now() + interval '2 days' WHERE session_id = 'b'",
+  );
+  expect(await open("alice")).toBe(1);
+  expect(await live(database, "alice")).toEqual(["b", "new-1"]);
+});

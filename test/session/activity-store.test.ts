@@ -1,0 +1,71 @@
+// Which operations tell idle sleep that sessions may have to be deleted earlier than it knows.
+import { expect, test } from "vitest";
+import type { SessionsStore } from "../../src/admin/sessions-store.ts";
+import { createActivityStore, createAdminActivityStore } from "../../src/session/activity-store.ts";
+import { unknownSession } from "../../src/session/degraded.ts";
+import type { SessionStore } from "../../src/session/store.ts";
+
+const session = unknownSession("k", "alice", undefined, new Date(0));
+
+const store: SessionStore = {
+  open: async () => 3,
+  resume: async () => session,
+  end: async () => true,
+  list: async () => [],
+  endOthers: async () => 4,
+  setLogLevel: async () => {},
+};
+const all: SessionsStore = {
+  list: async () => ({ sessions: [], next: null }),
+  end: async () => true,
+  endAll: async () => ({ ended: 5, hasMore: false }),
+};
+
+/** The stores, and how often they have reported. */
+function reporting(over: { store?: Partial<SessionStore>; all?: Partial<SessionsStore> } = {}) {
+  let reports = 0;
+  const record = async () => {
+    reports += 1;
+  };
+  return {
+    sessions: createActivityStore({ ...store, ...over.store }, record),
+    admin: createAdminActivityStore({ ...all, ...over.all }, record),
+    reports: () => reports,
+  };
+}
+type Stores = ReturnType<typeof reporting>;
+
+test.each<[string, (stores: Stores) => Promise<unknown>, number, unknown]>([
+  ["an opening", ({ sessions }) => sessions.open(session), 1, 3],
+  ["an end", ({ sessions }) => sessions.end("k", "alice"), 1, true],
+  ["an end of the others", ({ sessions }) => sessions.endOthers("alice", "k"), 1, 4],
+  ["an operator's end", ({ admin }) => admin.end("handle"), 1, true],
+  ["an operator's bulk end", ({ admin }) => admin.endAll("alice"), 1, { ended: 5, hasMore: false }],
+  ["a use", ({ sessions }) => sessions.resume("k", "alice"), 0, session],
+  ["a list", ({ sessions }) => sessions.list("alice"), 0, []],
+  ["a log level", ({ sessions }) => sessions.setLogLevel(session, "error"), 0, undefined],
+  ["an operator's list", ({ admin }) => admin.list({ limit: 1 }), 0, { sessions: [], next: null }],
+])("%s", async (_, work, reports, answer) => {
+  const stores = reporting();
+  expect(await work(stores)).toEqual(answer);
+  expect(stores.reports()).toBe(reports);
+});
+
+test("one that fails is reported, too, and fails", async () => {
+  const failing = async () => {
+    throw new Error("lost");
+  };
+  const stores = reporting({
+    store: { open: failing, end: failing, endOthers: failing },
+    all: { end: failing, endAll: failing },
+  });
+  for (const work of [
+    () => stores.sessions.open(session),
+    () => stores.sessions.end("k", "alice"),
+    () => stores.sessions.endOthers("alice", undefined),
+    () => stores.admin.end("handle"),
+    () => stores.admin.endAll("alice"),
+  ])
+    await expect(work()).rejects.toThrow("lost");
+  expect(stores.reports()).toBe(5);
+});
