@@ -1,8 +1,20 @@
 import { expect, test } from "vitest";
 import { parseCron } from "../../src/cleanup/tiers.ts";
-import { type Census, grade, overdueSeconds } from "../../src/health/grade.ts";
+import { type Census, grade, type LastRun, overdueSeconds } from "../../src/health/grade.ts";
 
 const quiet = { lastRun: null, failuresInARow: 0, lastSuccessAt: null };
+
+const blocking: LastRun = {
+  outcome: "completed",
+  trigger: "cron",
+  scheduled_at: null,
+  started_at: null,
+  finished_at: null,
+  deleted: 0,
+  batches: 0,
+  error_code: null,
+  blocked: 1,
+};
 
 const census = (over: Partial<Census> = {}): Census => ({
   total: 1000,
@@ -41,6 +53,17 @@ test.each([
     census({ history: { regular: quiet, immediate: { ...quiet, failuresInARow: 9 } } }),
     [],
   ],
+  [
+    "a blocked session",
+    census({ history: { regular: { ...quiet, lastRun: blocking }, immediate: quiet } }),
+    ["cleanup_blocked"],
+  ],
+  [
+    "a blocked session of a tier that is off",
+    census({ history: { regular: quiet, immediate: { ...quiet, lastRun: blocking } } }),
+    [],
+  ],
+  ["rows that may be hidden", census({ mayHideRows: true }), ["rows_hidden"]],
   [
     "everything at once",
     census({

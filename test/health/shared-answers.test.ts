@@ -33,6 +33,15 @@ test("an answer is shared for as long as it may be, and says its age", async () 
   expect((await databaseRequests()) - before).toBe(2);
 });
 
+test("an answer of the future is not shared: a clock was set back", async () => {
+  const env = (await createDatabase()).env({ HEALTH_MAX_AGE_SECONDS: "60" });
+  const origin = newOrigin();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  await ask(env, origin);
+  vi.setSystemTime(Date.now() - 1000);
+  expect((await ask(env, origin)).headers.get("Age")).toBeNull();
+});
+
 test("without it every request asks", async () => {
   const env = (await createDatabase()).env();
   const origin = newOrigin();
@@ -51,7 +60,9 @@ test("a verbose answer is another one, and neither is for a key without the scop
 });
 
 test("a failure is never shared, and ends the sharing of what was answered before it", async () => {
-  const env = (await createDatabase()).env({ HEALTH_MAX_AGE_SECONDS: "60", HEALTH_TIMEOUT_MS: "500" });
+  // The shortest delays between attempts, and time for all of them.
+  vi.spyOn(Math, "random").mockReturnValue(0);
+  const env = (await createDatabase()).env({ HEALTH_MAX_AGE_SECONDS: "60", HEALTH_TIMEOUT_MS: "30000" });
   const origin = newOrigin();
   expect((await ask(env, origin)).status).toBe(200);
   await setFaults({ fault: { kind: "reset" } });
@@ -79,3 +90,18 @@ test("what write=1 asks for is neither taken from a shared answer nor shared, bu
   expect((await trial()).status).toBe(503);
   expect((await ask(env, origin)).headers.get("Age")).toBeNull();
 });
+
+test.each(["verbose=2", "write=2", "write=1&write=1"])(
+  "what is refused, such as %s, is refused again, and is nobody's answer",
+  async (query) => {
+    const env = (await createDatabase()).env({ HEALTH_MAX_AGE_SECONDS: "60" });
+    const origin = newOrigin();
+    for (const path of [`/session-health?${query}`, `/session-health?${query}`]) {
+      const refused = await ask(env, origin, path);
+      expect([refused.status, refused.headers.get("Age")]).toEqual([400, null]);
+    }
+    const answer = await ask(env, origin);
+    expect([answer.status, answer.headers.get("Age")]).toEqual([200, null]);
+    expect(await answer.json()).toMatchObject({ status: "healthy" });
+  },
+);
