@@ -1,37 +1,28 @@
 // A live session is never deleted, whatever races with a run.
 import { expect, test } from "vitest";
 import { runCleanupOnce } from "../../src/cleanup/clean.ts";
-import { at, HOUR, lockSessions, poll, runsOf, storeOf } from "../support/cleanup.ts";
+import { at, HOUR, poll, runsOf, storeOf } from "../support/cleanup.ts";
+import { heldOpen, lockSessions } from "../support/locks.ts";
 import { addSessions, createDatabase, remaining } from "../support/worker.ts";
 
 test("a session that is being extended while a run selects it survives, and the run does not wait for it", async () => {
   const database = await createDatabase();
   await addSessions(database, { extended: at(new Date(), -HOUR), expired: at(new Date(), -HOUR) });
-  let isExtended = false;
-  const extension = database
-    .query(
-      `WITH extended AS (UPDATE mcp_sessions SET expires_at = now() + interval '1 hour'
-                          WHERE session_id = 'session-extended' RETURNING 1)
-       SELECT pg_sleep(0.5) FROM extended`,
-    )
-    .then(() => (isExtended = true));
-  await poll(() =>
-    database.query(
-      "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()",
-    ),
+  const extension = await heldOpen(
+    database,
+    `UPDATE mcp_sessions SET expires_at = now() + interval '1 hour' WHERE session_id = 'session-extended' RETURNING 1`,
   );
   expect(await runCleanupOnce(storeOf(database))).toBe(1);
-  expect(isExtended).toBe(false);
-  await extension;
+  await extension.release();
   expect(await remaining(database)).toEqual(["extended"]);
 });
 
 test("a table that another program has locked makes a run fail within its budget, not hang", async () => {
   const database = await createDatabase();
   await addSessions(database, { expired: at(new Date(), -HOUR) });
-  const unlocked = await lockSessions(database, 1);
+  const lock = await lockSessions(database);
   await expect(runCleanupOnce(storeOf(database, { timeBudgetMs: 200 }))).rejects.toThrow("55P03");
-  await unlocked();
+  await lock.release();
   expect(await runCleanupOnce(storeOf(database))).toBe(1);
   expect((await runsOf(database)).map(({ outcome }) => outcome)).toEqual(["failed", "completed"]);
 });
@@ -97,4 +88,4 @@ test("of 2,000 touches against running cleanups, none that succeeded loses its s
   expect(deleted).toBe(SESSIONS - extended.size);
   const recorded = await database.query("SELECT sum(deleted)::int AS deleted FROM mcp_cleanup_runs");
   expect(recorded).toEqual([{ deleted }]);
-}, 60_000);
+});

@@ -2,7 +2,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { runCleanupOnce } from "../../src/cleanup/clean.ts";
-import { at, poll, storeOf } from "../support/cleanup.ts";
+import { at, storeOf } from "../support/cleanup.ts";
+import { heldOpen } from "../support/locks.ts";
 import { sessionsOf } from "../support/mcp.ts";
 import { createDatabase } from "../support/worker.ts";
 
@@ -91,7 +92,7 @@ test("over random interleavings of open, use, end, expire and clean", async () =
   );
   // The histories were worth something.
   expect(Math.min(...Object.values(seen))).toBeGreaterThan(50);
-}, 120_000);
+});
 
 test.each([
   ["ended", "ended_at = now(), expires_at = now()"],
@@ -106,15 +107,14 @@ test.each([
     clientInfo: {},
     capabilities: {},
   });
-  const changing = database.query(
-    `WITH changed AS (UPDATE mcp_sessions SET ${change} WHERE session_id = 'k' RETURNING 1)
-     SELECT pg_sleep(0.5) FROM changed`,
+  const changing = await heldOpen(
+    database,
+    `UPDATE mcp_sessions SET ${change} WHERE session_id = 'k' RETURNING 1`,
   );
-  await poll(() => database.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"));
   // It has found the session alive, wants to touch it, and waits for the row.
   const resuming = sessions.resume("k", "alice");
-  await poll(() => database.query("SELECT 1 FROM pg_locks WHERE NOT granted"));
-  await changing;
+  await changing.waitedFor();
+  await changing.release();
   expect(await resuming).toBeUndefined();
   expect(await database.query("SELECT expires_at > now() AS is_live FROM mcp_sessions")).toEqual([
     { is_live: false },

@@ -51,3 +51,41 @@ export async function waiting({ query }: TestDatabase, statements: number): Prom
     ),
   );
 }
+
+/** Locks the table of the sessions, and lets nobody read or write it until it is released. */
+export async function lockSessions(database: TestDatabase): Promise<Held> {
+  await database.query(
+    "CREATE OR REPLACE FUNCTION lock_sessions() RETURNS void LANGUAGE plpgsql AS 'BEGIN LOCK TABLE mcp_sessions; END'",
+  );
+  return heldOpen(database, "SELECT lock_sessions()");
+}
+
+// Of the class above: what held deletions wait for.
+const DELETIONS = 0;
+
+/**
+ * From now on the deletion of a session whose id matches waits until it is released, with all that its transaction holds.
+ * @param condition on OLD, which is the row of the session.
+ */
+export async function holdDeletions(database: TestDatabase, condition = "true"): Promise<Held> {
+  const held = await heldOpen(database, `SELECT pg_advisory_xact_lock(${GATES}, ${DELETIONS})`);
+  // Not by waiting for the lock itself, which a lock_timeout would end.
+  await database.query(
+    `CREATE FUNCTION be_held() RETURNS trigger LANGUAGE plpgsql AS $$
+     BEGIN
+       WHILE NOT pg_try_advisory_xact_lock_shared(${GATES}, ${DELETIONS}) LOOP PERFORM pg_sleep(0.005); END LOOP;
+       RETURN OLD;
+     END $$`,
+  );
+  await database.query(
+    `CREATE TRIGGER held BEFORE DELETE ON mcp_sessions FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION be_held()`,
+  );
+  const waitedFor = async () => {
+    await poll(() =>
+      database.query(
+        "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE 'CALL mcp_cleanup%' AND datname = current_database()",
+      ),
+    );
+  };
+  return { ...held, waitedFor };
+}
