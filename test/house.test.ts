@@ -110,6 +110,23 @@ test("no file of src, dev or drizzle has more than 250 lines", () => {
   expect(long, "A second subject has moved in: split the file by subject").toEqual([]);
 });
 
+test("a slow machine fails no test: none has a time limit of its own, and none must be done within a time", () => {
+  const limits = [
+    // A time limit as the last argument of a test. 0 is none.
+    /^ *\}, [1-9][\d_]*\);$/m,
+    /\b(waitFor|poll)\([^;]*\btimeout: \d/,
+    /\bnow\(\) - [^;]*\.toBeLess/,
+  ];
+  const tests = readdirSync("test", { recursive: true, encoding: "utf8" }).filter(
+    (file) => file.endsWith(".ts") && !/^(bench|conformance)\b/.test(file),
+  );
+  const measuring = tests.filter((file) => {
+    const text = readFileSync(join("test", file), "utf8");
+    return limits.some((limit) => limit.test(text));
+  });
+  expect(measuring, "Wait for an event instead: CONTRIBUTING.md, Tests").toEqual([]);
+});
+
 describe("wrangler.toml", () => {
   const config = readWranglerConfig({ config: "wrangler.toml" });
   const crons = eachTier((tier) => String(config.vars[tiers[tier].cronVariable]));

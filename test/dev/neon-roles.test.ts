@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalNeon, startLocalNeon } from "../../dev/neon/server.ts";
 import { readFault } from "../../src/db/read-fault.ts";
 import type { Bench } from "./support/neon.ts";
-import { failureOf, refusal, startBench } from "./support/neon.ts";
+import { eventually, failureOf, refusal, startBench } from "./support/neon.ts";
 
 let bench: Bench;
 let blind: LocalNeon;
@@ -80,7 +80,7 @@ describe("without a superuser", () => {
     const { name, ask, refused } = await role();
     expect((await ask("first", blind.endpoint)).status).toBe(200);
     await bench.ask(`alter role ${name} password 'second'`);
-    await expect.poll(() => ask("first", blind.endpoint), { timeout: 15_000 }).toEqual(refused);
+    await eventually(() => ask("first", blind.endpoint)).toEqual(refused);
     expect((await ask("second", blind.endpoint)).status).toBe(200);
   });
 

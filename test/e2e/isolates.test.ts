@@ -76,7 +76,7 @@ describe.each([
     expect(connection.sessionId()).toBe(id);
     await connection.terminate();
     await connection.client.close();
-  }, 60_000);
+  });
 });
 
 test("a session that is ended on one Worker is not found on any", async () => {

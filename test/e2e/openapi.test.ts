@@ -16,7 +16,7 @@ let worker: TestWorker;
 let document: { paths: Record<string, Record<string, Described>> };
 beforeAll(async () => {
   system = await startSystem();
-  worker = await system.startWorker({ HEALTH_TIMEOUT_MS: "2000", MCP_SESSION_TIMEOUT_MS: "2000" });
+  worker = await system.startWorker({ HEALTH_TIMEOUT_MS: "5000", MCP_SESSION_TIMEOUT_MS: "5000" });
   document = (await (await fetch(`${worker.url}/openapi.json`)).json()) as typeof document;
 });
 afterAll(() => system.stop());
@@ -203,4 +203,4 @@ test("every route answers as the document says", async () => {
     ),
   );
   expect(described.filter((answer) => !exercised.has(answer))).toEqual([]);
-}, 90_000);
+});

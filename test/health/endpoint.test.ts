@@ -44,6 +44,7 @@ test("a healthy store answers with exactly six keys, its exact counts and whole 
     "also-expired": at(new Date(), -HOUR),
   });
   const before = await databaseRequests();
+  const askedAt = Date.now();
   const response = await ask(database.env());
   expect(await databaseRequests()).toBe(before + 1);
   expect(response.status).toBe(200);
@@ -51,7 +52,8 @@ test("a healthy store answers with exactly six keys, its exact counts and whole 
   const text = await response.text();
   const { timestamp } = JSON.parse(text);
   expect(timestamp).toMatch(SECONDS);
-  expect(Math.abs(Date.now() - Date.parse(timestamp))).toBeLessThan(10_000);
+  expect(Date.parse(timestamp)).toBeGreaterThan(askedAt - 1000);
+  expect(Date.parse(timestamp)).toBeLessThanOrEqual(Date.now());
   expect(text).toBe(
     `{"status":"healthy","database":"connected","total_sessions":5,"active_sessions":3,"expired_sessions":2,"timestamp":"${timestamp}"}`,
   );
@@ -59,9 +61,11 @@ test("a healthy store answers with exactly six keys, its exact counts and whole 
 
 test("above 100,000 expired sessions the number is an estimate, with its bounds", async () => {
   const database = await createDatabase();
+  // Counting takes milliseconds. On a busy machine it may take many.
+  const env = database.env({ HEALTH_TIMEOUT_MS: "60000" });
   await addMany(database, 100_000, "now() - interval '1 minute'");
   await addMany(database, 200_000, "now() + interval '1 hour'");
-  expect(await (await ask(database.env())).json()).toEqual({
+  expect(await (await ask(env)).json()).toEqual({
     status: "healthy",
     database: "connected",
     total_sessions: 300_000,
@@ -70,7 +74,7 @@ test("above 100,000 expired sessions the number is an estimate, with its bounds"
     timestamp: expect.any(String),
   });
   await addMany(database, 50_000, "now() - interval '2 minutes'");
-  const body = await (await ask(database.env())).json<Record<string, number>>();
+  const body = await (await ask(env)).json<Record<string, number>>();
   expect(body).toMatchObject({
     total_sessions: 350_000,
     expired_sessions_bounds: { at_least: 100_001, at_most: 350_000 },

@@ -10,6 +10,7 @@ import * as z from "zod";
 import { defineServer } from "../../src/mcp/context.ts";
 import { createWorker } from "../../src/worker.ts";
 import { logged } from "../support/captured-logs.ts";
+import { poll } from "../support/cleanup.ts";
 import { callTool, clientInfo, initializeParams, mcp, messageOf, open, rowsOf } from "../support/mcp.ts";
 import { bearer, createDatabase, environment, keys, send } from "../support/worker.ts";
 
@@ -83,7 +84,8 @@ test("a client that goes away aborts the signal of its tool", async () => {
   const leaving = new AbortController();
   const call = { method: "tools/call", params: { name: "await_client_gone", arguments: { key: "left" } } };
   const answer = mcp(env, call, { session, signal: leaving.signal });
-  while ((await rowsOf(database))[0]?.["last_active"] === (await rowsOf(database))[0]?.["created_at"]);
+  // Its request has found the session.
+  await poll(() => database.query("SELECT FROM mcp_sessions WHERE last_active > created_at"));
   leaving.abort();
   await answer;
   expect((await rowsOf(database))[0]?.["state"]).toEqual({ left: "the client has gone" });

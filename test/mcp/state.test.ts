@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { poll } from "../support/cleanup.ts";
 import {
   callTool,
   capabilities,
@@ -124,7 +125,8 @@ test("a session that is ended while a tool runs says so, and nothing is written"
   const { database, env, session } = await opened();
   await setFaults({ fault: { kind: "latency", ms: 300 }, matching: "state", times: 1 });
   const writing = callTool(env, session, "session_state_set", { key: "k", value: 1 });
-  while ((await rowsOf(database))[0]?.["last_active"] === (await rowsOf(database))[0]?.["created_at"]);
+  // Its request has found the session.
+  await poll(() => database.query("SELECT FROM mcp_sessions WHERE last_active > created_at"));
   expect((await end(env, session)).status).toBe(204);
   const answer = await writing;
   await setFaults();

@@ -99,7 +99,6 @@ test.each([
   ["sampling", (server: McpServer) => server.server.createMessage({ messages: [], maxTokens: 1 })],
   ["roots", (server: McpServer) => server.server.listRoots()],
 ])("a tool that asks its client (%s) fails at once and says why", async (_, ask) => {
-  const startedAt = Date.now();
   const { messages } = await call((server) =>
     server.registerTool("t", config, async () => text(await ask(server))),
   );
@@ -114,6 +113,4 @@ test.each([
       },
     },
   ]);
-  // The SDK's own time limit is 60 s.
-  expect(Date.now() - startedAt).toBeLessThan(10_000);
 });

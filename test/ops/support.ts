@@ -53,12 +53,15 @@ export function launch(tool: string, args: string[], folder: string): () => Prom
   };
 }
 
+// Less than the time limit of a test, so that the failure says what was seen last.
+const PATIENCE_MS = 150_000;
+
 /** Asks until it is so. @throws Error with the last answer after `timeoutMs`. */
 export async function until<T>(
   what: string,
   ask: () => Promise<T>,
   isSo: (answer: T) => boolean,
-  timeoutMs = 30_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;

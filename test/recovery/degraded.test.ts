@@ -1,5 +1,5 @@
 // MCP_DEGRADED_MODE=serve: what clients get while the database cannot be asked.
-import { afterEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { keepSecret, logged } from "../support/captured-logs.ts";
 import { callTool, clientInfo, end, initializeParams, mcp, open, rowsOf } from "../support/mcp.ts";
 import { createDatabase, keys, setFaults } from "../support/worker.ts";
@@ -7,7 +7,12 @@ import { createDatabase, keys, setFaults } from "../support/worker.ts";
 afterEach(() => setFaults());
 
 const ping = { method: "ping" };
-const SERVE = { MCP_DEGRADED_MODE: "serve", MCP_SESSION_TIMEOUT_MS: "300" };
+// The shortest delays between attempts, and time for all of them.
+beforeEach(() => {
+  vi.spyOn(Math, "random").mockReturnValue(0);
+});
+const PATIENT = { MCP_SESSION_TIMEOUT_MS: "30000" };
+const SERVE = { ...PATIENT, MCP_DEGRADED_MODE: "serve" };
 const down = () => setFaults({ fault: { kind: "reset" } });
 
 test("a session that the isolate knows is served as it was, and says that it is degraded", async () => {
@@ -103,7 +108,7 @@ test("an answer of the database is no outage: a lost privilege is refused in thi
 
 test("by default everything is refused", async () => {
   const database = await createDatabase();
-  const env = database.env({ MCP_SESSION_TIMEOUT_MS: "300" });
+  const env = database.env(PATIENT);
   const session = await open(env);
   await mcp(env, ping, { session });
   await down();

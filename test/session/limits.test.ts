@@ -100,4 +100,4 @@ test("initialize is limited to the rate of wrangler.toml for each principal: 429
   expect(await databaseRequests()).toBe(before);
   // Another principal is not affected.
   expect(await open(limited, { key: keys.bob })).toHaveLength(43);
-}, 60_000);
+});

@@ -114,9 +114,12 @@ export const refusal = (message: unknown, status = 400) => ({
   },
 });
 
-/** Polls longer than Vitest does by itself: on a busy machine PostgreSQL may take seconds to start or to cancel. */
+// Less than the time limit of a test, so that the failure says what was seen last.
+const PATIENCE_MS = 150_000;
+
+/** Polls longer than Vitest does by itself: on a busy machine PostgreSQL may take long to start or to cancel. */
 export function eventually<T>(look: () => T) {
-  return expect.poll(look, { timeout: 15_000, interval: 10 });
+  return expect.poll(look, { timeout: PATIENCE_MS, interval: 10 });
 }
 
 /** What work failed with; failures that happen before they are looked at stay handled. */
