@@ -7,6 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** A Node that runs TypeScript: this one, or that of the package `node`. */
+export const NODE = process.features.typescript
+  ? process.execPath
+  : fileURLToPath(new URL("../../node_modules/.bin/node", import.meta.url));
+
 /** The variable with the mark: the folder of the run. */
 export const RUN = "TEST_RUN_FOLDER";
 
@@ -16,7 +21,7 @@ export function guardRun(): void {
   const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-run-"));
   // PostgreSQL may run as another user.
   chmodSync(folder, 0o755);
-  const guard = spawn(process.execPath, [fileURLToPath(new URL("run-guard.ts", import.meta.url)), folder], {
+  const guard = spawn(NODE, [fileURLToPath(new URL("run-guard.ts", import.meta.url)), folder], {
     // Its input ends with this process.
     stdio: ["pipe", "ignore", "inherit"],
     // Out of reach of the signals that end the run.
