@@ -1,18 +1,14 @@
-// Verifies bearer keys. Never asks the database.
+// Verifies keys. Never asks the database.
 import type { ApiKey } from "./api-keys.ts";
 import type { Principal } from "./principal.ts";
 
-/** `undefined` for a missing, malformed or unknown key: neither the caller nor a client can tell them apart. */
-export type Authenticate = (authorization: string | undefined) => Promise<Principal | undefined>;
-
-const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+/** `undefined` for an unknown key. */
+export type Authenticate = (key: string) => Promise<Principal | undefined>;
 
 /** Compares digests in constant time, and with every key, so that the time tells nothing about any of them. */
 export function createAuthenticate(keys: readonly ApiKey[]): Authenticate {
   let digests: { principal: Principal; digest: Uint8Array }[] | undefined;
-  return async (authorization) => {
-    const key = BEARER.exec(authorization ?? "")?.[1];
-    if (key === undefined) return undefined;
+  return async (key) => {
     // The digests, not their promise: a promise of a cancelled request is never settled on Workers.
     digests ??= await Promise.all(keys.map(digested));
     const presented = await sha256(key);
