@@ -170,11 +170,17 @@ export function logOf<const L extends Lines>(subject: string, lines: L): Log<L> 
     }
     return [
       level,
-      (message: string, properties?: Record<string, unknown>) => logger[level](message, properties),
+      (message: string, properties: Record<string, unknown> = {}) =>
+        logger[level](message, definedOf(properties)),
     ];
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it has every level
   return Object.fromEntries(methods) as Log<L>;
+}
+
+/** Without the fields that a line has nothing to say in. */
+function definedOf(properties: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined));
 }
 
 /**
