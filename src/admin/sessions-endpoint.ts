@@ -26,6 +26,11 @@ const listQuery = z.strictObject({
     .enum(["active", "expired"], { error: "must be active or expired" })
     .optional()
     .describe("Only sessions in this state"),
+  session: z
+    .string()
+    .regex(/^[0-9a-f]{8}$/, { error: "must be the 8 characters of a session in the log" })
+    .optional()
+    .describe("Only the session with this name in the logs. More than one only by a rare chance"),
   after: handle.optional().describe("The `next` of the page before"),
   limit,
 });

@@ -35,6 +35,8 @@ export type ListedSession = z.infer<typeof listedSession>;
 export interface SessionFilter {
   principal?: string | undefined;
   state?: "active" | "expired" | undefined;
+  /** Only those with this name in the logs: 8 characters. */
+  session?: string | undefined;
   /** Only those after this handle, in the order of handles. */
   after?: string | undefined;
   limit: number;
@@ -76,8 +78,13 @@ const ofClient = (
 const columns = sql.raw(
   "session_id, principal, protocol_version, client_info, created_at, last_active, expires_at, ended_at, end_reason",
 );
+const isOurs = "principal IS NOT NULL AND session_id ~ '^[0-9a-f]{64}$'";
+// The key's index finds them: in every collation `g` is after all hex digits.
+const isNamed = (name: string) => sql`session_id >= ${name} AND session_id < ${`${name}g`}
+  AND left(session_id, ${name.length}) = ${name} AND ${sql.raw(isOurs)}`;
+
 const shownColumns = sql`handle,
-  CASE WHEN principal IS NOT NULL AND session_id ~ '^[0-9a-f]{64}$' THEN left(session_id, 8) END AS session,
+  CASE WHEN ${sql.raw(isOurs)} THEN left(session_id, 8) END AS session,
   left(principal, ${PRINCIPAL_CHARACTERS}) AS principal,
   CASE WHEN ${isActive} THEN 'active' ELSE 'expired' END AS state,
   ${line("protocol_version")} AS protocol_version,
@@ -105,11 +112,12 @@ export function createSessionsStore(
     });
 
   return {
-    async list({ principal, state, after, limit }) {
+    async list({ principal, state, session: name, after, limit }) {
       const conditions = [
         // A key may be unique instead of primary, and then null.
         sql`session_id IS NOT NULL`,
         ...(principal === undefined ? [] : [sql`principal = ${principal}`]),
+        ...(name === undefined ? [] : [isNamed(name)]),
         ...(after === undefined ? [] : [sql`${sessionHandle} > ${after}::uuid`]),
       ];
       const matches = state === undefined ? sql`true` : sql`${isActive} = ${state === "active"}`;
