@@ -7,7 +7,10 @@ import { SESSION_HEADER, VERSION_HEADER } from "../session/protocol.ts";
 
 const loopback = ["localhost", "127.0.0.1", "[::1]"];
 
-const isLocal = (address: string) => loopback.includes(URL.parse(address)?.hostname ?? "");
+function isLocal(address: string): boolean {
+  const { protocol, hostname } = URL.parse(address) ?? {};
+  return (protocol === "http:" || protocol === "https:") && loopback.includes(hostname ?? "");
+}
 
 /** Whether an origin is allowed. Pages on localhost may call a Worker on localhost. */
 function isAllowed(origin: string, url: string, allowed: readonly string[]): boolean {
@@ -25,20 +28,52 @@ export function originGuard(allowed: readonly string[]) {
   });
 }
 
-/** Answers preflights, and lets allowed pages read the responses. */
-export function mcpCors(allowed: readonly string[]) {
-  return cors({
-    origin: (origin, c) => (isAllowed(origin, c.req.url, allowed) ? origin : null),
-    allowMethods: ["POST", "DELETE"],
-    allowHeaders: ["Authorization", "Content-Type", SESSION_HEADER, VERSION_HEADER, "Mcp-Method", "Mcp-Name"],
-    exposeHeaders: [
-      SESSION_HEADER,
-      DEGRADED_HEADER,
-      VERSION_HEADER,
-      "X-Request-Id",
-      "WWW-Authenticate",
-      "Retry-After",
-    ],
-    maxAge: 86_400,
+// What clients of both eras send: docs/clients.md. `Mcp-Param-` begins the names of headers that tools choose (MCP
+// 2026-07-28, transports), so those are allowed by their prefix.
+const sentHeaders = [
+  "Accept",
+  "Authorization",
+  "Baggage",
+  "Content-Type",
+  "DPoP",
+  "Last-Event-ID",
+  SESSION_HEADER,
+  VERSION_HEADER,
+  "Mcp-Method",
+  "Mcp-Name",
+  "Traceparent",
+  "Tracestate",
+  "X-API-Key",
+];
+const PARAMETER_HEADER = /^mcp-param-[!#$%&'*+.^_`|~\w-]+$/i;
+
+const readHeaders = [
+  SESSION_HEADER,
+  DEGRADED_HEADER,
+  VERSION_HEADER,
+  "Allow",
+  "Retry-After",
+  "WWW-Authenticate",
+  "X-Request-Id",
+];
+
+export interface CorsOptions {
+  allowedOrigins: readonly string[];
+  methods: readonly string[];
+}
+
+/** Answers preflights, and lets allowed pages read every response, refusals among them. */
+export function mcpCors({ allowedOrigins, methods }: CorsOptions) {
+  return createMiddleware(async function pageAccess(c, next) {
+    const asked = c.req.header("Access-Control-Request-Headers") ?? "";
+    const parameters = asked.split(",").flatMap((name) => PARAMETER_HEADER.exec(name.trim()) ?? []);
+    if (c.req.method === "OPTIONS") c.header("Allow", [...methods, "OPTIONS"].join(", "));
+    return cors({
+      origin: (origin) => (isAllowed(origin, c.req.url, allowedOrigins) ? origin : null),
+      allowMethods: [...methods],
+      allowHeaders: [...sentHeaders, ...parameters],
+      exposeHeaders: readHeaders,
+      maxAge: 86_400,
+    })(c, next);
   });
 }
