@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { storeRefusals } from "../http/errors.ts";
-import { limit, readParams, readQuery } from "../http/input.ts";
+import { limit, readParams, readQuery, wholeNumber } from "../http/input.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { clean, CleanupFailed } from "../cleanup/clean.ts";
 import { blockedBy, cleanupRun, type RunsStore } from "./runs-store.ts";
@@ -17,10 +17,7 @@ const runsQuery = z.strictObject({
     .enum(runOutcomes, { error: `must be one of ${runOutcomes.join(", ")}` })
     .optional()
     .describe("Only runs with this outcome"),
-  before: z.coerce
-    .number({ error: "must be the number of a run" })
-    .int({ error: "must be the number of a run" })
-    .min(1, { error: "must be the number of a run" })
+  before: wholeNumber(1, Number.MAX_SAFE_INTEGER, "must be the number of a run")
     .optional()
     .describe("The `next` of the page before"),
   limit,

@@ -1,6 +1,7 @@
 // GET /session-health: a database that is down is an answer here, not an exception.
 import type { Context } from "hono";
 import * as z from "zod";
+import type { PrincipalVariables } from "../auth/principal.ts";
 import { eachTier, runOutcomes, tierNames } from "../cleanup/tiers.ts";
 import { DatabaseFault, faultKinds, mayPass } from "../db/fault.ts";
 import type { UnknownVariable } from "../unknown-variables.ts";
@@ -99,11 +100,19 @@ export const healthRoute = documentedRoute({
         failed_step: failedStep
           .optional()
           .describe("Only with `write=1`: what a session could not do. The database answered"),
+        sqlstate: z
+          .string()
+          .nullable()
+          .optional()
+          .describe("Only for a key that has the scope admin, too: the SQLSTATE, if there was one"),
       }),
     },
   },
   refusals: ["invalid_request"],
 });
+
+/** @throws AppError naming the parameter that is wrong. */
+export const readHealthQuery = (c: Context) => readQuery(c, queries);
 
 /**
  * 200 `healthy` or `degraded` with the counts, 503 `unhealthy` with the reason. `?verbose=1` adds the last runs; `?write=1`
@@ -124,7 +133,7 @@ export function healthEndpoint({
   now: () => Date;
 }) {
   return async function sessionHealth(c: Context) {
-    const { verbose, write } = readQuery(c, queries);
+    const { verbose, write } = readHealthQuery(c);
     let census: Census;
     try {
       census = await store.takeCensus(overdueSeconds(limits, now()), write === "1");
@@ -143,6 +152,7 @@ export function healthEndpoint({
         reason,
         timestamp: wholeSeconds(now()),
         ...(write === "1" && failed !== undefined && { failed_step: failed }),
+        ...(isForOperator(c) && { sqlstate: sqlstate ?? null }),
       };
       return c.json(body, 503, mayPass(reason) ? { "Retry-After": RETRY_AFTER_SECONDS } : {});
     }
@@ -170,6 +180,9 @@ export function healthEndpoint({
     });
   };
 }
+
+const isForOperator = (c: Context<{ Variables: Partial<PrincipalVariables> }>) =>
+  c.get("principal")?.scopes.includes("admin") === true;
 
 function wholeSeconds(time: Date): string {
   return time.toISOString().replace(/\.\d+Z$/, "Z");

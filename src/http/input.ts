@@ -3,39 +3,51 @@ import type { Context } from "hono";
 import * as z from "zod";
 import { AppError } from "./errors.ts";
 
-/** @throws AppError `invalid_request` naming the first parameter that is wrong. */
-export function readQuery<T>(c: Context, schema: z.ZodType<T>): T {
-  const queries = c.req.queries();
-  const twice = Object.keys(queries).find((name) => (queries[name]?.length ?? 0) > 1);
+/** @throws AppError `invalid_request` naming the first parameter that is wrong, unknown or given twice. */
+export function readQuery<Shape extends z.ZodRawShape>(c: Context, schema: z.ZodObject<Shape>) {
   const result = schema.safeParse(c.req.query());
-  if (!result.success) throw refusalOf(result.error);
+  if (!result.success) throw refusalOf(result.error, Object.keys(schema.shape));
+  const queries = c.req.queries();
   // It is unknown which of the two was meant.
-  if (twice !== undefined) throw new AppError("invalid_request", "A parameter is given twice");
+  const twice = Object.keys(schema.shape).find((name) => (queries[name]?.length ?? 0) > 1);
+  if (twice !== undefined) throw new AppError("invalid_request", `The parameter ${twice} is given twice`);
   return result.data;
 }
 
 /** @throws AppError `invalid_request` naming the parameter of the path that is wrong. */
 export function readParams<T>(c: Context, schema: z.ZodType<T>): T {
   const result = schema.safeParse(c.req.param());
-  if (!result.success) throw refusalOf(result.error);
+  if (!result.success) throw refusalOf(result.error, []);
   return result.data;
 }
 
-function refusalOf({ issues }: z.ZodError): AppError {
+// A name that is unknown is text of the client, and could be anything. One as short as this is no key: those have 24.
+const REPEATABLE = /^[A-Za-z][A-Za-z0-9_.-]{0,22}$/;
+
+function refusalOf({ issues }: z.ZodError, known: readonly string[]): AppError {
   const [issue] = issues;
-  // The name of an unknown parameter is text of the client, so it is not repeated.
-  if (issue?.path[0] === undefined) return new AppError("invalid_request", "A parameter is not known");
-  return new AppError("invalid_request", `The parameter ${String(issue.path[0])} ${issue.message}`);
+  const name = issue?.path[0];
+  if (issue !== undefined && name !== undefined)
+    return new AppError("invalid_request", `The parameter ${String(name)} ${issue.message}`);
+  const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const subject =
+    unknown !== undefined && REPEATABLE.test(unknown) ? `The parameter ${unknown}` : "A parameter";
+  return new AppError("invalid_request", `${subject} is not known; known are ${known.join(", ")}`);
+}
+
+/** A whole number in decimal digits, and nothing else that a program could read as one. */
+export function wholeNumber(min: number, max: number, error: string) {
+  return z
+    .string({ error })
+    .regex(/^[0-9]{1,16}$/, { error })
+    .transform(Number)
+    .pipe(z.int({ error }).min(min, { error }).max(max, { error }));
 }
 
 const MAX_PAGE = 1000;
 
 /** The size of a page. */
-export const limit = z.coerce
-  .number({ error: `must be a whole number from 1 to ${MAX_PAGE}` })
-  .int({ error: `must be a whole number from 1 to ${MAX_PAGE}` })
-  .min(1, { error: `must be a whole number from 1 to ${MAX_PAGE}` })
-  .max(MAX_PAGE, { error: `must be a whole number from 1 to ${MAX_PAGE}` })
+export const limit = wholeNumber(1, MAX_PAGE, `must be a whole number from 1 to ${MAX_PAGE}`)
   .default(100)
   .describe("The size of a page");
 
@@ -43,6 +55,12 @@ export const limit = z.coerce
 export const principalName = z
   .string()
   .min(1, { error: "must not be empty" })
-  .max(512, { error: "must be 512 characters at most" })
-  .regex(/^\P{Cc}+$/u, { error: "must have no control characters" })
+  // Spelled out, because \p{Cc} is not known to every engine that reads the OpenAPI document.
+  // oxlint-disable-next-line no-control-regex -- these are what it is about
+  .regex(/^[^\u0000-\u001f\u007f-\u009f]+$/, { error: "must have no control characters" })
+  // As PostgreSQL and JSON Schema count them: a character beyond 2^16 is one.
+  .refine((name) => name.length <= 1024 && Array.from(name).length <= 512, {
+    error: "must be 512 characters at most",
+  })
+  .meta({ maxLength: 512 })
   .describe("Who opened the session: the name of a key");

@@ -59,6 +59,37 @@ test("a verbose answer is another one, and neither is for a key without the scop
   expect((await ask(env, origin, "/session-health?verbose=2")).status).toBe(400);
 });
 
+test("a parameter is judged before an answer is shared, and a refusal is shared with nobody", async () => {
+  const database = await createDatabase();
+  const [alone, sharing] = [database.env(), database.env({ HEALTH_MAX_AGE_SECONDS: "60" })];
+  const origin = newOrigin();
+  expect((await ask(sharing, origin)).status).toBe(200);
+  expect((await ask(sharing, origin, "/session-health?verbose=1")).status).toBe(200);
+  for (const [query, message] of [
+    ["verbose=2", "The parameter verbose must be 0 or 1"],
+    ["verbose=", "The parameter verbose must be 0 or 1"],
+    ["verbose=true", "The parameter verbose must be 0 or 1"],
+    ["verbose=1&verbose=1", "The parameter verbose is given twice"],
+    ["verbose=0&verbose=1", "The parameter verbose is given twice"],
+    ["write=2", "The parameter write must be 0 or 1"],
+    ["write=0&write=1", "The parameter write is given twice"],
+  ]) {
+    for (const env of [alone, sharing]) {
+      const response = await ask(env, origin, `/session-health?${query}`);
+      expect([response.status, await response.json()]).toMatchObject([400, { error: { message } }]);
+    }
+  }
+  for (const query of ["", "?verbose=1", "?verbose=0", "?other=1&other=2"])
+    expect((await ask(sharing, origin, `/session-health${query}`)).headers.get("Age")).not.toBeNull();
+});
+
+test("the path with a slash at its end has the same shared answer", async () => {
+  const env = (await createDatabase()).env({ HEALTH_MAX_AGE_SECONDS: "60" });
+  const origin = newOrigin();
+  await ask(env, origin);
+  expect((await ask(env, origin, "/session-health/")).headers.get("Age")).not.toBeNull();
+});
+
 test("a failure is never shared, and ends the sharing of what was answered before it", async () => {
   // The shortest delays between attempts, and time for all of them.
   vi.spyOn(Math, "random").mockReturnValue(0);
