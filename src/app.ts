@@ -18,14 +18,14 @@ import { principalOf, type PrincipalVariables } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { DatabaseFault } from "./db/fault.ts";
 import type { UnknownVariable } from "./unknown-variables.ts";
-import { healthEndpoint, healthRoute } from "./health/endpoint.ts";
+import { healthEndpoint, healthRoute, readHealthQuery } from "./health/endpoint.ts";
 import type { Limits } from "./health/grade.ts";
 import type { HealthStore } from "./health/store.ts";
 import type { Version } from "./health/settings.ts";
 import { sharedAnswers } from "./health/shared-answers.ts";
 import { mcpCors, originGuard } from "./http/cors.ts";
 import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.ts";
-import { AppError, errorResponse, refusalOfFault } from "./http/errors.ts";
+import { AppError, errorResponse, oauthError, refusalOfFault } from "./http/errors.ts";
 import { requestLog, type RequestVariables } from "./http/request-log.ts";
 import { errorName, logOf } from "./log.ts";
 import {
@@ -59,6 +59,8 @@ const log = logOf("http", {
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
 const MCP_PATH = "/mcp";
+const mcpMethods = ["POST", "DELETE"];
+const RUNS_PATH = "/cleanup/runs";
 
 type AppContext = Context<{ Variables: RequestVariables & Partial<PrincipalVariables> }>;
 
@@ -83,16 +85,18 @@ export interface AppDeps {
 
 export function createApp(deps: AppDeps) {
   const { now, version, authenticate } = deps;
-  const app = new Hono<{ Variables: RequestVariables }>();
+  // Not strict: every route has its path with a slash at the end, too. A redirect would lose the body of a POST.
+  const app = new Hono<{ Variables: RequestVariables }>({ strict: false });
 
   // Every request gets an id of our own. An id from the client could be anything, even a secret.
   app.use(requestId({ headerName: "" }));
   app.use(requestLog);
+  // Before all that can refuse a request: a page must be able to read why.
+  app.use(MCP_PATH, mcpCors({ allowedOrigins: deps.allowedOrigins, methods: mcpMethods }));
   app.use(
     methodNotAllowed({
       app,
-      onMethodNotAllowed: (c, methods) =>
-        refuse(c, new AppError("method_not_allowed", undefined, { Allow: methods.join(", ") })),
+      onMethodNotAllowed: (c, methods) => refuse(c, methodRefusal(c.req.path, methods)),
     }),
   );
   app.use(
@@ -105,7 +109,7 @@ export function createApp(deps: AppDeps) {
     "/session-health",
     healthRoute,
     requireScope(authenticate, "health"),
-    sharedAnswers({ maxAgeSeconds: deps.healthMaxAgeSeconds, now }),
+    sharedAnswers({ maxAgeSeconds: deps.healthMaxAgeSeconds, now, read: readHealthQuery }),
     healthEndpoint({
       store: deps.health,
       limits: deps.healthLimits,
@@ -126,13 +130,16 @@ export function createApp(deps: AppDeps) {
   app.delete("/sessions", endSessionsRoute, isAdmin, sessions.endAll);
   app.delete("/sessions/:handle", endSessionRoute, isAdmin, sessions.end);
   const cleanup = cleanupEndpoint({ store: deps.manualCleanups, runs: deps.runs, now });
-  app.get("/cleanup/runs", listRunsRoute, isAdmin, cleanup.list);
+  app.use(RUNS_PATH, async (c, next) =>
+    c.req.method === "POST" ? refuse(c, methodRefusal(RUNS_PATH, ["GET", "HEAD"])) : next(),
+  );
+  app.get(RUNS_PATH, listRunsRoute, isAdmin, cleanup.list);
   app.post("/cleanup/:tier", runCleanupRoute, isAdmin, cleanup.run);
   app.post(MCP_PATH, mcpPostRoute);
   app.delete(MCP_PATH, mcpDeleteRoute);
-  app.all(
+  app.on(
+    mcpMethods,
     MCP_PATH,
-    mcpCors(deps.allowedOrigins),
     originGuard(deps.allowedOrigins),
     requireScope(authenticate, "mcp"),
     sessionMiddleware({
@@ -156,13 +163,23 @@ export function createApp(deps: AppDeps) {
   return app;
 }
 
+/** @param methods those of every route that the path matches. */
+function methodRefusal(path: string, methods: readonly string[]): AppError {
+  const allowed: Record<string, string[]> = {
+    // Preflights are answered by mcpCors.
+    [MCP_PATH]: [...methods, "OPTIONS"],
+    // POST is of /cleanup/:tier, and this is no tier.
+    [RUNS_PATH]: methods.filter((method) => method !== "POST"),
+  };
+  return new AppError("method_not_allowed", undefined, { Allow: (allowed[path] ?? methods).join(", ") });
+}
+
 /** What the client is told of an error. The rest is logged. */
 function refusalOf(error: Error, c: AppContext): AppError {
   if (error instanceof AppError) return error;
   const id = c.get("requestId");
   if (error instanceof DatabaseFault) {
     log.error("MCP session store failed", { kind: error.kind, sqlstate: error.sqlstate, request_id: id });
-    // Only a route behind the scope `admin` shows it: the body of a refusal on /mcp has no room for it.
     return refusalOfFault(error, c.get("principal")?.scopes.includes("admin"));
   }
   log.error("The request failed", { error: errorName(error), request_id: id });
@@ -170,5 +187,7 @@ function refusalOf(error: Error, c: AppContext): AppError {
 }
 
 function refuse(c: Context<{ Variables: RequestVariables }>, error: AppError): Response {
-  return errorResponse(error, c.get("requestId"), c.req.path === MCP_PATH ? jsonRpcError(error) : undefined);
+  const { path } = c.req;
+  const body = path === MCP_PATH ? jsonRpcError(error) : oauthError(path, error);
+  return errorResponse(error, c.get("requestId"), body);
 }

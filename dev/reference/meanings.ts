@@ -11,9 +11,11 @@ import type { EndReason } from "../../src/session/session.ts";
 /** When a request is refused with each code, and what the response then has. */
 export const errorMeanings = {
   invalid_request:
-    "A parameter is wrong, unknown or given twice; the message names it. On `/mcp`: the parameters of `initialize` contain NUL or an unpaired surrogate, which PostgreSQL cannot keep. No session is opened.",
+    "A parameter is wrong, unknown or given twice; the message names it. On `/mcp`: the body is no message of JSON-RPC, or a batch that the revision does not have; or the parameters of `initialize` contain NUL or an unpaired surrogate, which PostgreSQL cannot keep. The message says which. No session is opened.",
+  invalid_params:
+    "A member of `params` is missing or wrong; the message names it. No session is opened, and the database is not asked.",
   unauthenticated:
-    "There is no bearer key, or API_KEYS does not have it. The response has `WWW-Authenticate`. The database is not asked.",
+    "There is no key in `Authorization` or `X-API-Key`, two that differ, or one that API_KEYS does not have. The response has `WWW-Authenticate`. The database is not asked.",
   forbidden:
     "The key is known, but lacks the scope of the route. The response has `WWW-Authenticate`. The database is not asked.",
   origin_not_allowed:
@@ -21,21 +23,21 @@ export const errorMeanings = {
   not_found: "No route has this path.",
   method_not_allowed:
     "The path has a route, but not for this method. The response has `Allow`. `HEAD` is allowed wherever `GET` is.",
-  not_acceptable: "A POST of a client up to MCP 2025-11-25 does not accept both types.",
+  not_acceptable:
+    "The `Accept` of a POST allows neither JSON nor a stream. One of them is enough. Without the header anything is allowed.",
   unsupported_media_type: "The `Content-Type` of a POST is not `application/json`.",
   payload_too_large: "The body is larger than 1 MiB.",
   parse_error: "The body of a POST is not JSON.",
   session_id_required: "The request is not `initialize`, and has no `Mcp-Session-Id`.",
   session_not_found:
     "The session is unknown, expired or ended, or belongs to another principal. The answer is the same in all these cases. The client opens a new session with `initialize`. On `DELETE /sessions/:handle`: no active session has this handle.",
-  already_initialized: "`initialize` was sent with an `Mcp-Session-Id`. No session is opened.",
   unsupported_protocol_version: "The `MCP-Protocol-Version` is not one that this Worker speaks.",
   too_many_sessions:
     "The principal opens sessions faster than INITIALIZE_RATE_LIMIT allows. The response has `Retry-After: 60`. The database is not asked.",
   sessions_unavailable:
-    "The database does not answer at the moment: `database_unreachable`, `timeout` or `overloaded` of the [faults of the database](metrics.md#faults-of-the-database). The response has `Retry-After: 5`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why; on a route of the scope `admin` the body does, too.",
+    "The database does not answer at the moment: `database_unreachable`, `timeout` or `overloaded` of the [faults of the database](metrics.md#faults-of-the-database). The response has `Retry-After: 5`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why; to a key of the scope `admin` the body does, too.",
   sessions_unusable:
-    "The database cannot be used until its operator acts: any other [fault of the database](metrics.md#faults-of-the-database). The response has no `Retry-After`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why; on a route of the scope `admin` the body does, too.",
+    "The database cannot be used until its operator acts: any other [fault of the database](metrics.md#faults-of-the-database). The response has no `Retry-After`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why; to a key of the scope `admin` the body does, too.",
   configuration_invalid:
     "A variable is missing or wrong. Every route answers so, `/mcp` with the usual body, too. The log line [`The configuration is wrong`](logs.md#the-configuration-is-wrong) names the variables.",
   internal:

@@ -2,7 +2,7 @@
 import type { Context, Env, Hono } from "hono";
 import { generateSpecs, type GenerateSpecOptions } from "hono-openapi";
 import * as z from "zod";
-import { documentedRoute } from "./openapi.ts";
+import { documentedRoute, securitySchemes } from "./openapi.ts";
 
 export const livenessRoute = documentedRoute({
   summary: "Liveness: the Worker runs and its configuration is right. Does not ask the database",
@@ -24,15 +24,7 @@ const documentation: GenerateSpecOptions["documentation"] = {
     version: "0.1.0",
     description: "The session layer for MCP servers on Cloudflare Workers with Neon Postgres",
   },
-  components: {
-    securitySchemes: {
-      bearer: {
-        type: "http",
-        scheme: "bearer",
-        description: "A key of API_KEYS with the scope of the route",
-      },
-    },
-  },
+  components: { securitySchemes },
 };
 
 /** The document is made once, at the first request. */

@@ -3,18 +3,18 @@ import { type DatabaseFault, type FaultKind, mayPass } from "../db/fault.ts";
 
 const refusals = {
   invalid_request: { status: 400, message: "The request is not valid" },
-  unauthenticated: { status: 401, message: "A valid bearer key is required" },
+  invalid_params: { status: 400, message: "The parameters of initialize are not valid" },
+  unauthenticated: { status: 401, message: "A valid key is required" },
   forbidden: { status: 403, message: "The key does not have the scope that this route needs" },
   origin_not_allowed: { status: 403, message: "The Origin is not allowed" },
   not_found: { status: 404, message: "There is no such route" },
   method_not_allowed: { status: 405, message: "The route does not support this method" },
-  not_acceptable: { status: 406, message: "Accept must have application/json and text/event-stream" },
+  not_acceptable: { status: 406, message: "Accept must allow application/json or text/event-stream" },
   unsupported_media_type: { status: 415, message: "Content-Type must be application/json" },
   payload_too_large: { status: 413, message: "The request body is too large" },
   parse_error: { status: 400, message: "The body is not JSON" },
   session_id_required: { status: 400, message: "The header Mcp-Session-Id is required" },
   session_not_found: { status: 404, message: "Session not found" },
-  already_initialized: { status: 400, message: "A session is initialized once: leave Mcp-Session-Id out" },
   unsupported_protocol_version: { status: 400, message: "The MCP-Protocol-Version is not supported" },
   too_many_sessions: { status: 429, message: "Too many sessions are being opened; try again later" },
   sessions_unavailable: { status: 503, message: "The session store cannot be reached; try again" },
@@ -69,6 +69,14 @@ export function refusalOfFault({ kind, sqlstate }: DatabaseFault, isForOperator 
   return mayPass(kind)
     ? new AppError("sessions_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS }, fault)
     : new AppError("sessions_unusable", undefined, {}, fault);
+}
+
+// What OAuth clients look for, here or below the address of a resource (RFC 6749, 7009, 7591, 8414, 9728).
+const OAUTH_PATH = /^\/(?:register|authorize|token|revoke)$|\/\.well-known\/(?:oauth-|openid-configuration)/;
+
+/** The body of a refusal as OAuth clients read it (RFC 6749 §5.2), for a path of OAuth; else undefined. */
+export function oauthError(path: string, { code, message }: AppError): object | undefined {
+  return OAUTH_PATH.test(path) ? { error: code, error_description: message } : undefined;
 }
 
 /** `{"error":{"code","message","request_id"}}`, or another `body`, with the status of its code. An operator's has more. */

@@ -37,6 +37,11 @@ const usualRefusal = z.strictObject({
   }),
 });
 
+/** What an operator is told of a fault of the database, on routes of other scopes. */
+export const operatorFault = z
+  .strictObject({ kind: z.enum(faultKinds), sqlstate: z.string().nullable() })
+  .describe("Only for a key that has the scope admin, too: why the database has failed");
+
 const operatorRefusal = z.strictObject({
   error: usualRefusal.shape.error.extend({
     kind: z.enum(faultKinds).optional().describe("When the database has failed: why"),
@@ -48,6 +53,14 @@ const operatorRefusal = z.strictObject({
   }),
 });
 
+/** The ways to present a key. Any one will do. */
+export const securitySchemes = {
+  bearer: { type: "http", scheme: "bearer", description: "A key of API_KEYS with the scope of the route" },
+  apiKey: { type: "apiKey", in: "header", name: "X-API-Key", description: "The same key" },
+  basic: { type: "http", scheme: "basic", description: "The same key as the password of any user" },
+} as const;
+const securitySchemeNames = Object.keys(securitySchemes);
+
 /** The operation that each middleware of `documentedRoute` carries, for the reference manual. */
 export const operations = new WeakMap<object, Operation>();
 
@@ -57,7 +70,10 @@ export function documentedRoute(operation: Operation): MiddlewareHandler {
   const spec = {
     summary,
     ...(description !== undefined && { description }),
-    ...(scope !== undefined && { security: [{ bearer: [scope] }], tags: [scope] }),
+    ...(scope !== undefined && {
+      security: securitySchemeNames.map((name) => ({ [name]: [scope] })),
+      tags: [scope],
+    }),
     // A getter: making JSON Schema at start would take a tenth of the start-up time.
     get parameters() {
       return [

@@ -7,37 +7,65 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import * as z from "zod";
-import { storeRefusals } from "../http/errors.ts";
-import { documentedRoute } from "../http/openapi.ts";
+import { AppError, storeRefusals } from "../http/errors.ts";
+import { documentedRoute, operatorFault } from "../http/openapi.ts";
 import type { RequestVariables } from "../http/request-log.ts";
 import type { SessionVariables } from "../session/middleware.ts";
+import { MAX_BATCH, MAX_ID_CHARACTERS } from "../session/messages.ts";
 import { createOwnSessions } from "../session/own-sessions.ts";
-import { messagesOf, SESSION_HEADER } from "../session/protocol.ts";
+import { messagesOf, SESSION_HEADER, VERSION_HEADER } from "../session/protocol.ts";
 import type { Session } from "../session/session.ts";
 import { createSessionState } from "../session/state.ts";
 import type { StateStore } from "../session/state-store.ts";
 import type { SessionStore } from "../session/store.ts";
 import type { RequestContext, ServerFactory } from "./server-factory.ts";
-import { SessionTransport } from "./transport.ts";
+import { initializeProblem } from "./initialize.ts";
+import { jsonAnswerOf } from "./json-answer.ts";
+import { acceptingBoth, SessionTransport } from "./transport.ts";
 
 type McpContext = Context<{ Variables: SessionVariables & RequestVariables }>;
 
-const jsonRpcMessage = z.looseObject({ jsonrpc: z.literal("2.0") });
+// What session/messages.ts takes.
+const rpcVersion = z.literal("2.0");
+const messageId = z.union([z.string().meta({ maxLength: MAX_ID_CHARACTERS }), z.int()]);
+const requestMeta = z.looseObject({ progressToken: messageId.optional() });
+const sentMessage = z.union([
+  z.strictObject({
+    jsonrpc: rpcVersion,
+    id: messageId.optional().describe("Left out of a notification"),
+    method: z.string(),
+    params: z.looseObject({ _meta: requestMeta.optional() }).optional(),
+  }),
+  z.strictObject({ jsonrpc: rpcVersion, id: messageId, result: z.looseObject({}) }),
+  z.strictObject({
+    jsonrpc: rpcVersion,
+    id: messageId.optional(),
+    error: z.looseObject({ code: z.int(), message: z.string() }),
+  }),
+]);
+const jsonRpcMessage = z.looseObject({ jsonrpc: rpcVersion });
 const jsonRpcRefusal = z.strictObject({
   jsonrpc: z.literal("2.0"),
-  error: z.strictObject({ code: z.int(), message: z.string() }),
+  error: z.strictObject({ code: z.int(), message: z.string(), data: operatorFault.optional() }),
   id: z.null(),
 });
-const sessionHeader = z.object({
-  [SESSION_HEADER]: z.string().optional().describe("The id of the session; not with `initialize`"),
+/** The revisions with sessions, newest first. */
+export const legacyVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS;
+
+const sessionHeaders = z.object({
+  [SESSION_HEADER]: z.string().optional().describe("The id of the session; `initialize` does not need it"),
+  [VERSION_HEADER]: z
+    .enum(legacyVersions)
+    .optional()
+    .describe("The revision of the session. A request of 2026-07-28 names that one"),
 });
 
 export const mcpPostRoute = documentedRoute({
   summary: "The MCP endpoint: one JSON-RPC message, or a batch of them up to 2025-03-26",
   description: "Streamable HTTP, as the Model Context Protocol has it.",
   scope: "mcp",
-  headers: sessionHeader,
-  body: z.union([jsonRpcMessage, z.array(jsonRpcMessage)]),
+  headers: sessionHeaders,
+  body: z.union([sentMessage, z.array(sentMessage).min(1).max(MAX_BATCH)]),
   answers: {
     200: {
       description: "The answer, as JSON or as a stream",
@@ -53,9 +81,9 @@ export const mcpPostRoute = documentedRoute({
     "unsupported_media_type",
     "parse_error",
     "invalid_request",
+    "invalid_params",
     "session_id_required",
     "session_not_found",
-    "already_initialized",
     "unsupported_protocol_version",
     "too_many_sessions",
     ...storeRefusals,
@@ -66,9 +94,15 @@ export const mcpPostRoute = documentedRoute({
 export const mcpDeleteRoute = documentedRoute({
   summary: "Ends the session",
   scope: "mcp",
-  headers: sessionHeader.required(),
+  headers: sessionHeaders.required({ [SESSION_HEADER]: true }),
   answers: { 204: { description: "The session is ended" } },
-  refusals: ["origin_not_allowed", "session_id_required", "session_not_found", ...storeRefusals],
+  refusals: [
+    "origin_not_allowed",
+    "session_id_required",
+    "session_not_found",
+    "unsupported_protocol_version",
+    ...storeRefusals,
+  ],
   refusal: jsonRpcRefusal,
 });
 
@@ -79,9 +113,6 @@ export interface McpEndpointOptions {
   /** The same as the session middleware's. */
   principal: (c: Context) => string;
 }
-
-/** The revisions with sessions, newest first. */
-export const legacyVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS;
 
 /** Whether a request belongs to a revision with sessions. Gets the parsed body. */
 export const isLegacyRequest = (request: Request, body: unknown): Promise<boolean> =>
@@ -105,7 +136,11 @@ export function mcpEndpoint({ createServer, sessions, state, principal }: McpEnd
 
   return async function mcp(c: McpContext): Promise<Response> {
     const parsedBody = c.get("mcpBody");
+    const form = c.get("answerForm");
     if (!c.get("isLegacy")) {
+      // It never ends, so it cannot be one JSON answer.
+      if (form === "json" && messagesOf(parsedBody).some(({ method }) => method === "subscriptions/listen"))
+        throw new AppError("not_acceptable", "Accept must allow text/event-stream");
       // Handlers get the name of the principal, never the key.
       const authInfo = { token: "", clientId: principal(c), scopes: [] };
       // The SDK answers by itself when the factory throws. It is thrown again, so that it is logged like any other mistake.
@@ -115,16 +150,20 @@ export function mcpEndpoint({ createServer, sessions, state, principal }: McpEnd
           failure = { cause };
           throw cause;
         });
-      const response = await createMcpHandler(create, { legacy: "reject" }).fetch(c.req.raw, {
-        parsedBody,
-        authInfo,
-      });
+      const responseMode = form === "stream" ? "sse" : "auto";
+      const handler = createMcpHandler(create, { legacy: "reject", responseMode });
+      const response = await handler.fetch(c.req.raw, { parsedBody, authInfo });
       if (failure !== undefined) throw failure.cause;
-      return response;
+      return form === "json" ? jsonAnswerOf(response) : response;
     }
     const session = c.get("session");
+    if (session === undefined) {
+      const problem = initializeProblem(messagesOf(parsedBody)[0]?.params);
+      if (problem !== undefined) throw new AppError("invalid_params", problem);
+    }
     // Without a session this is `initialize`: the session gate reads the answer before it goes out.
-    const transport = new SessionTransport({ enableJsonResponse: session === undefined });
+    const enableJsonResponse = form === "json" || (form === "either" && session === undefined);
+    const transport = new SessionTransport({ enableJsonResponse });
     const server = await createServer(contextOf(c, session));
     await server.connect(transport);
     if (session !== undefined) {
@@ -134,7 +173,7 @@ export function mcpEndpoint({ createServer, sessions, state, principal }: McpEnd
       if (level !== undefined) await sessions.setLogLevel(session, level);
       await transport.restore(session);
     }
-    return transport.handleRequest(c.req.raw, { parsedBody });
+    return transport.handleRequest(acceptingBoth(c.req.raw), { parsedBody });
   };
 }
 

@@ -8,6 +8,16 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Session } from "../session/session.ts";
 
+/**
+ * The same request for the SDK's transport, which insists on both types in Accept. The session gate has read the header, and
+ * the transport answers in the form that it has chosen. The body has been read, too.
+ */
+export function acceptingBoth({ url, method, headers, signal }: Request): Request {
+  const accepting = new Headers(headers);
+  accepting.set("Accept", "application/json, text/event-stream");
+  return new Request(url, { method, headers: accepting, signal });
+}
+
 /** A tool has sent its client a request. The answer would arrive on another isolate. */
 export class NoServerRequests extends Error {
   override name = "NoServerRequests";

@@ -3,17 +3,19 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { DatabaseFault, isOutage } from "../db/fault.ts";
+import { acceptanceOf } from "../http/accept.ts";
 import { AppError } from "../http/errors.ts";
 import { logOf } from "../log.ts";
 import type { RequestVariables } from "../http/request-log.ts";
 import { DEGRADED_HEADER, unknownSession } from "./degraded.ts";
 import {
-  acceptsBoth,
-  initializeParams,
-  RATE_LIMIT_PERIOD_SECONDS,
-  SESSION_HEADER,
-  VERSION_HEADER,
-} from "./protocol.ts";
+  batchProblem,
+  bodyProblem,
+  type InitializeParams,
+  type Problem,
+  readInitialize,
+} from "./messages.ts";
+import { RATE_LIMIT_PERIOD_SECONDS, SESSION_HEADER, VERSION_HEADER } from "./protocol.ts";
 import {
   createSessionId,
   isSessionId,
@@ -31,7 +33,12 @@ export interface SessionVariables {
   mcpBody: unknown;
   /** Whether the request is of a revision up to 2025-11-25. */
   isLegacy: boolean;
+  /** The form of the answer to a POST that its client takes, or prefers. */
+  answerForm: AnswerForm;
 }
+
+/** `either`: the handler may choose. */
+export type AnswerForm = "json" | "stream" | "either";
 
 type SessionEnv = { Variables: SessionVariables & RequestVariables };
 
@@ -85,18 +92,15 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     }
     const body = method === "POST" ? await readBody(c) : undefined;
     c.set("mcpBody", body);
+    if (method === "POST") c.set("answerForm", answerFormOf(c.req.header("Accept")));
     c.set("isLegacy", await isLegacy(c.req.raw, body));
     if (!c.get("isLegacy")) return next();
 
-    if (method === "POST" && !acceptsBoth(c.req.header("Accept"))) throw new AppError("not_acceptable");
-    const version = c.req.header(VERSION_HEADER);
-    const params = initializeParams(body);
-    if (params === undefined && version !== undefined && !protocolVersions.includes(version)) {
-      throw new AppError("unsupported_protocol_version");
-    }
-    const id = c.req.header(SESSION_HEADER);
-    if (params !== undefined) {
-      if (id !== undefined) throw new AppError("already_initialized");
+    const initialize = readInitialize(body);
+    if (initialize !== undefined) {
+      // Also with the id of a session, which stays as it is: its client starts over.
+      if ("problem" in initialize) throw refusalOf(initialize.problem);
+      const { params } = initialize;
       if (!isStorable(params)) {
         throw new AppError(
           "invalid_request",
@@ -111,6 +115,11 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
       await next();
       return openWhenInitialized(c, params);
     }
+    const version = c.req.header(VERSION_HEADER);
+    if (version !== undefined && !protocolVersions.includes(version))
+      throw new AppError("unsupported_protocol_version");
+    refuseBatch(body, version);
+    const id = c.req.header(SESSION_HEADER);
     if (id === undefined) throw new AppError("session_id_required");
     if (!isSessionId(id)) throw new AppError("session_not_found");
     const key = await keyOfSession(id);
@@ -124,6 +133,7 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     }
     const session = await store.resume(key, owner).catch((error: unknown) => degrade(error, c, key, owner));
     if (session === undefined) throw new AppError("session_not_found");
+    refuseBatch(body, session.protocolVersion);
     c.set("session", session);
     return next();
   });
@@ -143,10 +153,7 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     return unknownSession(key, owner, c.req.header(VERSION_HEADER), new Date());
   }
 
-  async function openWhenInitialized(
-    c: Context<SessionEnv>,
-    params: NonNullable<ReturnType<typeof initializeParams>>,
-  ): Promise<void> {
+  async function openWhenInitialized(c: Context<SessionEnv>, params: InitializeParams): Promise<void> {
     // A failed `initialize` opens no session.
     const negotiated = c.error === undefined && c.res.ok ? await negotiatedVersion(c.res) : undefined;
     if (negotiated === undefined) return;
@@ -165,13 +172,41 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
   }
 }
 
-/** @throws AppError for a body that is not JSON, or has no JSON content type. */
+const refusalOf = ({ code, message }: Problem) => new AppError(code, message);
+
+/** @throws AppError for a batch in a revision that has none. */
+function refuseBatch(body: unknown, revision: string | undefined): void {
+  const problem = revision === undefined ? undefined : batchProblem(body, revision);
+  if (problem !== undefined) throw refusalOf(problem);
+}
+
+/**
+ * A client that does not name streams need not be able to read one.
+ * @throws AppError `not_acceptable` for a client that takes neither form.
+ */
+function answerFormOf(accept: string | undefined): AnswerForm {
+  const json = acceptanceOf(accept, "application/json");
+  const stream = acceptanceOf(accept, "text/event-stream");
+  if (json.quality === 0 && stream.quality === 0) throw new AppError("not_acceptable");
+  if (json.quality !== stream.quality) return json.quality > stream.quality ? "json" : "stream";
+  return stream.isNamed ? "either" : "json";
+}
+
+/** @throws AppError for a body that is no JSON-RPC, or has no JSON content type. */
 async function readBody(c: Context): Promise<unknown> {
-  if (!/^application\/json *(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
+  if (!/^application\/json[ \t]*(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
     throw new AppError("unsupported_media_type");
   }
+  const text = await c.req.text();
+  const body = parseJson(text);
+  const problem = bodyProblem(body, text);
+  if (problem !== undefined) throw refusalOf(problem);
+  return body;
+}
+
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(await c.req.text());
+    return JSON.parse(text);
   } catch {
     throw new AppError("parse_error");
   }

@@ -10,12 +10,14 @@ export const RATE_LIMIT_PERIOD_SECONDS = 60;
 // JSON-RPC 2.0 §5.1, and what the MCP SDKs use beyond it.
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
+const INVALID_PARAMS = -32602;
 const INTERNAL_ERROR = -32603;
 const SERVER_ERROR = -32000;
 const SESSION_NOT_FOUND = -32001;
 
 const jsonRpcCodes: Record<ErrorCode, number> = {
   invalid_request: INVALID_REQUEST,
+  invalid_params: INVALID_PARAMS,
   unauthenticated: SERVER_ERROR,
   forbidden: SERVER_ERROR,
   origin_not_allowed: SERVER_ERROR,
@@ -27,7 +29,6 @@ const jsonRpcCodes: Record<ErrorCode, number> = {
   parse_error: PARSE_ERROR,
   session_id_required: SERVER_ERROR,
   session_not_found: SESSION_NOT_FOUND,
-  already_initialized: INVALID_REQUEST,
   unsupported_protocol_version: SERVER_ERROR,
   too_many_sessions: SERVER_ERROR,
   sessions_unavailable: INTERNAL_ERROR,
@@ -37,36 +38,18 @@ const jsonRpcCodes: Record<ErrorCode, number> = {
 };
 
 /**
- * The body of a refusal on the MCP endpoint. It contains nothing of the request, so two refusals with the same code are
- * the same to the byte. A client cannot tell a session of another principal from one that never existed.
+ * The body of a refusal on the MCP endpoint. It contains nothing of the request, so two refusals with the same message are
+ * the same to the byte. A client cannot tell a session of another principal from one that never existed. `data` is for
+ * operators alone.
  */
-export function jsonRpcError({ code, message }: AppError) {
-  return { jsonrpc: "2.0", error: { code: jsonRpcCodes[code], message }, id: null };
+export function jsonRpcError({ code, message, fault }: AppError) {
+  const error = { code: jsonRpcCodes[code], message, ...(fault !== undefined && { data: fault }) };
+  return { jsonrpc: "2.0", error, id: null };
 }
 
 /** The messages of a body. A batch is an array of them (2025-03-26 only). */
 export function messagesOf(body: unknown): { method?: unknown; params?: unknown }[] {
   return (Array.isArray(body) ? body : [body]).filter(isObject);
-}
-
-/** The parameters of `initialize`; a member that is malformed is left empty. */
-export function initializeParams(body: unknown) {
-  const params = messagesOf(body).find(({ method }) => method === "initialize")?.params;
-  if (!isObject(params)) return undefined;
-  const { protocolVersion, clientInfo, capabilities } = params;
-  return {
-    protocolVersion: typeof protocolVersion === "string" ? protocolVersion : "",
-    clientInfo: isObject(clientInfo) ? clientInfo : {},
-    capabilities: isObject(capabilities) ? capabilities : {},
-  };
-}
-
-/** Whether the client takes both kinds of response, as POST requires. */
-export function acceptsBoth(accept: string | undefined): boolean {
-  const types = (accept ?? "").split(",").map((range) => range.split(";")[0]?.trim().toLowerCase());
-  const takes = (type: string, any: string) =>
-    types.some((range) => range === type || range === any || range === "*/*");
-  return takes("application/json", "application/*") && takes("text/event-stream", "text/*");
 }
 
 /** Whether a value is an object of JSON: neither null nor an array. */

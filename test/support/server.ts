@@ -74,6 +74,14 @@ function registerContextTools(server: McpServer, context: Context): void {
     result({ greeting: env.TEST_GREETING, limit: env.MCP_TEST_LIMIT ?? null, aborted: signal.aborted }),
   );
 
+  // Reports progress before it answers.
+  server.registerTool("report", none, async (_, { mcpReq }) => {
+    const { _meta: meta } = mcpReq;
+    const progressToken = String(meta?.progressToken);
+    await mcpReq.notify({ method: "notifications/progress", params: { progressToken, progress: 1 } });
+    return { content: [{ type: "text" as const, text: "reported" }] };
+  });
+
   // Runs until its client goes away, and keeps in the session that it has noticed.
   server.registerTool(
     "await_client_gone",
