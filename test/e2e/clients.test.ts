@@ -20,6 +20,7 @@ const SESSIONLESS_TOOLS = [
   "greet",
   "later",
   "list_my_sessions",
+  "report",
   "session_info",
 ];
 const STATE_TOOLS = ["delete", "get", "increment", "set"].map((verb) => `session_state_${verb}`);
