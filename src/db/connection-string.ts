@@ -103,7 +103,9 @@ function readPart(part: string, written: string, replacement: string | undefined
   if (/^(?:[*•●]{3,}|\[[\w -]+\]|<[\w -]+>|\$?\{\w+\}|\$\(\w+\))$/.test(written)) {
     refuse(`has a placeholder for its ${part}. Copy it again, with the password shown`);
   }
-  const isEncoded = /^(?:[!"$&'()*+,\-.0-9;<=>A-Z^_`a-z{|}~]|%[0-9a-f]{2})*$/i.test(written);
+  // The first colon ends the role, so a password may have others: RFC 3986, section 3.2.1.
+  const plain = part === "password" ? written.replaceAll(":", "") : written;
+  const isEncoded = /^(?:[!"$&'()*+,\-.0-9;<=>A-Z^_`a-z{|}~]|%[0-9a-f]{2})*$/i.test(plain);
   const value = (isEncoded ? decoded(written) : undefined) ?? refuse(encodeIt(part));
   if (value.includes("\0")) refuse(`has a NUL (%00) in its ${part}`);
   return { written, value };
