@@ -21,6 +21,7 @@ const inNode = [
   "test/reference/**/*.test.ts",
   "test/house.test.ts",
   "test/manual/**/*.test.ts",
+  "test/mutants/**/*.test.ts",
 ];
 
 const inWorkerd = (name: string, include: string[], globalSetup: string, exclude: string[] = []) => ({

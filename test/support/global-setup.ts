@@ -33,8 +33,11 @@ export async function setUpWith(
     connected({ ...admin, database: "postgres" }, (client) => client.query(statement));
   const role = { user: "mcp", password: randomBytes(24).toString("base64url") };
   await asAdmin(`CREATE ROLE mcp LOGIN PASSWORD '${role.password}'`);
-  await asAdmin(`CREATE DATABASE ${TEMPLATE} OWNER mcp`);
-  await migrate({ ...admin, ...role, database: TEMPLATE });
+  const makeTemplate = async () => {
+    await asAdmin(`CREATE DATABASE ${TEMPLATE} OWNER mcp`);
+    await migrate({ ...admin, ...role, database: TEMPLATE });
+  };
+  await makeTemplate();
   const workerRole = "mcp_worker";
   const users = [postgres, role, { user: workerRole, password: role.password }];
   const between = await startBetween?.(postgres, users);
@@ -49,11 +52,21 @@ export async function setUpWith(
   const grants = readFileSync("ops/postgres/worker-role.sql", "utf8");
 
   let databases = 0;
+  const made: string[] = [];
   const actions: Record<string, (body: never) => unknown> = {
     async database({ empty }: { empty?: boolean }) {
       const name = `test_${++databases}`;
       await asAdmin(`CREATE DATABASE ${name} OWNER mcp${empty ? "" : ` TEMPLATE ${TEMPLATE}`}`);
+      made.push(name);
       return `postgresql://mcp:${role.password}@ep-test.localhost/${name}`;
+    },
+    // For test/mutants: the SQL of drizzle/ has changed, and no test is running.
+    async template() {
+      for (const name of [...made.splice(0), TEMPLATE])
+        await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await makeTemplate().catch((error: unknown) => {
+        throw new Error(`${(error as { code?: string }).code ?? "refused:"} ${String(error)}`);
+      });
     },
     async worker_role({ database, replace }: { database: string; replace?: [string, string] }) {
       const script = replace === undefined ? grants : grants.replace(...replace);

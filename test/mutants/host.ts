@@ -1,0 +1,100 @@
+// Runs tests in a copy of the working tree, in a process of its own that stays: with one vitest, one PostgreSQL and one
+// workerd for many mutants. Its parent writes mutants into the copy, and ends it when tests hang.
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createVitest, type TestModule, type Vitest } from "vitest/node";
+import { removeCopy } from "./copy.ts";
+
+export interface Order {
+  /** The file that was changed since the last order. */
+  changed: string;
+  /** Whether the databases of the tests in workerd are made from changed SQL. */
+  isSql: boolean;
+  tests: { project: string; file: string }[];
+}
+
+export type Report =
+  | { kind: "ready" }
+  /** A test file begins, and how many of the order are done. */
+  | { kind: "begins"; file: string }
+  | { kind: "passed"; ms: Record<string, number> }
+  | { kind: "failed"; file: string; test: string; ms: Record<string, number> }
+  /** db:migrate refuses the SQL, with this SQLSTATE when it is PostgreSQL's own error. */
+  | { kind: "refused"; message: string };
+
+const say = (report: Report) => process.send?.(report);
+
+// A file that only needs the servers.
+const WARM_UP = "test/cleanup/tiers.test.ts";
+
+// PostgreSQL and workerd stop in a second or two.
+const CLOSING_MS = 15_000;
+
+const copy = process.cwd();
+const vitest: Vitest = await createVitest("test", {
+  config: "test/vitest.config.ts",
+  project: ["worker", "node"],
+  watch: false,
+  bail: 1,
+  reporters: [{}],
+});
+
+const moduleOf = async (project: string, file: string): Promise<TestModule | undefined> => {
+  const specification = vitest.getProjectByName(project).createSpecification(resolve(file));
+  const { testModules } = await vitest.runTestSpecifications([specification]);
+  return testModules[0];
+};
+
+/** The name of the test that failed; undefined when all passed. */
+function failureOf(module: TestModule | undefined): string | undefined {
+  if (module === undefined) return "the file did not run";
+  for (const test of module.children.allTests("failed")) return test.fullName;
+  return module.ok() ? undefined : "the file did not load";
+}
+
+/** Makes the template of the tests' databases again, from the SQL as it is. */
+async function remakeTemplate(): Promise<string | undefined> {
+  const { control } = vitest.getProjectByName("worker").getProvidedContext() as { control: string };
+  const response = await fetch(`${control}/template`, { method: "POST", body: "{}" });
+  return response.ok ? undefined : response.text();
+}
+
+let before = WARM_UP;
+// Whether the template is of SQL that has changed since.
+let isStale = false;
+
+async function follow({ changed, isSql, tests }: Order): Promise<Report> {
+  // The change of the order before is undone, too.
+  for (const file of new Set([changed, before])) vitest.invalidateFile(resolve(file));
+  before = changed;
+  if (isSql || isStale) {
+    isStale = isSql;
+    const refusal = await remakeTemplate();
+    if (refusal !== undefined) return { kind: "refused", message: refusal };
+  }
+  const ms: Record<string, number> = {};
+  for (const { project, file } of tests) {
+    say({ kind: "begins", file });
+    const start = performance.now();
+    const failure = failureOf(await moduleOf(project, file));
+    ms[file] = Math.round(performance.now() - start);
+    if (failure !== undefined) return { kind: "failed", file, test: failure, ms };
+  }
+  return { kind: "passed", ms };
+}
+
+process.on("message", (order: Order) => {
+  void follow(order).then(say);
+});
+// The parent is done, or gone, perhaps in the middle of a test.
+process.on("disconnect", () => {
+  void Promise.race([vitest.close(), sleep(CLOSING_MS)]).finally(() => {
+    removeCopy(copy);
+    // The whole group: no process of a test that hangs is left.
+    process.kill(-process.pid, "SIGKILL");
+  });
+});
+
+const failure = failureOf(await moduleOf("worker", WARM_UP));
+if (failure !== undefined) throw new Error(`Tests do not run in the copy: ${failure}`);
+say({ kind: "ready" });

@@ -1,0 +1,59 @@
+// The arguments of `npm run mutants`.
+import { parseArgs } from "node:util";
+
+const USAGE = `Usage: npm run mutants -- [--room NAME]… [--file PATH]… [--id ID]… [--sample N [--seed S]] [--workers 1|2] [--list] [--json]
+  --room NAME   only the mutants of this room: a folder of src/, doors, drizzle, dev, "sql cleanup", "sql sessions", …
+  --file PATH   only those of this file
+  --id ID       only this one
+  --sample N    N of each room, chosen by the seed
+  --list        says which there are, and tries none
+  --json        writes JSON to standard output`;
+
+export interface Options {
+  /** None for all. */
+  rooms: string[];
+  files: string[];
+  ids: string[];
+  /** How many of each room; undefined for all. */
+  sample: number | undefined;
+  seed: number;
+  workers: number;
+  list: boolean;
+  json: boolean;
+}
+
+/** Ends the process with the usage when an argument is unknown or wrong. */
+export function readOptions(): Options {
+  try {
+    const { values } = parseArgs({
+      options: {
+        room: { type: "string", multiple: true, default: [] },
+        file: { type: "string", multiple: true, default: [] },
+        id: { type: "string", multiple: true, default: [] },
+        sample: { type: "string" },
+        seed: { type: "string", default: "1" },
+        workers: { type: "string", default: "2" },
+        list: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+      },
+    });
+    const { room, file, id, sample, seed, workers, list, json } = values;
+    const numbers = [sample ?? "1", seed];
+    if (numbers.every((text) => /^\d{1,9}$/.test(text)) && /^[12]$/.test(workers)) {
+      return {
+        rooms: room,
+        files: file,
+        ids: id,
+        sample: sample === undefined ? undefined : Number(sample),
+        seed: Number(seed),
+        workers: Number(workers),
+        list,
+        json,
+      };
+    }
+  } catch {
+    // An unknown argument, which the usage answers.
+  }
+  console.error(USAGE);
+  return process.exit(2);
+}

@@ -1,0 +1,125 @@
+// Which files are mutated, and which tests concern each: the mirror of the room, and what this table adds.
+import { globSync, readdirSync } from "node:fs";
+
+export interface Room {
+  name: string;
+  files: string[];
+  /** Test files; the likely killers first. What has killed before is tried first, in any case. */
+  testsOf: (file: string) => string[];
+}
+
+/** Tests of a room of src beside those in test/ROOM. A folder means all test files in it. */
+const ALSO: Record<string, string[]> = {
+  admin: ["test/manual", "test/app.test.ts"],
+  auth: ["test/app.test.ts", "test/mcp/gate.test.ts", "test/env.test.ts", "test/http"],
+  cleanup: [
+    "test/cron.test.ts",
+    "test/env.test.ts",
+    "test/health/endpoint.test.ts",
+    "test/admin/cleanup.test.ts",
+  ],
+  db: ["test/recovery", "test/health/unhealthy.test.ts"],
+  health: ["test/recovery", "test/cleanup/blocked.test.ts", "test/env.test.ts"],
+  http: [
+    "test/app.test.ts",
+    "test/fuzz.test.ts",
+    "test/mcp",
+    "test/admin/sessions.test.ts",
+    "test/env.test.ts",
+  ],
+  mcp: ["test/app.test.ts", "test/session/middleware.test.ts", "test/fuzz.test.ts"],
+  metrics: ["test/cleanup/clean.test.ts"],
+  server: ["test/server"],
+  session: ["test/mcp", "test/env.test.ts", "test/recovery/degraded.test.ts", "test/admin/sessions.test.ts"],
+};
+
+/** The routines, by their names, and the tests that reach them. The first that fits counts. */
+const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
+  ["sql sessions", /^mcp_(open|resume|.*total)/, ["test/session", "test/mcp", "test/metrics", "test/admin"]],
+  [
+    "sql trial",
+    /^mcp_.*(try|trial)/,
+    ["test/health/trial.test.ts", "test/recovery", "test/health", "test/drizzle/trial.test.ts"],
+  ],
+  [
+    "sql counts",
+    /^mcp_(count|merge|recount)/,
+    [
+      "test/health/counts.test.ts",
+      "test/metrics",
+      "test/health",
+      "test/cleanup",
+      "test/db/worker-role.test.ts",
+      "test/drizzle/foreign.test.ts",
+      "test/drizzle/rights.test.ts",
+    ],
+  ],
+  [
+    "sql cleanup",
+    /./,
+    ["test/cleanup", "test/metrics", "test/cron.test.ts", "test/health", "test/admin/cleanup.test.ts"],
+  ],
+];
+
+/** Tables, columns and constraints. */
+const MIGRATIONS = [
+  "test/drizzle/lists.test.ts",
+  "test/drizzle/migrate.test.ts",
+  "test/drizzle/former.test.ts",
+  "test/drizzle/foreign.test.ts",
+  "test/drizzle/rights.test.ts",
+  "test/drizzle/repair.test.ts",
+  "test/drizzle/adoption.test.ts",
+  "test/cleanup",
+  "test/health",
+];
+
+const ts = (pattern: string) =>
+  globSync(pattern, { exclude: (name) => name.endsWith(".d.ts") })
+    .map((file) => file.replaceAll("\\", "/"))
+    .toSorted();
+
+/** The test files of a list of files and folders; what is not there is left out. */
+const expanded = (tests: string[]) => [
+  ...new Set(tests.flatMap((test) => (test.endsWith(".test.ts") ? ts(test) : ts(`${test}/*.test.ts`)))),
+];
+
+export function rooms(): Room[] {
+  const inSrc = readdirSync("src", { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => ({
+      name,
+      files: ts(`src/${name}/**/*.ts`),
+      testsOf: (file: string) => expanded([namesake(file), `test/${name}`, ...(ALSO[name] ?? [])]),
+    }));
+  const doors = {
+    name: "doors",
+    files: ts("src/*.ts"),
+    testsOf: (file: string) => expanded([namesake(file), "test", "test/mcp/gate.test.ts", "test/recovery"]),
+  };
+  const inNode = ["drizzle", "dev"].map((name) => ({
+    name,
+    files: ts(`${name}/**/*.ts`).filter((file) => !file.startsWith("dev/reference/")),
+    testsOf: (file: string) => expanded([namesake(file), `test/${name}`]),
+  }));
+  const routines = ts("drizzle/routines/*.sql");
+  const inSql = ROUTINES.map(([name, , tests]) => ({
+    name,
+    files: routines.filter((file) => roomOf(file) === name),
+    testsOf: () => expanded(tests),
+  }));
+  const tables = { name: "sql tables", files: ts("drizzle/*.sql"), testsOf: () => expanded(MIGRATIONS) };
+  return [...inSrc, doors, ...inNode, ...inSql, tables].filter(({ files }) => files.length > 0);
+}
+
+const roomOf = (file: string) =>
+  ROUTINES.find(([, names]) => names.test(file.replace("drizzle/routines/", "").replace(".sql", "")))?.[0];
+
+/** The test of the same name: test/session/json.test.ts of src/session/json.ts. */
+const namesake = (file: string) => file.replace(/^src\//, "test/").replace(/\.ts$/, ".test.ts");
+
+/** The project of test/vitest.config.ts that a test file belongs to. */
+export const projectOf = (test: string) =>
+  /^test\/(dev|e2e|drizzle|conformance|reference|manual|mutants)\/|^test\/house/.test(test)
+    ? "node"
+    : "worker";
