@@ -22,7 +22,9 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-const meant = existing.filter(({ name }) => options.rooms.length === 0 || options.rooms.includes(name));
+const meant = existing
+  .filter(({ name }) => options.rooms.length === 0 || options.rooms.includes(name))
+  .map((room) => (options.tests.length === 0 ? room : { ...room, testsOf: () => options.tests }));
 const all = await allMutants(meant);
 const chosen = choose(all);
 

@@ -1,10 +1,11 @@
 // The arguments of `npm run mutants`.
 import { parseArgs } from "node:util";
 
-const USAGE = `Usage: npm run mutants -- [--room NAME]… [--file PATH]… [--id ID]… [--sample N [--seed S]] [--workers 1|2] [--list] [--json]
+const USAGE = `Usage: npm run mutants -- [--room NAME]… [--file PATH]… [--id ID]… [--test PATH]… [--sample N [--seed S]] [--workers 1|2] [--list] [--json]
   --room NAME   only the mutants of this room: a folder of src/, doors, drizzle, dev, "sql cleanup", "sql sessions", …
   --file PATH   only those of this file
   --id ID       only this one
+  --test PATH   tries only this test file, such as a new one: what survives may be killed by others
   --sample N    N of each room, chosen by the seed
   --list        says which there are, and tries none
   --json        writes JSON to standard output`;
@@ -14,6 +15,8 @@ export interface Options {
   rooms: string[];
   files: string[];
   ids: string[];
+  /** Test files to try instead of all that concern a mutant. */
+  tests: string[];
   /** How many of each room; undefined for all. */
   sample: number | undefined;
   seed: number;
@@ -30,6 +33,7 @@ export function readOptions(): Options {
         room: { type: "string", multiple: true, default: [] },
         file: { type: "string", multiple: true, default: [] },
         id: { type: "string", multiple: true, default: [] },
+        test: { type: "string", multiple: true, default: [] },
         sample: { type: "string" },
         seed: { type: "string", default: "1" },
         workers: { type: "string", default: "2" },
@@ -37,13 +41,14 @@ export function readOptions(): Options {
         json: { type: "boolean", default: false },
       },
     });
-    const { room, file, id, sample, seed, workers, list, json } = values;
+    const { room, file, id, test, sample, seed, workers, list, json } = values;
     const numbers = [sample ?? "1", seed];
     if (numbers.every((text) => /^\d{1,9}$/.test(text)) && /^[12]$/.test(workers)) {
       return {
         rooms: room,
         files: file,
         ids: id,
+        tests: test,
         sample: sample === undefined ? undefined : Number(sample),
         seed: Number(seed),
         workers: Number(workers),
