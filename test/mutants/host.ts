@@ -2,7 +2,7 @@
 // workerd for many mutants. Its parent writes mutants into the copy, and ends it when tests hang.
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createVitest, type TestModule, type Vitest } from "vitest/node";
+import { createVitest, type Vitest } from "vitest/node";
 import { removeCopy } from "./copy.ts";
 
 export interface Order {
@@ -39,17 +39,16 @@ const vitest: Vitest = await createVitest("test", {
   reporters: [{}],
 });
 
-const moduleOf = async (project: string, file: string): Promise<TestModule | undefined> => {
-  const specification = vitest.getProjectByName(project).createSpecification(resolve(file));
-  const { testModules } = await vitest.runTestSpecifications([specification]);
-  return testModules[0];
-};
-
-/** The name of the test that failed; undefined when all passed. */
-function failureOf(module: TestModule | undefined): string | undefined {
+/** The name of the test that fails in a file; undefined when all pass. */
+async function failureIn({ project, file }: Order["tests"][number]): Promise<string | undefined> {
+  const path = resolve(file);
+  const specification = vitest.getProjectByName(project).createSpecification(path);
+  // Also of files that ran before.
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification]);
+  const module = testModules.find(({ moduleId }) => moduleId === path);
   if (module === undefined) return "the file did not run";
   for (const test of module.children.allTests("failed")) return test.fullName;
-  return module.ok() ? undefined : "the file did not load";
+  return module.ok() && unhandledErrors.length === 0 ? undefined : "the file did not load, or left an error";
 }
 
 /** Makes the template of the tests' databases again, from the SQL as it is. */
@@ -73,10 +72,11 @@ async function follow({ changed, isSql, tests }: Order): Promise<Report> {
     if (refusal !== undefined) return { kind: "refused", message: refusal };
   }
   const ms: Record<string, number> = {};
-  for (const { project, file } of tests) {
+  for (const test of tests) {
+    const { file } = test;
     say({ kind: "begins", file });
     const start = performance.now();
-    const failure = failureOf(await moduleOf(project, file));
+    const failure = await failureIn(test);
     ms[file] = Math.round(performance.now() - start);
     if (failure !== undefined) return { kind: "failed", file, test: failure, ms };
   }
@@ -95,6 +95,6 @@ process.on("disconnect", () => {
   });
 });
 
-const failure = failureOf(await moduleOf("worker", WARM_UP));
+const failure = await failureIn({ project: "worker", file: WARM_UP });
 if (failure !== undefined) throw new Error(`Tests do not run in the copy: ${failure}`);
 say({ kind: "ready" });
