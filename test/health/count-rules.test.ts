@@ -1,7 +1,7 @@
 // The rules of the counts, one by one. What holds whatever happens stands in counts.test.ts.
 import { expect, test } from "vitest";
 import { heldOpen } from "../support/locks.ts";
-import { addTrigger } from "../support/owner.ts";
+import { addTrigger, setForRole } from "../support/owner.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 const HOUR_AGO = "now() - interval '1 hour'";
@@ -142,3 +142,52 @@ test.each(["RAISE EXCEPTION 'no'", "ASSERT false"])(
     expect(await changes(database)).toEqual([]);
   },
 );
+
+test("an insert of no session, and one into another table with the same trigger, count nothing", async () => {
+  const database = await createDatabase();
+  await database.query("INSERT INTO mcp_sessions (session_id) SELECT 'a' WHERE false");
+  await database.query("CREATE TABLE other (LIKE mcp_sessions)");
+  await database.query(
+    `CREATE TRIGGER counted AFTER INSERT ON other REFERENCING NEW TABLE AS inserted
+       FOR EACH STATEMENT EXECUTE FUNCTION mcp_count_session_rows()`,
+  );
+  await database.query("INSERT INTO other (session_id) VALUES ('b')");
+  expect(await changes(database)).toEqual([]);
+});
+
+test("a session that a delete inserts, by a trigger of the owner, counts", async () => {
+  const database = await createDatabase();
+  await database.query(insert("a", "NULL"));
+  await addTrigger(
+    database,
+    "DELETE",
+    "INSERT INTO mcp_sessions (session_id) VALUES (OLD.session_id || '+')",
+  );
+  await database.query("DELETE FROM mcp_sessions WHERE session_id = 'a'");
+  expect(await database.query("SELECT session_id FROM mcp_sessions")).toEqual([{ session_id: "a+" }]);
+  expect(await census(database)).toMatchObject({ total: 1 });
+  expect(await recount(database)).toBe(0);
+});
+
+const many = (count: number, prefix: string) =>
+  `FOR i IN 1..${count} LOOP INSERT INTO mcp_sessions (session_id) VALUES ('${prefix}' || i); END LOOP`;
+
+test("an insert leaves the changes of others alone, but for one in a thousand", async () => {
+  const database = await createDatabase();
+  const left: number[] = [];
+  for (const prefix of ["a", "b", "c"]) {
+    await inOneTransaction(database, many(100, prefix));
+    left.push((await changes(database)).length);
+  }
+  // The last of a hundred may have merged them.
+  expect(Math.max(...left)).toBeGreaterThan(1);
+});
+
+test("no insert merges changes in an isolation level in which merging could fail", async () => {
+  const database = await createDatabase();
+  await setForRole(database, "default_transaction_isolation TO 'repeatable read'");
+  await inOneTransaction(database, many(20_000, "s"));
+  expect(await database.query("SELECT count(*)::int AS rows FROM mcp_session_changes")).toEqual([
+    { rows: 20_000 },
+  ]);
+});

@@ -3,11 +3,12 @@ import { type Equivalent, equivalents } from "./equivalents.ts";
 import type { Mutant } from "./mutant.ts";
 import type { Result } from "./worker.ts";
 
-const describes = ({ file, mutator, line, change }: Equivalent, mutant: Mutant) =>
+export const describes = ({ file, mutator, line, change, nth }: Equivalent, mutant: Mutant) =>
   file === mutant.file &&
   (mutator === undefined || mutator === mutant.mutator) &&
   line === mutant.line &&
-  (change === undefined || change === mutant.change);
+  (change === undefined || change === mutant.change) &&
+  (nth === undefined || nth === mutant.nth);
 
 /** Why a mutant is equivalent, when the list says so. */
 export const reasonOf = (mutant: Mutant): string | undefined =>

@@ -19,6 +19,8 @@ export interface Mutant extends Change {
   line: string;
   /** `from → to`, on one line. */
   change: string;
+  /** Which one it is of those with the same file, mutator, line and change; from 1 on. */
+  nth: number;
 }
 
 const onOneLine = (text: string) => text.replaceAll(/\s+/g, " ").trim();
@@ -37,7 +39,7 @@ export function mutantsOf(room: string, file: string, text: string, changes: Cha
       const before = seen.get(key) ?? 0;
       seen.set(key, before + 1);
       const id = createHash("sha256").update(`${key}\0${before}`).digest("hex").slice(0, 8);
-      return { ...change, id, room, file, line: line.trim(), change: described };
+      return { ...change, id, room, file, line: line.trim(), change: described, nth: before + 1 };
     });
   const places = new Set<string>();
   return mutants.filter(({ start, end, replacement }) => {

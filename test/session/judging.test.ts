@@ -107,6 +107,23 @@ test("a use that waited for another one of the same session finds this session, 
   expect((await using)?.key).toBe("b");
 });
 
+test("a use that waited while another program ended its session, without expiring it, finds none and writes nothing", async () => {
+  const database = await createDatabase();
+  await addIdle(database, "a");
+  const sessions = sessionsOf(database, { timeoutMs: 60_000 });
+  const ending = await heldOpen(
+    database,
+    "UPDATE mcp_sessions SET ended_at = now() WHERE session_id = 'a' RETURNING 1",
+  );
+  const using = sessions.resume("a", "alice");
+  await ending.waitedFor();
+  await ending.release();
+  expect(await using).toBeUndefined();
+  expect(
+    await database.query("SELECT last_active < now() - interval '50 minutes' AS idle FROM mcp_sessions"),
+  ).toEqual([{ idle: true }]);
+});
+
 test("expires_at of a use is the next multiple of the step: a 48th of the lifetime, at most half an hour", async () => {
   const database = await createDatabase();
   for (const [ttlSeconds, step] of [
