@@ -164,7 +164,8 @@ test("a session that expires at this instant does not count towards the limit; o
   const database = await withFound();
   await atOnce(
     database,
-    insert("then", "alice", { expires_at: "now()" }),
+    // Used after the other one, which would be evicted in its place.
+    insert("then", "alice", { expires_at: "now()", last_active: "now() - interval '1 millisecond'" }),
     insert("after", "alice", { expires_at: "now() + interval '1 microsecond'" }),
     `INSERT INTO found SELECT ${opening("first", "alice", 2)}`,
     `INSERT INTO found SELECT ${opening("second", "alice", 2)}`,
