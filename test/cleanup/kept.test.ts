@@ -99,6 +99,32 @@ describe.each(Object.entries(keepers))("%s", (_name, statements) => {
   );
 });
 
+test.each(["i", `(i * 4099::bigint) % ${ROWS}`])(
+  "two that a trigger keeps among thousands are listed by the same run: %s",
+  async (position) => {
+    const database = await createDatabase();
+    await database.query(
+      `INSERT INTO mcp_sessions (session_id, client_info, expires_at)
+       SELECT (${position})::text, jsonb_build_object('padding', repeat('x', 1400)), now() - interval '1 day' - (${position}) * interval '5 s'
+         FROM generate_series(1, ${ROWS}) i`,
+    );
+    // None of them is in the first batch.
+    await run(
+      ...triggers(
+        "TRIGGER keep BEFORE DELETE",
+        "RETURN NULL;",
+        "FOR EACH ROW WHEN (OLD.session_id IN ('2000', '3000'))",
+      ),
+    )(database);
+    expect(await clean(database, { batchSize: 100 })).toMatchObject({
+      outcome: "completed",
+      deleted: ROWS - 2,
+      blocked: 2,
+      blockedBy: "kept",
+    });
+  },
+);
+
 test("a rule that keeps every session costs milliseconds, and every session is listed", async () => {
   const database = await createDatabase();
   await addExpired(database, 3000);
