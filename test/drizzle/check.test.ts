@@ -320,7 +320,7 @@ const cases: [name: string, statements: string[], expected: Expected][] = [
 ];
 
 describe("it finds", () => {
-  test.each(cases)("%s", async (_name, statements, expected) => {
+  test.concurrent.each(cases)("%s", async (_name, statements, expected) => {
     const found = await checked(await prepared(...statements));
     const matching = found.filter(({ level, about }) => level === expected.level && about === expected.about);
     expect(matching, JSON.stringify(found, null, 2)).toHaveLength(1);
