@@ -1,6 +1,6 @@
 // The session's document as handlers use it. Checks values, and repeats a change when another write came between.
 import { type Json, type SessionState, StateError } from "../mcp/context.ts";
-import { storabilityProblem } from "./json.ts";
+import { isLongerThan, storabilityProblem, utf8Bytes } from "./json.ts";
 import type { Session } from "./session.ts";
 import { STATE_LIMIT_BYTES, type StateRefusal, type StateStore } from "./state-store.ts";
 
@@ -28,8 +28,9 @@ export function createSessionState(store: StateStore, session: Session): Session
     },
 
     async set(key, value, { ifVersion } = {}) {
-      checkValue(value);
-      const write = await reachable(key).set(session, key, value, ifVersion);
+      const reached = reachable(key);
+      checkValue(key, value);
+      const write = await reached.set(session, key, value, ifVersion);
       if (write.outcome !== "written") throw refusal(write.outcome);
       return { version: write.version, sizeBytes: write.sizeBytes };
     },
@@ -46,7 +47,7 @@ export function createSessionState(store: StateStore, session: Session): Session
       let current = first;
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         const value = change(current.found ? asJson(current.value) : undefined);
-        checkValue(value);
+        checkValue(key, value);
         const write = await store.set(session, key, value, current.version);
         if (write.outcome === "written") return { value, version: write.version };
         if (write.outcome !== "version_mismatch") throw refusal(write.outcome);
@@ -73,12 +74,16 @@ function checkKey(key: string): void {
   }
 }
 
-/** @throws StateError `not_storable`, before the database is asked. */
-function checkValue(value: unknown): void {
+/** @throws StateError `too_large` or `not_storable`, before the database is asked. */
+function checkValue(key: string, value: unknown): void {
+  // First, so that no work is spent on the rest of it.
+  if (isLongerThan(STATE_LIMIT_BYTES, value)) throw refusal("too_large");
   const problem = storabilityProblem(value);
   if (problem !== undefined) {
     throw new StateError("not_storable", `The value cannot be kept as it is: ${problem}`);
   }
+  // PostgreSQL writes the same JSON with some spaces, so what is too long here is too long there.
+  if (utf8Bytes(JSON.stringify({ [key]: value })) > STATE_LIMIT_BYTES) throw refusal("too_large");
 }
 
 const messages: Record<StateRefusal | "unavailable", string> = {

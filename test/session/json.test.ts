@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { storabilityProblem } from "../../src/session/json.ts";
+import { isLongerThan, storabilityProblem, utf8Bytes } from "../../src/session/json.ts";
 
 class Point {
   x = 1;
@@ -61,3 +61,49 @@ test("whatever is taken, JSON gives back as it was", () => {
     { numRuns: 2000 },
   );
 });
+
+test("what is longer for certain is longer as JSON", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.nat(200), (value, bytes) => {
+      const length = utf8Bytes(JSON.stringify(value));
+      expect(isLongerThan(bytes, value) && length <= bytes).toBe(false);
+      expect(isLongerThan(bytes, "x".repeat(bytes))).toBe(true);
+      expect(isLongerThan(bytes + 2, "x".repeat(bytes))).toBe(false);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("no more of a value is looked at than may be long enough", () => {
+  let looked = 0;
+  const item = {
+    get a() {
+      looked += 1;
+      return 1;
+    },
+  };
+  expect(
+    isLongerThan(
+      1000,
+      Array.from({ length: 500 }, () => item),
+    ),
+  ).toBe(true);
+  expect(looked).toBeLessThanOrEqual(334);
+  looked = 0;
+  expect(
+    isLongerThan(
+      1000,
+      Array.from({ length: 100_000 }, () => item),
+    ),
+  ).toBe(true);
+  expect(isLongerThan(1000, Array(1e9))).toBe(true);
+  expect(looked).toBe(0);
+  expect(isLongerThan(1000, cycle)).toBe(false);
+});
+
+test.each([["a"], ["é"], ["€"], ["🙂"], ["\u0000"], [""]])(
+  "the bytes of %j are those of UTF-8",
+  (character) => {
+    expect(utf8Bytes(character.repeat(10))).toBe(Buffer.byteLength(character.repeat(10)));
+  },
+);
