@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { Session } from "../../src/session/session.ts";
 import type { SessionStore } from "../../src/session/store.ts";
-import { createCachedStore } from "../../src/session/cached-store.ts";
+import { createCachedStore, MAX_CACHED_BYTES } from "../../src/session/cached-store.ts";
 import { callTool, end, mcp, open } from "../support/mcp.ts";
 import { createDatabase, databaseRequests, keys } from "../support/worker.ts";
 
@@ -48,21 +48,29 @@ test("a session that is ended elsewhere is gone here after the interval", async 
 });
 
 // Below, the store beneath is a counter: time and interleaving are the subject.
-function counted(answer: () => Promise<Session | undefined>, intervalSeconds = 60) {
+function counted(
+  answer: (key: string, principal: string) => Promise<Session | undefined>,
+  intervalSeconds = 60,
+  canRecall = true,
+) {
   let now = Date.parse("2026-11-23T12:00:00Z");
   let asked = 0;
   const beneath: SessionStore = {
     open: async () => 0,
-    resume: () => {
+    resume: (key, principal) => {
       asked += 1;
-      return answer();
+      return answer(key, principal);
     },
     end: async () => true,
     list: async () => [],
     endOthers: async () => 1,
     setLogLevel: async () => {},
   };
-  const store = createCachedStore(beneath, { intervalSeconds, now: () => new Date(now) });
+  const store = createCachedStore(beneath, {
+    intervalSeconds,
+    canRecall,
+    now: () => new Date(now),
+  });
   return { store, pass: (ms: number) => (now += ms), asked: () => asked };
 }
 
@@ -118,6 +126,69 @@ test("with an interval of zero every request asks, and the session can be recall
   await store.resume("k", "alice");
   expect(asked()).toBe(2);
   expect(store.recall("k", "alice")).toEqual(session());
+});
+
+test("without an interval and without degraded mode nothing is remembered", async () => {
+  const database = await createDatabase();
+  const id = await open(database.env());
+  const env = database.env();
+  await mcp(env, list, { session: id });
+  const before = await databaseRequests();
+  await mcp(env, list, { session: id });
+  expect(await databaseRequests()).toBe(before + 1);
+  const { store, asked } = counted(async () => session(), 0, false);
+  await store.resume("k", "alice");
+  await store.end("k", "alice");
+  expect(store.recall("k", "alice")).toBeUndefined();
+  expect(await store.resume("k", "alice")).toEqual(session());
+  expect(asked()).toBe(2);
+});
+
+test("each request gets an object of its own: what a tool changes in it reaches no other", async () => {
+  const client = (name: string) => ({ name, __proto__: { a: 1 }, icons: [{ src: "x" }] });
+  const { store } = counted(async () => ({ ...session(), clientInfo: client("one") }));
+  await store.resume("k", "alice");
+  const first = await store.resume("k", "alice");
+  expect(first?.clientInfo).toEqual(client("one"));
+  Object.assign(first?.clientInfo ?? {}, { name: "changed" });
+  expect((await store.resume("k", "alice"))?.clientInfo).toEqual({ name: "one", icons: [{ src: "x" }] });
+});
+
+test("ending the sessions of one principal looks at no session of another", async () => {
+  const { store, asked } = counted(async (key, principal) => ({ ...session(), key, principal }));
+  for (let i = 0; i < 100; i++) await store.resume(`other ${i}`, "bob");
+  for (const key of ["a", "b", "c"]) await store.resume(key, "alice");
+  await store.endOthers("alice", "b");
+  expect(["a", "b", "c"].map((key) => store.recall(key, "alice"))).toMatchObject([
+    "ended",
+    { key: "b" },
+    "ended",
+  ]);
+  store.forgetAll("alice");
+  expect(store.recall("b", "alice")).toBeUndefined();
+  const before = asked();
+  for (let i = 0; i < 100; i++) await store.resume(`other ${i}`, "bob");
+  expect(asked()).toBe(before);
+});
+
+test("a session that is larger than the cache is served, and not kept", async () => {
+  const { store } = counted(async () => ({
+    ...session(),
+    clientInfo: { name: "x".repeat(MAX_CACHED_BYTES / 2) },
+  }));
+  expect(await store.resume("k", "alice")).toBeDefined();
+  expect(store.recall("k", "alice")).toBeUndefined();
+  store.forgetAll("alice");
+});
+
+test("a session that was used is kept longer than one that was not", async () => {
+  const { store } = counted(async (key) => ({ ...session(), key }));
+  await store.resume("first", "alice");
+  for (let i = 0; i < 9_999; i++) await store.resume(`key ${i}`, "alice");
+  await store.resume("first", "alice");
+  await store.resume("one more", "alice");
+  expect(store.recall("first", "alice")).toBeDefined();
+  expect(store.recall("key 0", "alice")).toBeUndefined();
 });
 
 test("a session is recalled for its principal, until it is ended here or expires", async () => {
