@@ -75,6 +75,7 @@ export interface AppDeps {
   state: StateStore;
   recall: SessionMiddlewareOptions["recall"] | undefined;
   mayOpenSession: (principal: string) => Promise<boolean>;
+  clientDataMaxBytes: number;
   manualCleanups: CleanupStore;
   runs: RunsStore;
   allSessions: SessionsStore;
@@ -148,6 +149,7 @@ export function createApp(deps: AppDeps) {
       isLegacy: isLegacyRequest,
       protocolVersions: legacyVersions,
       mayOpen: deps.mayOpenSession,
+      clientDataMaxBytes: deps.clientDataMaxBytes,
       ...(deps.recall !== undefined && { recall: deps.recall }),
     }),
     mcpEndpoint({

@@ -36,7 +36,11 @@ export function createDeps({
   // Activity is recorded next to the database, so that the cache outside cannot keep it from being seen.
   const cachedSessions = createCachedStore(
     createActivityStore(createSessionStore(database, sessions), idleSleep.recordActivity),
-    { intervalSeconds: sessions.validationIntervalSeconds, now },
+    {
+      intervalSeconds: sessions.validationIntervalSeconds,
+      canRecall: sessions.degradedMode === "serve",
+      now,
+    },
   );
 
   return {
@@ -49,6 +53,7 @@ export function createDeps({
     sessions: cachedSessions,
     state: createStateStore(database, sessions),
     recall: sessions.degradedMode === "serve" ? cachedSessions.recall : undefined,
+    clientDataMaxBytes: sessions.clientDataMaxBytes,
     mayOpenSession: async (principal: string) =>
       sessions.initializeRateLimit === undefined ||
       (await sessions.initializeRateLimit.limit({ key: principal })).success,

@@ -11,7 +11,7 @@ import type { EndReason } from "../../src/session/session.ts";
 /** When a request is refused with each code, and what the response then has. */
 export const errorMeanings = {
   invalid_request:
-    "A parameter is wrong, unknown or given twice; the message names it. On `/mcp`: the body is no message of JSON-RPC, or a batch that the revision does not have; or the parameters of `initialize` contain NUL or an unpaired surrogate, which PostgreSQL cannot keep. The message says which. No session is opened.",
+    "A parameter is wrong, unknown or given twice; the message names it. On `/mcp`: the body is no message of JSON-RPC, is too deep, or is a batch that is too long or that the revision does not have; or `initialize` says more than it may, or what PostgreSQL cannot keep, such as NUL or an unpaired surrogate. The message says which. No session is opened.",
   invalid_params:
     "A member of `params` is missing or wrong; the message names it. No session is opened, and the database is not asked.",
   unauthenticated:

@@ -7,11 +7,12 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import * as z from "zod";
+import { BATCH_MESSAGES } from "../http/json-bounds.ts";
 import { AppError, storeRefusals } from "../http/errors.ts";
 import { documentedRoute, operatorFault } from "../http/openapi.ts";
 import type { RequestVariables } from "../http/request-log.ts";
 import type { SessionVariables } from "../session/middleware.ts";
-import { MAX_BATCH, MAX_ID_CHARACTERS } from "../session/messages.ts";
+import { MAX_ID_CHARACTERS } from "../session/messages.ts";
 import { createOwnSessions } from "../session/own-sessions.ts";
 import { messagesOf, SESSION_HEADER, VERSION_HEADER } from "../session/protocol.ts";
 import type { Session } from "../session/session.ts";
@@ -65,7 +66,7 @@ export const mcpPostRoute = documentedRoute({
   description: "Streamable HTTP, as the Model Context Protocol has it.",
   scope: "mcp",
   headers: sessionHeaders,
-  body: z.union([sentMessage, z.array(sentMessage).min(1).max(MAX_BATCH)]),
+  body: z.union([sentMessage, z.array(sentMessage).min(1).max(BATCH_MESSAGES)]),
   answers: {
     200: {
       description: "The answer, as JSON or as a stream",

@@ -7,9 +7,6 @@ export interface Problem {
   message: string;
 }
 
-/** More is no batch that a client of 2025-03-26 has to send. */
-export const MAX_BATCH = 20;
-
 /** The last revision that has batches: 2025-06-18 took them out. */
 const LAST_WITH_BATCHES = "2025-03-26";
 
@@ -24,7 +21,6 @@ export function bodyProblem(body: unknown, text: string): Problem | undefined {
   const inexact = inexactIds(text);
   if (!Array.isArray(body)) return messageProblem(body, inexact);
   if (body.length === 0) return invalid("A batch must have a message");
-  if (body.length > MAX_BATCH) return invalid(`A batch has at most ${MAX_BATCH} messages`);
   const ids = new Set<unknown>();
   for (const [i, message] of body.entries()) {
     const problem = messageProblem(message, inexact) ?? batchedProblem(message, ids);

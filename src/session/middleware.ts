@@ -5,8 +5,10 @@ import { createMiddleware } from "hono/factory";
 import { DatabaseFault, isOutage } from "../db/fault.ts";
 import { acceptanceOf } from "../http/accept.ts";
 import { AppError } from "../http/errors.ts";
+import { parseBody } from "../http/json-bounds.ts";
 import { logOf } from "../log.ts";
 import type { RequestVariables } from "../http/request-log.ts";
+import { checkClientData, CLIENT_DATA_BYTES } from "./client-data.ts";
 import { DEGRADED_HEADER, unknownSession } from "./degraded.ts";
 import {
   batchProblem,
@@ -16,14 +18,7 @@ import {
   readInitialize,
 } from "./messages.ts";
 import { RATE_LIMIT_PERIOD_SECONDS, SESSION_HEADER, VERSION_HEADER } from "./protocol.ts";
-import {
-  createSessionId,
-  isSessionId,
-  isStorable,
-  keyOfSession,
-  nameOfSession,
-  type Session,
-} from "./session.ts";
+import { createSessionId, isSessionId, keyOfSession, nameOfSession, type Session } from "./session.ts";
 import type { SessionStore } from "./store.ts";
 
 export interface SessionVariables {
@@ -54,6 +49,8 @@ export interface SessionMiddlewareOptions {
   recall?: (key: string, principal: string) => Session | "ended" | undefined;
   /** Whether a principal may open one more session now; left out, it always may. */
   mayOpen?: (principal: string) => Promise<boolean>;
+  /** How many bytes a client may say of itself in `initialize`; left out, CLIENT_DATA_BYTES. */
+  clientDataMaxBytes?: number;
 }
 
 const log = logOf("session", {
@@ -85,12 +82,13 @@ const log = logOf("session", {
  */
 export function sessionMiddleware(options: SessionMiddlewareOptions) {
   const { store, principal, isLegacy, protocolVersions, recall, mayOpen } = options;
+  const { clientDataMaxBytes = CLIENT_DATA_BYTES } = options;
   return createMiddleware<SessionEnv>(async function sessionGate(c, next) {
     const { method } = c.req;
     if (method !== "POST" && method !== "DELETE") {
       throw new AppError("method_not_allowed", undefined, { Allow: "POST, DELETE" });
     }
-    const body = method === "POST" ? await readBody(c) : undefined;
+    const body = method === "POST" ? await readBody(c, clientDataMaxBytes) : undefined;
     c.set("mcpBody", body);
     if (method === "POST") c.set("answerForm", answerFormOf(c.req.header("Accept")));
     c.set("isLegacy", await isLegacy(c.req.raw, body));
@@ -101,12 +99,7 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
       // Also with the id of a session, which stays as it is: its client starts over.
       if ("problem" in initialize) throw refusalOf(initialize.problem);
       const { params } = initialize;
-      if (!isStorable(params)) {
-        throw new AppError(
-          "invalid_request",
-          "The parameters of initialize must not contain NUL or an unpaired surrogate",
-        );
-      }
+      checkClientData(params, clientDataMaxBytes);
       if (mayOpen !== undefined && !(await mayOpen(principal(c)))) {
         throw new AppError("too_many_sessions", undefined, {
           "Retry-After": String(RATE_LIMIT_PERIOD_SECONDS),
@@ -192,24 +185,16 @@ function answerFormOf(accept: string | undefined): AnswerForm {
   return stream.isNamed ? "either" : "json";
 }
 
-/** @throws AppError for a body that is no JSON-RPC, or has no JSON content type. */
-async function readBody(c: Context): Promise<unknown> {
+/** @throws AppError for a body that is no JSON-RPC, is beyond a bound, or has no JSON content type. */
+async function readBody(c: Context, clientDataMaxBytes: number): Promise<unknown> {
   if (!/^application\/json[ \t]*(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
     throw new AppError("unsupported_media_type");
   }
   const text = await c.req.text();
-  const body = parseJson(text);
+  const body = parseBody(text, clientDataMaxBytes);
   const problem = bodyProblem(body, text);
   if (problem !== undefined) throw refusalOf(problem);
   return body;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new AppError("parse_error");
-  }
 }
 
 /** The version in the result of `initialize`, from a JSON response or a stream; undefined when it has none. */

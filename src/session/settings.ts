@@ -8,6 +8,7 @@ import {
   optionalInteger,
   type Values,
 } from "../settings.ts";
+import { CLIENT_DATA_BYTES } from "./client-data.ts";
 import type { Lifetimes } from "./session.ts";
 
 /** How sessions live, and what they may use. */
@@ -19,6 +20,8 @@ export interface SessionConfig extends Lifetimes {
   degradedMode: "refuse" | "serve";
   /** How many live sessions a principal may have. */
   maxPerPrincipal: number;
+  /** How many bytes a client may say of itself in `initialize`. */
+  clientDataMaxBytes: number;
   /** Undefined: opening sessions is not limited in time. */
   initializeRateLimit: RateLimit | undefined;
 }
@@ -78,7 +81,17 @@ const shape = {
     min: 1,
     max: 1_000_000,
     unit: "sessions",
-    description: "How many live sessions a principal may have. One more ends the least recently used one.",
+    description:
+      "How many live sessions a principal may have. One more ends the least recently used one. As many expired or ended ones may wait for the cleanup; one more deletes the oldest.",
+  }),
+  // A quarter of what a body may have: parseBody takes `initialize` up to four times as long.
+  MCP_CLIENT_DATA_MAX_BYTES: integer({
+    default: CLIENT_DATA_BYTES,
+    min: 1024,
+    max: 262_144,
+    unit: "bytes",
+    description:
+      "How much a client may say of itself in `initialize`: `clientInfo` and `capabilities` together, as JSON in UTF-8 without white space. It is kept in the row of the session.",
   }),
   MCP_DEGRADED_MODE: choice(["refuse", "serve"], {
     default: "refuse",
@@ -118,6 +131,7 @@ function read(values: Values<typeof shape>): SessionConfig {
     timeoutMs: values.MCP_SESSION_TIMEOUT_MS,
     degradedMode: values.MCP_DEGRADED_MODE,
     maxPerPrincipal: values.MCP_MAX_SESSIONS_PER_PRINCIPAL,
+    clientDataMaxBytes: values.MCP_CLIENT_DATA_MAX_BYTES,
     initializeRateLimit: values.INITIALIZE_RATE_LIMIT,
   };
 }
