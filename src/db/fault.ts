@@ -51,6 +51,11 @@ export function mayPass(kind: FaultKind): boolean {
   return passing.includes(kind);
 }
 
+/** Whether PostgreSQL has refused a value: a data exception (class 22), or beyond a limit of its own (class 54). */
+export function isAboutValue({ sqlstate = "" }: DatabaseFault): boolean {
+  return sqlstate.startsWith("22") || sqlstate.startsWith("54");
+}
+
 /** A failed database operation. Safe to log and to rethrow: it carries no message, cause or parameter. */
 export class DatabaseFault extends Error {
   override name = "DatabaseFault";

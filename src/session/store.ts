@@ -2,8 +2,9 @@
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
-import { DatabaseFault, undoneWrite } from "../db/fault.ts";
+import { DatabaseFault, isAboutValue, undoneWrite } from "../db/fault.ts";
 import { epochMilliseconds } from "../db/time.ts";
+import { AppError } from "../http/errors.ts";
 import type { SessionSummary } from "../mcp/context.ts";
 import { endedWhere, isLive } from "./conditions.ts";
 import { isObject } from "./protocol.ts";
@@ -20,6 +21,7 @@ export interface SessionStore {
   /**
    * Opens a session. Repeated with the same key it changes nothing.
    * @returns how many of the principal's least recently used sessions were ended to make room for it.
+   * @throws AppError `invalid_request` when the table takes other sessions, but not what this client says of itself.
    */
   open(session: NewSession): Promise<number>;
   /** Finds, judges and touches a session; undefined when it is unknown, expired, ended or of another principal. */
@@ -37,9 +39,10 @@ export interface SessionStore {
 // More is of no use in a tool's answer.
 const LIST_LIMIT = 100;
 
-// What a client says of itself has a few hundred bytes. A list of a hundred that say as much as a request may hold would be
-// larger than what Neon answers. A larger one is reduced to name and version, and those to as many characters as a line has.
+// What a client says of itself has a few hundred bytes. A list of a hundred that say as much as a row of another program may
+// hold would be larger than what Neon answers. A larger one is reduced to name and version.
 const LISTED_CLIENT_BYTES = 4096;
+// As much as a line has.
 const LISTED_CHARACTERS = 256;
 
 const milliseconds = z
@@ -49,15 +52,32 @@ const milliseconds = z
 // Another program may have put any JSON there.
 const json = z.unknown().transform((value) => (isObject(value) ? value : {}));
 
+/** Names and the like, shortened for a list. */
+const listedClientInfo = json.transform((clientInfo) =>
+  Object.fromEntries(
+    Object.entries(clientInfo).map(([name, value]) => [
+      name,
+      typeof value === "string" ? shortened(value) : value,
+    ]),
+  ),
+);
+
+function shortened(text: string): string {
+  if (text.length <= LISTED_CHARACTERS) return text;
+  // A pair of surrogates is kept or cut as a whole.
+  return text.slice(0, LISTED_CHARACTERS).replace(/[\uD800-\uDBFF]$/, "");
+}
+
 const summaries = z.object({
   key: z.string(),
-  clientInfo: json,
+  clientInfo: listedClientInfo,
   createdAt: milliseconds,
   lastActive: milliseconds,
   expiresAt: milliseconds,
 });
 
 const sessions = summaries.extend({
+  clientInfo: json,
   principal: z.string(),
   protocolVersion: z
     .string()
@@ -95,13 +115,25 @@ export function createSessionStore(database: Database, settings: SessionSettings
       return rows;
     });
 
+  /**
+   * An index or a trigger of another program can refuse a value. When it refuses a trial, too, the table is at fault; else
+   * what the client says of itself is all that differs.
+   */
+  const refusedAsClientData = async (error: unknown): Promise<never> => {
+    if (!(error instanceof DatabaseFault) || !isAboutValue(error)) throw error;
+    const rows = await rowsOf("trying another session", sql`SELECT step FROM mcp_try_session(false)`);
+    const [trial] = z.array(z.object({ step: z.string().nullable() })).parse(rows);
+    if (trial?.step !== null) throw error;
+    throw new AppError("invalid_request", "The database cannot keep what clientInfo and capabilities say");
+  };
+
   return {
     async open({ key, principal, protocolVersion, clientInfo, capabilities }) {
       const rows = await rowsOf(
         "opening a session",
         sql`SELECT mcp_open_session(${key}, ${principal}, ${protocolVersion}, ${JSON.stringify(clientInfo)},
               ${JSON.stringify(capabilities)}, ${initTtlSeconds}, ${maxLifetimeSeconds}, ${maxPerPrincipal}) AS evicted`,
-      );
+      ).catch(refusedAsClientData);
       const [opened] = z.array(z.object({ evicted: z.number().nullable() })).parse(rows);
       if (opened?.evicted == null) throw new DatabaseFault("opening a session", undoneWrite);
       return opened.evicted;
