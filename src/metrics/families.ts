@@ -107,6 +107,11 @@ function familiesOfCensus(
       each("tier", tierNames, (tier) => sum(`sessions_deleted/${tier}`)),
     ),
     counter(
+      "mcp_sessions_deleted_by_openings_total",
+      "Expired and ended sessions deleted because their principal had more of them than its limit of sessions",
+      single(sum("sessions_deleted/opening")),
+    ),
+    counter(
       "mcp_session_cleanup_runs_total",
       "Cleanup runs that have ended",
       tierNames.flatMap((tier) =>
