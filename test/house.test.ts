@@ -1,6 +1,14 @@
 // The shape of the house: which rooms may import which, and what must agree between two places.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { type Node, SyntaxKind } from "typescript/unstable/ast";
+import {
+  isIdentifier,
+  isPropertyDeclaration,
+  isPropertySignatureDeclaration,
+  isVariableDeclaration,
+} from "typescript/unstable/ast/is";
+import { API } from "typescript/unstable/sync";
 import { describe, expect, test } from "vitest";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { RATE_LIMIT_PERIOD_SECONDS } from "../src/session/protocol.ts";
@@ -18,7 +26,7 @@ const floors: Record<number, RegExp> = {
   3: /^(worker|app|cron|deps|env)\.ts$/,
   2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/guard|session\/middleware|mcp\/transport|health\/shared-answers|http\/(cors|document|request-log))\.ts$/,
   1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker)|auth\/keys|http\/(input|openapi)|mcp\/(server-factory|initialize|json-answer)|session\/(state|own-sessions))\.ts$/,
-  0: /^(log|settings|unknown-variables|[a-z]+\/settings|auth\/(api-keys|principal|credentials)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept)|mcp\/context|metrics\/families|session\/(session|conditions|protocol|degraded|json|messages))\.ts$/,
+  0: /^(log|settings|unknown-variables|[a-z]+\/settings|auth\/(api-keys|principal|credentials)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/context|metrics\/families|session\/(session|conditions|protocol|degraded|json|messages|client-data))\.ts$/,
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })
@@ -95,6 +103,114 @@ test.each(
   );
   expect(copies, `Derive these from the list in src/${source}`).toEqual([]);
 });
+
+describe("no request waits for a promise of another", () => {
+  const advice =
+    "On Workers the promise of a cancelled request is never settled, and whatever awaits it hangs. Keep the value that it " +
+    "resolves to (`x ??= await …`), and let two requests at the same time do the work twice";
+
+  test("no variable that outlives a call, and no member, has a promise in it", () => {
+    const api = new API({ cwd: process.cwd() });
+    try {
+      const project = api.updateSnapshot({ openProjects: ["tsconfig.json"] }).getProject("tsconfig.json");
+      const shared = files.flatMap((file) => {
+        const source = project?.program.getSourceFile(join("src", file));
+        if (source === undefined) throw new Error(`tsconfig.json does not have src/${file}`);
+        const names = declaredIn(source).filter(({ isShared }) => isShared);
+        const types = project?.checker.getTypeAtLocation(names.map(({ name }) => name)) ?? [];
+        return names.flatMap(({ name }, i) => {
+          const type = types[i];
+          const text =
+            type === undefined ? "" : (project?.checker.typeToString(type, name, NO_TRUNCATION) ?? "");
+          return hasPromise(text) ? [`src/${file}: ${name.getText(source)}: ${text}`] : [];
+        });
+      });
+      expect(shared, advice).toEqual([]);
+    } finally {
+      api.close();
+    }
+  });
+
+  test.each([
+    ["Promise<string>", true],
+    ["Promise<void> | undefined", true],
+    ["Map<string, Promise<Session>>", true],
+    ["(Promise<void> | undefined)[]", true],
+    ["{ inFlight: PromiseLike<string>; }", true],
+    ["() => Promise<void>", false],
+    ["(() => Promise<void>) | Promise<string>", true],
+    ["() => void | Promise<void>", false],
+    ["(key: string, work: () => Promise<void>) => Promise<void>", false],
+    ["((work: Promise<void>) => void) | undefined", false],
+    ["{ get(key: string): Promise<string>; put: (value: Promise<string>) => Promise<void>; }", false],
+  ])("%s: %s", (type, expected) => {
+    expect(hasPromise(type)).toBe(expected);
+  });
+
+  test("few files make promises by hand, and each settles its own", () => {
+    const makers = files.filter((file) =>
+      /\bnew Promise\b|\.withResolvers\b/.test(readFileSync(join("src", file), "utf8")),
+    );
+    // A transport lives for one request. State waits for a timer of its own.
+    expect(makers, advice).toEqual(["mcp/transport.ts", "session/state.ts"]);
+  });
+});
+
+/** NodeBuilderFlags.NoTruncation. */
+const NO_TRUNCATION = 1;
+
+const functions = new Set([
+  SyntaxKind.ArrowFunction,
+  SyntaxKind.FunctionDeclaration,
+  SyntaxKind.FunctionExpression,
+  SyntaxKind.MethodDeclaration,
+  SyntaxKind.GetAccessor,
+  SyntaxKind.SetAccessor,
+  SyntaxKind.Constructor,
+]);
+
+/**
+ * The names that are declared in a file. A member is shared, and a variable that stands outside of functions, or is used by
+ * another function than the one that it stands in.
+ */
+function declaredIn(source: Node): { name: Node; isShared: boolean }[] {
+  const declared: { name: Node; text: string; scope: readonly Node[] | undefined }[] = [];
+  const used: { text: string; scope: readonly Node[] }[] = [];
+  const visit = (node: Node, scope: readonly Node[]) => {
+    if (isPropertyDeclaration(node) || isPropertySignatureDeclaration(node)) {
+      declared.push({ name: node.name, text: "", scope: undefined });
+    } else if (isVariableDeclaration(node) && isIdentifier(node.name)) {
+      declared.push({ name: node.name, text: node.name.text, scope });
+    } else if (isIdentifier(node)) {
+      used.push({ text: node.text, scope });
+    }
+    const inner = functions.has(node.kind) ? [...scope, node] : scope;
+    node.forEachChild((child) => visit(child, inner));
+  };
+  visit(source, []);
+  return declared.map(({ name, text, scope }) => ({
+    name,
+    isShared:
+      scope === undefined ||
+      scope.length === 0 ||
+      used.some(
+        (use) => use.text === text && use.scope.length > scope.length && use.scope.includes(scope.at(-1)!),
+      ),
+  }));
+}
+
+/** Whether a type has a promise in it. What a function takes or returns does not count. */
+function hasPromise(type: string): boolean {
+  let text = type;
+  for (let before = ""; before !== text;) {
+    before = text;
+    // Parameters, the innermost ones first; then the parentheses around a type, and functions in them.
+    text = text
+      .replaceAll(/\([^()]*\)(?= =>|:)/g, "§")
+      .replaceAll(/\(([^()]*)\)(?! =>|:)/g, (_, inner: string) => (inner.includes("=>") ? "" : inner));
+  }
+  return /\bPromise(?:Like)?</.test(text.replaceAll(/§(?: =>|:) [^;}]*/g, ""));
+}
 
 test("no file of src, dev or drizzle has more than 250 lines", () => {
   const all = ["src", "dev", "drizzle"].flatMap((folder) =>

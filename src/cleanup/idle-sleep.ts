@@ -91,9 +91,11 @@ export function createIdleSleep(
     async recordActivity() {
       const at = now().getTime();
       if (at < recordedUntil) return;
-      recordedUntil = at + ACTIVITY_WINDOW_MS;
+      // For the time of this attempt only: a cancelled request never says how its attempt ended.
+      recordedUntil = at + TIMEOUT_MS;
+      const until = at + ACTIVITY_WINDOW_MS;
       // An operation may begin before the record is seen and end after the window.
-      const activity = { since: at - UNSEEN_MS, until: recordedUntil + UNSEEN_MS };
+      const activity = { since: at - UNSEEN_MS, until: until + UNSEEN_MS };
       const isRecorded = await attempt("record activity", async () => {
         const records = await readBoth().catch(() => undefined);
         // A record that cannot be read may have said anything.
@@ -102,8 +104,8 @@ export function createIdleSleep(
         await write(ACTIVITY, merged);
         return true;
       });
-      // The next one tries again.
-      if (isRecorded === undefined) recordedUntil = 0;
+      // After a failure the next one tries again.
+      recordedUntil = isRecorded === undefined ? 0 : until;
     },
   };
 }
