@@ -7,6 +7,7 @@ import { adopt } from "./adopt.ts";
 import { breaker } from "./breaker.ts";
 import { cleanup } from "./cleanup.ts";
 import { type Figure, machine, render, summaryOf } from "./figures.ts";
+import { hostile } from "./hostile.ts";
 import { idle } from "./idle.ts";
 import { large } from "./large.ts";
 import { requests } from "./requests.ts";
@@ -29,7 +30,11 @@ const regular: Record<string, Bench> = {
 /** What measures. `adopt` takes ten minutes of its own. */
 const benches: Record<string, Bench> = { ...regular, adopt };
 /** What does not measure, but tries: it fails when it finds a fault. */
-const trials: Record<string, (life: Life, args: string[]) => Promise<void>> = { soak, breaker };
+const trials: Record<string, (life: Life, args: string[]) => Promise<void>> = {
+  soak,
+  breaker,
+  hostile,
+};
 
 // What a shell says of a command that Ctrl-C has ended: a bench that did not end has shown nothing.
 const INTERRUPTED = 130;
