@@ -66,7 +66,7 @@ BEGIN
         FROM ONLY mcp_sessions s
        WHERE s.session_id = ANY (ARRAY(SELECT i.session_id FROM idle i))
          AND s.ended_at IS NULL AND s.expires_at > now()
-         AND (attempt = attempts OR (s.last_active > (SELECT max(i.last_active) FROM idle i)) IS NOT TRUE)
+         AND (attempt = attempts OR (s.last_active > (SELECT coalesce(max(i.last_active), '-infinity') FROM idle i)) IS NOT TRUE)
        ORDER BY s.session_id
          FOR NO KEY UPDATE OF s
     ), ended AS (
@@ -82,15 +82,17 @@ BEGIN
 
   -- A session that its client or an operator has ended is kept for two minutes, as mcp_cleanup_sessions keeps it. One that
   -- cannot be deleted is listed when that was tried, and then left out.
-  surplus := ARRAY(
-    SELECT s.session_id
-      FROM ONLY mcp_sessions s
-     WHERE s.principal = p_principal AND s.expires_at <= now()
-       AND (s.ended_at IS NULL OR s.end_reason = 'evicted' OR s.ended_at < now() - interval '2 minutes')
-       AND NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id)
-     ORDER BY s.expires_at DESC, s.session_id
-    OFFSET p_max_sessions
-     LIMIT at_once);
+  IF p_max_sessions IS NOT NULL THEN
+    surplus := ARRAY(
+      SELECT s.session_id
+        FROM ONLY mcp_sessions s
+       WHERE s.principal = p_principal AND s.expires_at <= now()
+         AND (s.ended_at IS NULL OR s.end_reason = 'evicted' OR s.ended_at < now() - interval '2 minutes')
+         AND NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id)
+       ORDER BY s.expires_at DESC, s.session_id
+      OFFSET p_max_sessions
+       LIMIT at_once);
+  END IF;
   IF cardinality(surplus) > 0 THEN
     BEGIN
       -- A row of another program that refers to a session may be locked.

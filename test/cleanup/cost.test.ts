@@ -29,7 +29,10 @@ test.each([
   const before = await counters();
 
   const store = storeOf({ url, query, env });
-  expect(await store.clean("regular", new Date())).toMatchObject({ outcome: "completed", deleted: 10 - blocked });
+  expect(await store.clean("regular", new Date())).toMatchObject({
+    outcome: "completed",
+    deleted: 10 - blocked,
+  });
 
   // A backend reports what it did when it is idle, some seconds later.
   let after = await counters();
