@@ -107,8 +107,8 @@ test("a session is ended for one of the reasons that metrics list", () => {
       ([, set, counted]) => set ?? counted,
     ),
   );
-  // The trial ends its sessions as a client does.
-  expect(reasons).toEqual(["evicted", "evicted", "client", "client"]);
+  // An opening sets, reads and counts its reason. The trial ends its sessions as a client does.
+  expect(reasons).toEqual(["evicted", "evicted", "evicted", "client", "client"]);
   expect(endReasons).toEqual(expect.arrayContaining(reasons));
 });
 
@@ -122,7 +122,7 @@ test("every total that the database writes is read by a metric", async () => {
             CASE WHEN outcome IN ('skipped', 'failed') THEN 'busy' END
        FROM unnest(ARRAY['${tierNames.join("','")}']) tier, unnest(ARRAY['${endedOutcomes.join("','")}']) outcome,
             unnest(ARRAY[${durations.join()}]) ms`,
-    "SELECT mcp_open_session(i::text, 'alice', '2025-11-25', '{}', '{}', 60, NULL, 1) FROM generate_series(1, 2) i",
+    "SELECT mcp_open_session(i::text, 'alice', '2025-11-25', '{}', '{}', 60, NULL, 1) FROM generate_series(1, 3) i",
   );
   const written = (await query(config, "SELECT DISTINCT name FROM mcp_session_totals")).map(({ name }) =>
     String(name),
