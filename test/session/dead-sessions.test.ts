@@ -97,7 +97,10 @@ test("a session that another table refers to keeps nobody from opening one, and 
     { session_id: "dead-002", reason: "23503" },
   ]);
   // What is listed does not count, and is not tried again.
+  const tried = () => database.query("SELECT tried_at FROM mcp_cleanup_blocked ORDER BY session_id");
+  const before = await tried();
   await open("alice");
+  expect(await tried()).toEqual(before);
   expect(await dead(database)).toHaveLength(LIMIT + 2);
 });
 
