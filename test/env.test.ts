@@ -43,6 +43,7 @@ test("what is not set has its documented default", () => {
       degradedMode: "refuse",
       maxPerPrincipal: 1000,
       initializeRateLimit: undefined,
+      clientDataMaxBytes: 16_384,
     },
     allowedOrigins: [],
     health: {

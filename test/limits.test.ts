@@ -139,7 +139,7 @@ const cases: Record<string, (most: number) => Promise<void>> = {
   async "nesting of client data"(most) {
     const { env } = await opened();
     const deep = (levels: number) =>
-      initialize({ capabilities: { experimental: { x: JSON.parse(nested(levels - 2)) } } });
+      initialize({ capabilities: { experimental: { x: { y: JSON.parse(nested(levels - 3)) } } } });
     expect((await mcp(env, deep(most))).status).toBe(200);
     const says = `clientInfo and capabilities must be nested ${most} levels deep at most`;
     await expectLimit(env, deep(most), deep(most + 1), says);

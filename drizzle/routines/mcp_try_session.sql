@@ -62,9 +62,13 @@ BEGIN
         CASE step
         WHEN 'open' THEN
           -- 60 s is less than any lifetime, so the first use is seen to extend it. 1000 is the default of the Worker. In the
-          -- whole life there is no limit: db:migrate plays it before the table has its index of principals.
+          -- whole life there is no limit, but the statement of an eviction: db:migrate plays it before the table has its index
+          -- of principals.
           PERFORM mcp_open_session(this_key, owner, protocol, '{"name":"trial","version":"1"}', '{}', 60, NULL,
                                    CASE WHEN NOT p_whole THEN 1000 END);
+          IF p_whole THEN
+            UPDATE ONLY mcp_sessions SET ended_at = now(), expires_at = now(), end_reason = 'evicted' WHERE false;
+          END IF;
           CONTINUE;
 
         WHEN 'resume' THEN

@@ -221,20 +221,4 @@ describe("an operator with a key of the scope admin sees the kind and the SQLSTA
       error: { code: "sessions_unavailable", kind: "overloaded", sqlstate: "53300" },
     });
   });
-
-  test("but not on /mcp, whose refusals are the same for everybody", async () => {
-    const database = await createDatabase();
-    await database.query("REVOKE ALL ON mcp_sessions FROM mcp");
-    const key = keepSecret("both-key-0123456789abcdefghi");
-    const response = await mcp(
-      database.env({ API_KEYS: `both:mcp+admin:${key}` }),
-      { method: "initialize", params: initializeParams },
-      { key },
-    );
-    expect(await response.json()).toEqual({
-      jsonrpc: "2.0",
-      error: { code: -32603, message: refusal },
-      id: null,
-    });
-  });
 });
