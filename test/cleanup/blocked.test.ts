@@ -178,7 +178,7 @@ describe.each([
     const database = await createDatabase();
     await database.query(
       `INSERT INTO mcp_sessions (session_id, client_info, expires_at)
-       SELECT i::text, jsonb_build_object('padding', repeat('x', 1400)), now() + (${position} - 5000) * interval '5 seconds'
+       SELECT i::text, jsonb_build_object('padding', repeat('x', 1200)), now() + (${position} - 5000) * interval '5 seconds'
          FROM generate_series(0, 5999) i`,
     );
     await database.query("CREATE TABLE tool_calls (session_id text REFERENCES mcp_sessions)");
