@@ -46,7 +46,17 @@ export default defineConfig({
       inWorkerd("pooler", ["test/cleanup/**/*.test.ts"], "test/support/pooled-setup.ts", [
         "test/cleanup/abandoned.test.ts",
       ]),
-      { test: { name: "node", include: inNode, testTimeout: PATIENCE_MS, hookTimeout: PATIENCE_MS } },
+      {
+        test: {
+          name: "node",
+          include: inNode,
+          // A test and its database server take turns, so two at once use two cores.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+          testTimeout: PATIENCE_MS,
+          hookTimeout: PATIENCE_MS,
+        },
+      },
       {
         test: {
           name: "ops",

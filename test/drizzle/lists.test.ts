@@ -107,8 +107,8 @@ test("a session is ended for one of the reasons that metrics list", () => {
       ([, set, counted]) => set ?? counted,
     ),
   );
-  // An opening sets, reads and counts its reason. The trial ends its sessions as a client does.
-  expect(reasons).toEqual(["evicted", "evicted", "evicted", "client", "client"]);
+  // An opening sets, reads and counts its reason. The trial ends sessions as an opening and as a client do.
+  expect(reasons).toEqual(["evicted", "evicted", "evicted", "evicted", "client", "client"]);
   expect(endReasons).toEqual(expect.arrayContaining(reasons));
 });
 

@@ -32,7 +32,7 @@ export const equivalents: Equivalent[] = [
   },
   {
     ...opening,
-    line: "AND (attempt = attempts OR (s.last_active > (SELECT max(i.last_active) FROM idle i)) IS NOT TRUE)",
+    line: "AND (attempt = attempts OR (s.last_active > (SELECT coalesce(max(i.last_active), '-infinity') FROM idle i)) IS NOT TRUE)",
     change: "IS NOT TRUE → IS FALSE",
     reason: "A session of which no use is known is then ended by the last attempt, in the same call.",
   },
