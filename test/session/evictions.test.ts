@@ -48,6 +48,19 @@ test("a session of which no use is known is evicted first", async () => {
   expect(await live(database, "alice")).toEqual(["a", "new-1"]);
 });
 
+test("a session of which no use was known is spared when it is used meanwhile", async () => {
+  const database = await createDatabase();
+  const { open } = storesOf(database, 2);
+  await addIdle(database, "a", "b");
+  await database.query("UPDATE mcp_sessions SET last_active = NULL");
+  const use = await useOpen(database, "b", 1);
+  const opening = open("alice");
+  await use.waitedFor();
+  await use.release();
+  expect(await opening).toBe(1);
+  expect(await live(database, "alice")).toEqual(["b", "new-1"]);
+});
+
 test("the limit holds, also when each session is used while it is being evicted", async () => {
   const database = await createDatabase();
   const { open } = storesOf(database, 3);
