@@ -40,6 +40,8 @@ auth_file = ${join(folder, "users.txt")}
 pool_mode = transaction
 max_client_conn = 200
 default_pool_size = 20
+# Each test has a database of its own, so few connections are used twice, and all of them take slots.
+server_idle_timeout = 1
 `,
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
