@@ -83,10 +83,11 @@ BEGIN
   -- A session that its client or an operator has ended is kept for two minutes, as mcp_cleanup_sessions keeps it. One that
   -- cannot be deleted is listed when that was tried, and then left out.
   IF p_max_sessions IS NOT NULL THEN
+    -- IS TRUE keeps the planner from the index of expiry times, in which the expired sessions of all principals stand.
     surplus := ARRAY(
       SELECT s.session_id
         FROM ONLY mcp_sessions s
-       WHERE s.principal = p_principal AND s.expires_at <= now()
+       WHERE s.principal = p_principal AND (s.expires_at <= now()) IS TRUE
          AND (s.ended_at IS NULL OR s.end_reason = 'evicted' OR s.ended_at < now() - interval '2 minutes')
          AND NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id)
        ORDER BY s.expires_at DESC, s.session_id

@@ -136,3 +136,29 @@ test("an opening waits for no lock of a dead session", async () => {
     "dead-007",
   ]);
 });
+
+test("an opening reads none of the expired sessions of others, whatever the planner expects", async () => {
+  const database = await createDatabase();
+  const { query } = database;
+  await query(
+    `INSERT INTO mcp_sessions (session_id, principal, last_active, expires_at)
+     SELECT i::text, CASE WHEN i <= 10000 THEN 'alice' ELSE 'bob' END, now(),
+            now() + CASE WHEN i <= 19500 THEN 1 ELSE -1 END * interval '1 day'
+       FROM generate_series(1, 20000) i`,
+  );
+  await query("VACUUM ANALYZE mcp_sessions");
+  const counters = async () => {
+    const [row] = await query(
+      `SELECT n_tup_ins::int AS inserted, (SELECT idx_tup_read::int FROM pg_stat_user_indexes
+                WHERE indexrelname = 'idx_mcp_sessions_expires') AS read
+         FROM pg_stat_user_tables WHERE relname = 'mcp_sessions'`,
+    );
+    return { inserted: Number(row?.["inserted"]), read: Number(row?.["read"]) };
+  };
+  const before = await counters();
+  await storesOf(database, 20_000).open("alice");
+  // A backend reports what it did when it is idle, some seconds later.
+  let after = await counters();
+  while (after.inserted === before.inserted) after = await counters();
+  expect(after.read).toBe(before.read);
+});
