@@ -1,6 +1,5 @@
 // The HTTP door: the order of the middleware and every route.
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { cleanupEndpoint, listRunsRoute, runCleanupRoute } from "./admin/cleanup-endpoint.ts";
@@ -23,6 +22,7 @@ import type { Limits } from "./health/grade.ts";
 import type { HealthStore } from "./health/store.ts";
 import type { Version } from "./health/settings.ts";
 import { sharedAnswers } from "./health/shared-answers.ts";
+import { isAnnouncedTooLarge } from "./http/body.ts";
 import { mcpCors, originGuard } from "./http/cors.ts";
 import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.ts";
 import { AppError, errorResponse, oauthError, refusalOfFault } from "./http/errors.ts";
@@ -55,9 +55,6 @@ const log = logOf("http", {
   },
 });
 
-// A tool call carries text. 1 MiB is a hundredth of what Workers accept.
-const BODY_LIMIT_BYTES = 1024 * 1024;
-
 const MCP_PATH = "/mcp";
 const mcpMethods = ["POST", "DELETE"];
 const RUNS_PATH = "/cleanup/runs";
@@ -76,6 +73,7 @@ export interface AppDeps {
   recall: SessionMiddlewareOptions["recall"] | undefined;
   mayOpenSession: (principal: string) => Promise<boolean>;
   clientDataMaxBytes: number;
+  bodyMaxValues: number;
   manualCleanups: CleanupStore;
   runs: RunsStore;
   allSessions: SessionsStore;
@@ -100,8 +98,9 @@ export function createApp(deps: AppDeps) {
       onMethodNotAllowed: (c, methods) => refuse(c, methodRefusal(c.req.path, methods)),
     }),
   );
-  app.use(
-    bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => refuse(c, new AppError("payload_too_large")) }),
+  // The session gate counts a body whose length is not announced. No other route reads one.
+  app.use((c, next) =>
+    isAnnouncedTooLarge(c.req.raw) ? Promise.reject(new AppError("payload_too_large")) : next(),
   );
 
   app.get("/healthz", livenessRoute, (c) => c.json({ status: "ok" }));
@@ -150,6 +149,7 @@ export function createApp(deps: AppDeps) {
       protocolVersions: legacyVersions,
       mayOpen: deps.mayOpenSession,
       clientDataMaxBytes: deps.clientDataMaxBytes,
+      bodyMaxValues: deps.bodyMaxValues,
       ...(deps.recall !== undefined && { recall: deps.recall }),
     }),
     mcpEndpoint({

@@ -22,6 +22,7 @@ export function createDeps({
   health,
   sessions,
   allowedOrigins,
+  bodyMaxValues,
   unknownVariables,
 }: Omit<Config, "log" | "server">) {
   const { version } = health;
@@ -54,6 +55,7 @@ export function createDeps({
     state: createStateStore(database, sessions),
     recall: sessions.degradedMode === "serve" ? cachedSessions.recall : undefined,
     clientDataMaxBytes: sessions.clientDataMaxBytes,
+    bodyMaxValues,
     mayOpenSession: async (principal: string) =>
       sessions.initializeRateLimit === undefined ||
       (await sessions.initializeRateLimit.limit({ key: principal })).success,

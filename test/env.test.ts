@@ -46,6 +46,7 @@ test("what is not set has its documented default", () => {
       clientDataMaxBytes: 16_384,
     },
     allowedOrigins: [],
+    bodyMaxValues: 25_000,
     health: {
       timeoutMs: 8000,
       maxAgeSeconds: 0,

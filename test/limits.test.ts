@@ -35,6 +35,19 @@ async function opened() {
   return { database, env, session: await open(env) };
 }
 
+/** A body of no end, and how much of it has been read. */
+function endless(): [body: ReadableStream<Uint8Array>, read: () => number] {
+  let read = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const chunk = new TextEncoder().encode(" ".repeat(65_536));
+      read += chunk.length;
+      controller.enqueue(chunk);
+    },
+  });
+  return [body, () => read];
+}
+
 async function statementsOf(request: () => Promise<Response>): Promise<[status: number, statements: number]> {
   const before = await databaseRequests();
   const { status } = await request();
@@ -102,6 +115,16 @@ const cases: Record<string, (most: number) => Promise<void>> = {
     const sized = (count: number) => ({ ...ping, params: { x: "x".repeat(count) } });
     expect((await mcp(env, sized(padding), { session })).status).toBe(200);
     expect((await mcp(env, sized(padding + 1), { session })).status).toBe(413);
+    const [chunks, read] = endless();
+    const before = await databaseRequests();
+    expect((await mcp(env, chunks, { session })).status).toBe(413);
+    // So much is read, and what is on its way.
+    expect(read()).toBeLessThan(2 * most);
+    // Who has no key makes nothing be read.
+    const [others, readOfOthers] = endless();
+    expect((await mcp(env, others, { key: "unknown-key-0123456789abcdef" })).status).toBe(401);
+    expect(readOfOthers()).toBeLessThan(most / 2);
+    expect(await databaseRequests()).toBe(before);
   },
 
   async "nesting of a body"(most) {
@@ -109,6 +132,19 @@ const cases: Record<string, (most: number) => Promise<void>> = {
     const says = `The body must be nested ${most} levels deep at most`;
     await expectLimit(env, nested(most), nested(most + 1), says);
     expect((await mcp(env, nested(500_000))).status).toBe(400);
+  },
+
+  async "values of a body"(most) {
+    const { env } = await opened();
+    // The array, and what is in it.
+    const list = (count: number) => `[[${"0,".repeat(count - 3)}0]]`;
+    const says = `The body must have ${most} values at most, names of members among them`;
+    await expectLimit(env, list(most), list(most + 1), says);
+    // Each member has a name and a value.
+    const members = (count: number) => `{${'"a":0,'.repeat((count - 1) / 2)}"b":0}`;
+    await expectLimit(env, members(most - 1), members(most + 1), says);
+    const fewer = { ...env, MCP_BODY_MAX_VALUES: "1000" };
+    await expectLimit(fewer, list(1000), list(1001), says.replace(String(most), "1000"));
   },
 
   async "messages of a batch"(most) {

@@ -1,4 +1,5 @@
-import { defineSettings, documented, text } from "../settings.ts";
+import { defineSettings, documented, integer, text } from "../settings.ts";
+import { BODY_VALUES } from "./json-bounds.ts";
 
 // URL gives these no origin, but browsers send one.
 const EXTENSION = /^[a-z][a-z-]*-extension:\/\/[\w.-]+$/;
@@ -21,6 +22,18 @@ export const httpSettings = defineSettings({
       form: "origins such as `https://app.example.com`, `chrome-extension://ID` or `moz-extension://ID`, separated by commas or spaces",
       default: "none",
     }),
+    // 1 MiB holds 524,288 values at most, so the upper end is no bound any more.
+    MCP_BODY_MAX_VALUES: integer({
+      default: BODY_VALUES,
+      min: 1000,
+      max: 1_000_000,
+      unit: "values",
+      description:
+        "How many values a body may have on all levels: texts, numbers, `true`, `false`, `null`, arrays and objects. The name of a member counts as one, too.",
+    }),
   },
-  read: (values) => ({ allowedOrigins: values.ALLOWED_ORIGINS }),
+  read: (values) => ({
+    allowedOrigins: values.ALLOWED_ORIGINS,
+    bodyMaxValues: values.MCP_BODY_MAX_VALUES,
+  }),
 });

@@ -29,7 +29,8 @@ export function registerStateTools(server: McpServer, state: SessionState): void
     "session_state_set",
     {
       description: "Keep a JSON value in this session, at most 64 KiB in all",
-      inputSchema: z.object({ key, value: z.json(), if_version: ifVersion }),
+      // What comes from a body is JSON. To look at each value once more would take most of the time of a large one.
+      inputSchema: z.object({ key, value: z.any(), if_version: ifVersion }),
     },
     async (input) => {
       const written = await state.set(input.key, input.value, { ifVersion: input.if_version });

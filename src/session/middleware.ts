@@ -5,7 +5,8 @@ import { createMiddleware } from "hono/factory";
 import { DatabaseFault, isOutage } from "../db/fault.ts";
 import { acceptanceOf } from "../http/accept.ts";
 import { AppError } from "../http/errors.ts";
-import { parseBody } from "../http/json-bounds.ts";
+import { readBytes } from "../http/body.ts";
+import { BODY_VALUES, type BodyBounds, parseBody } from "../http/json-bounds.ts";
 import { logOf } from "../log.ts";
 import type { RequestVariables } from "../http/request-log.ts";
 import { checkClientData, CLIENT_DATA_BYTES } from "./client-data.ts";
@@ -51,6 +52,8 @@ export interface SessionMiddlewareOptions {
   mayOpen?: (principal: string) => Promise<boolean>;
   /** How many bytes a client may say of itself in `initialize`; left out, CLIENT_DATA_BYTES. */
   clientDataMaxBytes?: number;
+  /** How many values a body may have, names of members among them; left out, BODY_VALUES. */
+  bodyMaxValues?: number;
 }
 
 const log = logOf("session", {
@@ -82,13 +85,13 @@ const log = logOf("session", {
  */
 export function sessionMiddleware(options: SessionMiddlewareOptions) {
   const { store, principal, isLegacy, protocolVersions, recall, mayOpen } = options;
-  const { clientDataMaxBytes = CLIENT_DATA_BYTES } = options;
+  const { clientDataMaxBytes = CLIENT_DATA_BYTES, bodyMaxValues: maxValues = BODY_VALUES } = options;
   return createMiddleware<SessionEnv>(async function sessionGate(c, next) {
     const { method } = c.req;
     if (method !== "POST" && method !== "DELETE") {
       throw new AppError("method_not_allowed", undefined, { Allow: "POST, DELETE" });
     }
-    const body = method === "POST" ? await readBody(c, clientDataMaxBytes) : undefined;
+    const body = method === "POST" ? await readBody(c, { maxValues, clientDataMaxBytes }) : undefined;
     c.set("mcpBody", body);
     if (method === "POST") c.set("answerForm", answerFormOf(c.req.header("Accept")));
     c.set("isLegacy", await isLegacy(c.req.raw, body));
@@ -186,12 +189,11 @@ function answerFormOf(accept: string | undefined): AnswerForm {
 }
 
 /** @throws AppError for a body that is no JSON-RPC, is beyond a bound, or has no JSON content type. */
-async function readBody(c: Context, clientDataMaxBytes: number): Promise<unknown> {
+async function readBody(c: Context, bounds: BodyBounds): Promise<unknown> {
   if (!/^application\/json[ \t]*(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
     throw new AppError("unsupported_media_type");
   }
-  const text = await c.req.text();
-  const body = parseBody(text, clientDataMaxBytes);
+  const { body, text } = parseBody(await readBytes(c), bounds);
   const problem = bodyProblem(body, text);
   if (problem !== undefined) throw refusalOf(problem);
   return body;

@@ -1,9 +1,11 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { BATCH_MESSAGES, BODY_DEPTH, parseBody } from "../../src/http/json-bounds.ts";
+import { BATCH_MESSAGES, BODY_DEPTH, BODY_VALUES, parseBody } from "../../src/http/json-bounds.ts";
 
 const MAX = 16_384;
-const parse = (text: string) => parseBody(text, MAX);
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+const parse = (text: string, maxValues = BODY_VALUES) =>
+  parseBody(bytesOf(text), { maxValues, clientDataMaxBytes: MAX }).body;
 const long = `"${"x".repeat(4 * MAX)}"`;
 
 test("whatever is JSON is parsed as JSON.parse does", () => {
@@ -21,6 +23,52 @@ test("whatever is JSON is parsed as JSON.parse does", () => {
     ),
     { numRuns: 3000 },
   );
+});
+
+/** Values and names of members, by the parser. */
+function countOf(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 1;
+  const names = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce((sum: number, member) => sum + countOf(member), 1 + names);
+}
+
+test("as many values are taken as there may be, and not one more", () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 8 }), fc.constantFrom(0, 2), (value, indent) => {
+      fc.pre(!Array.isArray(value) || value.length <= BATCH_MESSAGES);
+      const text = JSON.stringify(value, null, indent);
+      const count = countOf(JSON.parse(text));
+      expect(parse(text, count)).toEqual(JSON.parse(text));
+      expect(() => parse(text, count - 1)).toThrow(
+        `The body must have ${count - 1} values at most, names of members among them`,
+      );
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test.each([
+  ["commas", ","],
+  ["colons", ":"],
+  ["brackets that close", "]"],
+  ["values without commas", "1 "],
+  ["texts", '""'],
+  ["arrays", "[]"],
+])("the reading ends at the first of too many: %s", (_, repeated) => {
+  // What would be another refusal stands after it.
+  const rest = "[".repeat(BODY_DEPTH + 1);
+  expect(() => parse(`[1${repeated.repeat(5000)}${rest}`, 1000)).toThrow(/values at most|not JSON/);
+});
+
+test("a byte order mark is no value, and hides no batch", () => {
+  expect(parse("\ufeff[1]", 2)).toEqual([1]);
+  expect(() => parse(`\ufeff[${"1,".repeat(BATCH_MESSAGES)}1]`)).toThrow(/messages/);
+});
+
+test("bytes that are no UTF-8 end no text", () => {
+  // The first byte of three, which a decoder replaces by itself.
+  const bytes = new Uint8Array([...bytesOf('["x'), 0xe2, ...bytesOf(`",${"[".repeat(BODY_DEPTH)}`)]);
+  expect(() => parseBody(bytes, { maxValues: BODY_VALUES, clientDataMaxBytes: MAX })).toThrow(/levels/);
 });
 
 test("brackets and quotes in texts are texts", () => {
@@ -55,9 +103,12 @@ test.each([
   ).not.toThrow();
 });
 
-test.each(["", " ", "[1", '{"a"', '"', '"\\', "[]]", "]", "1 1", "\0"])("%j is no JSON", (text) => {
-  expect(() => parse(text)).toThrow("The body is not JSON");
-});
+test.each(["", " ", "[1", "[,", "[1,,", "{:", "[1]]", '{"a"', '"', '"\\', "[]]", "]", "1 1", "\0"])(
+  "%j is no JSON",
+  (text) => {
+    expect(() => parse(text)).toThrow("The body is not JSON");
+  },
+);
 
 test.each([
   [`{"jsonrpc":"2.0","id":1,"method":"initialize","params":${long}}`],

@@ -20,8 +20,12 @@ export const VERSION = "2025-11-25";
 
 const SESSION_HEADER = "Mcp-Session-Id";
 
-/** Sends one JSON-RPC message, or text as it is. */
-export function mcp(env: Env, message: object | string, options: McpOptions = {}): Promise<Response> {
+/** Sends one JSON-RPC message; or text, or a stream, as it is. */
+export function mcp(
+  env: Env,
+  message: object | string | ReadableStream,
+  options: McpOptions = {},
+): Promise<Response> {
   const { session, key = keys.alice, headers, method = "POST", signal } = options;
   const all: Record<string, string | undefined> = {
     Authorization: `Bearer ${key}`,
@@ -32,7 +36,8 @@ export function mcp(env: Env, message: object | string, options: McpOptions = {}
   };
   const sent = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const envelope = Array.isArray(message) ? message : { jsonrpc: "2.0", id: 1, ...Object(message) };
-  const body = typeof message === "string" ? message : JSON.stringify(envelope);
+  const isBody = typeof message === "string" || message instanceof ReadableStream;
+  const body = isBody ? message : JSON.stringify(envelope);
   return send(env, "/mcp", {
     method,
     headers: sent,
