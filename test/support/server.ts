@@ -112,7 +112,7 @@ function registerStateTools(server: McpServer, state: SessionState): void {
 
   server.registerTool(
     "session_state_set",
-    { inputSchema: z.object({ key, value: z.json(), if_version }) },
+    { inputSchema: z.object({ key, value: z.any(), if_version }) },
     async (input) => {
       const written = await state.set(input.key, input.value, { ifVersion: input.if_version });
       return result({ key: input.key, version: written.version, size_bytes: written.sizeBytes });
