@@ -2,6 +2,7 @@
 import { McpServer } from "@modelcontextprotocol/server";
 import type * as z from "zod";
 import type { ServerContext, ServerDefinition } from "./context.ts";
+import { speakInWords } from "./sdk-errors.ts";
 
 /** What the Worker knows of a request; the definition's own variables come from the factory. */
 export type RequestContext = Omit<ServerContext, "env">;
@@ -24,6 +25,7 @@ export function createServerFactory<Shape extends z.ZodRawShape>(
     });
     await register(server, context);
     advertiseNoChanges(server);
+    speakInWords(server);
     return server;
   };
 }
