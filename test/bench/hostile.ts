@@ -7,6 +7,7 @@ import type { Life } from "../../dev/shutdown.ts";
 import { type HostileBody, hostileBodies } from "../support/hostile.ts";
 import { percentile } from "./figures.ts";
 import { openInspector } from "./inspector.ts";
+import { refusals } from "./refusals.ts";
 import { table } from "./soak/tally.ts";
 import { type BenchDatabase, newKey, startDatabase, startWorker } from "./system.ts";
 import { cpuMsOf, workerdProcesses } from "./workerd.ts";
@@ -20,7 +21,7 @@ const PAUSE_MS = 5000;
 const KEYS = 30;
 const DEAREST = 8;
 
-/** @param args `--cached` lets the isolate serve sessions from its cache. */
+/** @param args `--cached` lets the isolate serve sessions from its cache; `--bodies` opens no 300 sessions first. */
 export async function hostile(life: Life, args: string[]): Promise<void> {
   const database = await startDatabase(life);
   const neon = await startLocalNeon({ postgres: database.postgres });
@@ -53,7 +54,7 @@ export async function hostile(life: Life, args: string[]): Promise<void> {
     const answer = await response.text();
     return { status: response.status, session: response.headers.get("Mcp-Session-Id"), answer };
   };
-  await fill(database, heapMb, post);
+  if (!args.includes("--bodies")) await fill(database, heapMb, post);
   await tryAll(post);
 }
 
@@ -126,6 +127,8 @@ async function tryAll(post: Post): Promise<void> {
   const bodies = hostileBodies();
   const session = (await post(initialize(100), 1)).session ?? undefined;
   const pid = await servingProcess(async () => void (await post(wide, 1, session)));
+  console.log("\nA refusal at each bound.");
+  console.log(await refusals(pid, (body) => post(body, 1, session)));
   const tried: Tried[] = [];
   for (const [i, body] of bodies.entries()) {
     const text = body.text();
@@ -177,7 +180,7 @@ const wide = JSON.stringify({
   jsonrpc: "2.0",
   id: 1,
   method: "tools/call",
-  params: { name: "session_info", arguments: Array.from({ length: 300_000 }, () => []) },
+  params: { name: "session_info", arguments: Array.from({ length: 20_000 }, () => []) },
 });
 
 /** Which of the processes serves: `wrangler dev` has another one before it. */
