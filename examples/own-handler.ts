@@ -13,6 +13,8 @@ import { AppError, errorResponse, refusalOfFault } from "../src/http/errors.ts";
 import { requestLog, type RequestVariables } from "../src/http/request-log.ts";
 import { configureLog } from "../src/log.ts";
 import { isLegacyRequest, legacyVersions } from "../src/mcp/endpoint.ts";
+import { jsonAnswerOf } from "../src/mcp/json-answer.ts";
+import { acceptingBoth } from "../src/mcp/transport.ts";
 import { sessionMiddleware, type SessionVariables } from "../src/session/middleware.ts";
 import { jsonRpcError } from "../src/session/protocol.ts";
 import { nameOfSession, type Session } from "../src/session/session.ts";
@@ -46,7 +48,12 @@ function open(env: Env) {
       protocolVersions: legacyVersions,
       mayOpen: deps.mayOpenSession,
     }),
-    (c) => handlerFor(c.get("session")).fetch(c.req.raw, { parsedBody: c.get("mcpBody") }),
+    async (c) => {
+      // The SDK's handler wants both types in Accept. The gate has read what the client takes: a client of JSON alone gets JSON.
+      const handler = handlerFor(c.get("session"));
+      const answer = await handler.fetch(acceptingBoth(c.req.raw), { parsedBody: c.get("mcpBody") });
+      return c.get("answerForm") === "json" ? jsonAnswerOf(answer) : answer;
+    },
   );
   app.onError((error, c) => {
     const refusal = refusalOf(error);

@@ -1,11 +1,19 @@
 // A stream of the SDK as one JSON answer, for clients that take no streams. Of clients up to 2025-11-25 the SDK's transport
 // does this itself; for later ones it would print a warning at each request.
 
-/** The last message of a stream, which answers the request. What a tool reports on the way is left out. */
+/** What a stream answers: the response, or, for a batch, the list of them. What a tool reports on the way is left out. */
 export async function jsonAnswerOf(response: Response): Promise<Response> {
   if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return response;
-  const messages = [...(await response.text()).matchAll(/^data: (.+)$/gm)];
-  const answer = messages.at(-1)?.[1];
+  const answers = [...(await response.text()).matchAll(/^data: (.+)$/gm)]
+    .map(([, message = ""]) => message)
+    .filter(isAnswer);
+  const [answer] = answers;
   if (answer === undefined) throw new Error("The stream has no answer");
-  return new Response(answer, { status: response.status, headers: { "Content-Type": "application/json" } });
+  const body = answers.length === 1 ? answer : `[${answers.join(",")}]`;
+  return new Response(body, { status: response.status, headers: { "Content-Type": "application/json" } });
+}
+
+function isAnswer(text: string): boolean {
+  const message: unknown = JSON.parse(text);
+  return typeof message === "object" && message !== null && ("result" in message || "error" in message);
 }

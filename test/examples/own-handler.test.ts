@@ -9,11 +9,16 @@ import { createDatabase, keys, REGULAR_CRON } from "../support/worker.ts";
 // The program opens its doors once, so one database serves the whole file.
 const database = await createDatabase();
 
-async function post(
-  method: string,
-  params: object,
-  session?: string,
-  key: string = keys.alice,
+const BOTH = "application/json, text/event-stream";
+
+const post = (method: string, params: object, session?: string, key: string = keys.alice, accept = BOTH) =>
+  postBody({ jsonrpc: "2.0", id: 1, method, params }, session, key, accept);
+
+async function postBody(
+  body: object,
+  session: string | undefined,
+  key: string,
+  accept: string,
 ): Promise<Response> {
   const context = createExecutionContext();
   const response = await worker.fetch(
@@ -21,11 +26,11 @@ async function post(
       method: "POST",
       headers: {
         Authorization: `Bearer ${key}`,
-        Accept: "application/json, text/event-stream",
+        Accept: accept,
         "Content-Type": "application/json",
         ...(session !== undefined && { "Mcp-Session-Id": session }),
       },
-      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+      body: JSON.stringify(body),
     }),
     database.env(),
     context,
@@ -44,6 +49,32 @@ test("it opens a session, finds it again, and refuses it to others", async () =>
   expect((await post("tools/list", {}, id, keys.bob)).status).toBe(404);
   expect((await post("tools/list", {})).status).toBe(400);
   expect((await post("tools/list", {}, id, "a-key-that-nobody-has-0000")).status).toBe(401);
+});
+
+test.each([
+  ["*/*", "application/json"],
+  ["application/json", "application/json"],
+  ["text/event-stream", "text/event-stream"],
+])("a client that takes %s is answered with %s", async (accept, type) => {
+  const opened = await post("initialize", initializeParams, undefined, keys.alice, accept);
+  expect(opened.status).toBe(200);
+  const id = keepSecret(opened.headers.get("Mcp-Session-Id") ?? "");
+  const answer = await post("tools/call", { name: "who_am_i" }, id, keys.alice, accept);
+  expect([answer.status, answer.headers.get("Content-Type")]).toEqual([200, type]);
+  expect((await messageOf(answer)).result).toMatchObject({ content: [{ type: "text" }] });
+});
+
+test("a client of JSON alone gets all answers to a batch", async () => {
+  const params = { ...initializeParams, protocolVersion: "2025-03-26" };
+  const opened = await post("initialize", params, undefined, keys.alice, "application/json");
+  const id = keepSecret(opened.headers.get("Mcp-Session-Id") ?? "");
+  const batch = [1, 2].map((n) => ({ jsonrpc: "2.0", id: n, method: "tools/list" }));
+  const answer = await postBody(batch, id, keys.alice, "application/json");
+  const answers = await answer.json<{ id: number; result: object }[]>();
+  expect(answers.map(({ id: n, result }) => [n, Object.keys(result)])).toEqual([
+    [1, ["tools"]],
+    [2, ["tools"]],
+  ]);
 });
 
 test("its cron event deletes what has expired", async () => {
