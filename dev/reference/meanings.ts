@@ -26,7 +26,8 @@ export const errorMeanings = {
   not_acceptable:
     "The `Accept` of a POST allows neither JSON nor a stream. One of them is enough. Without the header anything is allowed.",
   unsupported_media_type: "The `Content-Type` of a POST is not `application/json`.",
-  payload_too_large: "The body is larger than 1 MiB.",
+  payload_too_large:
+    "The body is larger than 1 MiB. Every route refuses a `Content-Length` beyond that. A body without one is counted where it is read, on `/mcp`.",
   parse_error: "The body of a POST is not JSON.",
   session_id_required: "The request is not `initialize`, and has no `Mcp-Session-Id`.",
   session_not_found:

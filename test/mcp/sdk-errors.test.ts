@@ -27,13 +27,13 @@ test.each(requests)("%s of %s", async (member, method, params) => {
 
 test("a client of 2026-07-28 reads the same", async () => {
   const env = (await createDatabase()).env();
-  const _meta = {
+  const meta = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": { name: "x", version: "1" },
     "io.modelcontextprotocol/clientCapabilities": {},
   };
   const headers = { "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list" };
-  const response = await mcp(env, { method: "tools/list", params: { cursor: 5, _meta } }, { headers });
+  const response = await mcp(env, { method: "tools/list", params: { cursor: 5, _meta: meta } }, { headers });
   expect(await messageOf(response)).toEqual({ jsonrpc: "2.0", id: 1, error: says("params.cursor") });
 });
 
