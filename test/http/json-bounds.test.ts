@@ -48,16 +48,16 @@ test("as many values are taken as there may be, and not one more", () => {
 });
 
 test.each([
-  ["commas", ","],
-  ["colons", ":"],
-  ["brackets that close", "]"],
-  ["values without commas", "1 "],
-  ["texts", '""'],
-  ["arrays", "[]"],
-])("the reading ends at the first of too many: %s", (_, repeated) => {
+  ["commas", ",", /not JSON/],
+  ["colons", ":", /not JSON/],
+  ["brackets that close", "]", /not JSON/],
+  ["values without commas", "1 ", /values/],
+  ["texts", '""', /values/],
+  ["arrays", "[]", /values/],
+])("the reading ends at the first of too many: %s", (_, repeated, says) => {
   // What would be another refusal stands after it.
-  const rest = "[".repeat(BODY_DEPTH + 1);
-  expect(() => parse(`[1${repeated.repeat(5000)}${rest}`, 1000)).toThrow(/values at most|not JSON/);
+  const rest = says.source === "values" ? "[".repeat(BODY_DEPTH + 1) : "1 ".repeat(2000);
+  expect(() => parse(`[1${repeated.repeat(5000)}${rest}`, 1000)).toThrow(says);
 });
 
 test("a byte order mark is no value, and hides no batch", () => {
