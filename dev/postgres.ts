@@ -86,7 +86,7 @@ export async function startPostgres(wanted: EmbeddedPostgresOptions): Promise<Em
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(" ");
 
-  const stopArguments = (mode: string) => ["stop", "-D", cluster, "-m", mode, "-w", "-t", "30"];
+  const stopArguments = (mode: string) => ["stop", "-D", cluster, "-m", mode, "-w", "-t", "300"];
   const isRunning = () => spawnSync(bin.pg_ctl, ["status", "-D", cluster], as).status === 0;
   const stop = async (mode: "fast" | "immediate" = "fast") => {
     if (isRunning()) await run(bin.pg_ctl, stopArguments(mode), as);
@@ -95,7 +95,7 @@ export async function startPostgres(wanted: EmbeddedPostgresOptions): Promise<Em
     await stop();
     rmSync(logFile, { force: true });
     try {
-      await run(bin.pg_ctl, ["start", "-D", cluster, "-w", "-t", "60", "-l", logFile, "-o", options], as);
+      await run(bin.pg_ctl, ["start", "-D", cluster, "-w", "-t", "300", "-l", logFile, "-o", options], as);
     } catch (error) {
       const log = existsSync(logFile) ? readFileSync(logFile, "utf8") : "";
       // It may be there and only slow to recover; nobody would stop it then.
