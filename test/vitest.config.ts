@@ -31,7 +31,11 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
     include,
     exclude: [...inNode, "test/ops/**", ...exclude],
     globalSetup: [globalSetup],
-    setupFiles: ["test/support/captured-logs.ts"],
+    setupFiles: [
+      "test/support/captured-logs.ts",
+      // Set by test/mutants/host.ts.
+      ...(process.env["MUTANTS_REACH"] === undefined ? [] : ["test/mutants/reached.ts"]),
+    ],
     // One database server and one switchboard for all files.
     fileParallelism: false,
     testTimeout: PATIENCE_MS,

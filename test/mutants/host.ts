@@ -6,8 +6,8 @@ import { createVitest, type Vitest } from "vitest/node";
 import { removeCopy } from "./copy.ts";
 
 export interface Order {
-  /** The file that was changed since the last order. */
-  changed: string;
+  /** The files that were changed since the last order. */
+  changed: string[];
   /** Whether the databases of the tests in workerd are made from changed SQL. */
   isSql: boolean;
   tests: { project: string; file: string }[];
@@ -17,7 +17,8 @@ export type Report =
   | { kind: "ready" }
   /** A test file begins, and how many of the order are done. */
   | { kind: "begins"; file: string }
-  | { kind: "passed"; ms: Record<string, number> }
+  /** `reached`: what the tests have reached of instrumented source. */
+  | { kind: "passed"; ms: Record<string, number>; reached: string[] }
   | { kind: "failed"; file: string; test: string; ms: Record<string, number> }
   /** db:migrate refuses the SQL, with this SQLSTATE when it is PostgreSQL's own error. */
   | { kind: "refused"; message: string };
@@ -31,6 +32,8 @@ const WARM_UP = "test/cleanup/tiers.test.ts";
 const CLOSING_MS = 15_000;
 
 const copy = process.cwd();
+// For test/vitest.config.ts.
+process.env["MUTANTS_REACH"] = "1";
 const vitest: Vitest = await createVitest("test", {
   config: "test/vitest.config.ts",
   project: ["worker", "node"],
@@ -40,7 +43,10 @@ const vitest: Vitest = await createVitest("test", {
 });
 
 /** The name of the test that fails in a file; undefined when all pass. */
-async function failureIn({ project, file }: Order["tests"][number]): Promise<string | undefined> {
+async function failureIn(
+  { project, file }: Order["tests"][number],
+  reached = new Set<string>(),
+): Promise<string | undefined> {
   const path = resolve(file);
   const specification = vitest.getProjectByName(project).createSpecification(path);
   // Also of files that ran before.
@@ -48,6 +54,7 @@ async function failureIn({ project, file }: Order["tests"][number]): Promise<str
   const module = testModules.find(({ moduleId }) => moduleId === path);
   if (module === undefined) return "the file did not run";
   for (const test of module.children.allTests("failed")) return test.fullName;
+  for (const test of module.children.allTests()) for (const id of test.meta().reached ?? []) reached.add(id);
   return module.ok() && unhandledErrors.length === 0 ? undefined : "the file did not load, or left an error";
 }
 
@@ -58,13 +65,13 @@ async function remakeTemplate(): Promise<string | undefined> {
   return response.ok ? undefined : response.text();
 }
 
-let before = WARM_UP;
+let before = [WARM_UP];
 // Whether the template is of SQL that has changed since.
 let isStale = false;
 
 async function follow({ changed, isSql, tests }: Order): Promise<Report> {
   // The change of the order before is undone, too.
-  for (const file of new Set([changed, before])) vitest.invalidateFile(resolve(file));
+  for (const file of new Set([...changed, ...before])) vitest.invalidateFile(resolve(file));
   before = changed;
   if (isSql || isStale) {
     isStale = isSql;
@@ -72,15 +79,16 @@ async function follow({ changed, isSql, tests }: Order): Promise<Report> {
     if (refusal !== undefined) return { kind: "refused", message: refusal };
   }
   const ms: Record<string, number> = {};
+  const reached = new Set<string>();
   for (const test of tests) {
     const { file } = test;
     say({ kind: "begins", file });
     const start = performance.now();
-    const failure = await failureIn(test);
+    const failure = await failureIn(test, reached);
     ms[file] = Math.round(performance.now() - start);
     if (failure !== undefined) return { kind: "failed", file, test: failure, ms };
   }
-  return { kind: "passed", ms };
+  return { kind: "passed", ms, reached: [...reached] };
 }
 
 process.on("message", (order: Order) => {

@@ -1,5 +1,6 @@
 // Tries mutants, one or two at once. Tests that have killed mutants of a file or of its room come first.
 import type { Mutant } from "./mutant.ts";
+import { probeOf, Reach } from "./reach.ts";
 import { projectOf, type Room } from "./rooms.ts";
 import { type Answer, type Result, Worker } from "./worker.ts";
 
@@ -34,6 +35,9 @@ class Experience {
   // Another mutant may run at once, on a machine that does other things, too.
   limitMsOf = (test: string) => 60_000 + 10 * (this.#ms.get(test) ?? 60_000);
 }
+
+// To run all tests of a room once costs as much as one survivor.
+const LEAST_FOR_REACH = 8;
 
 const asOrders = (tests: string[]) => tests.map((file) => ({ project: projectOf(file), file }));
 
@@ -72,16 +76,46 @@ export async function tryAll(
   /** A test that has never passed has killed nothing. */
   async function check(worker: Worker, test: string): Promise<void> {
     say(`without a mutant: ${test}`);
-    const order = { changed: test, isSql: false, tests: asOrders([test]) };
+    const order = { changed: [test], isSql: false, tests: asOrders([test]) };
     const answer = await worker.follow(order, experience.limitMsOf);
     if (answer.kind !== "passed" && !signal.aborted)
       throw new Error(`${test} fails without a mutant: ${JSON.stringify(answer)}`);
     learnFrom(answer);
   }
 
+  async function reachOf(worker: Worker, room: Room): Promise<Reach> {
+    const probe = await probeOf(room.files);
+    const reach = new Reach(probe);
+    const tests = new Set(room.files.flatMap((file) => testsOf.get(file) ?? []));
+    for (const test of [...tests].filter((file) => projectOf(file) === "worker")) {
+      if (signal.aborted) break;
+      say(`what it reaches: ${test}`);
+      const order = { changed: room.files, isSql: false, tests: asOrders([test]) };
+      const answer = await worker.with(probe.contents, () => worker.follow(order, experience.limitMsOf));
+      // One that fails, such as by its cost, may reach anything.
+      if (answer.kind === "passed") reach.learn(test, answer.reached);
+      learnFrom(answer);
+    }
+    return reach;
+  }
+
+  const reaches = new Map<string, Promise<Reach>>();
+
+  /** The tests to try, in their order. */
+  async function testsFor(worker: Worker, mutant: Mutant): Promise<string[]> {
+    const tests = testsOf.get(mutant.file) ?? [];
+    const room = rooms.find(({ name }) => name === mutant.room);
+    const isReachKnown = room?.files.every((file) => file.startsWith("src/")) === true;
+    const isWorthIt = mutants.filter((other) => other.room === mutant.room).length >= LEAST_FOR_REACH;
+    if (!isReachKnown || !isWorthIt) return experience.ordered(mutant, tests);
+    const reach = reaches.get(room.name) ?? reachOf(worker, room);
+    reaches.set(room.name, reach);
+    return experience.ordered(mutant, (await reach).of(mutant, tests));
+  }
+
   async function work(worker: Worker): Promise<void> {
     for (let mutant = queue.shift(); mutant !== undefined && !signal.aborted; mutant = queue.shift()) {
-      const tests = experience.ordered(mutant, testsOf.get(mutant.file) ?? []);
+      const tests = await testsFor(worker, mutant);
       const [result, answer] = await worker.try(mutant, asOrders(tests), experience.limitMsOf);
       learnFrom(answer);
       if (answer.kind === "failed" && !sound.has(answer.file)) await check(worker, answer.file);

@@ -23,7 +23,10 @@ const logger = {
   fatal: quiet,
 };
 
-export async function sourceChanges(file: string, source: string): Promise<Change[]> {
+/** What StrykerJS makes of files: the mutants, and the files with all of them in it, which also count what is reached. */
+export async function instrument(
+  texts: Map<string, string>,
+): Promise<{ placed: Placed[]; contents: Map<string, string> }> {
   const injector = createInjector()
     .provideValue("logger", logger)
     .provideValue("getLogger", () => logger)
@@ -32,34 +35,51 @@ export async function sourceChanges(file: string, source: string): Promise<Chang
     instrument: (
       files: { name: string; content: string; mutate: boolean }[],
       options: object,
-    ) => Promise<{ mutants: readonly StrykerMutant[] }>;
+    ) => Promise<{ mutants: readonly StrykerMutant[]; files: readonly { name: string; content: string }[] }>;
   };
-  const { mutants } = await instrumenter.instrument([{ name: file, content: source, mutate: true }], {
-    plugins: null,
-    excludedMutations: EXCLUDED,
-    ignorers: [],
-    noHeader: true,
-  });
-  const lineStarts = [0, ...[...source.matchAll(/\n/g)].map(({ index }) => index + 1)];
-  const offsetOf = ({ line, column }: Position) => (lineStarts[line] ?? 0) + column;
-  const changes = mutants
+  const { mutants, files } = await instrumenter.instrument(
+    [...texts].map(([name, content]) => ({ name, content, mutate: true })),
+    { plugins: null, excludedMutations: EXCLUDED, ignorers: [], noHeader: false },
+  );
+  const placed = mutants
     .filter(({ statusReason }) => statusReason === undefined)
-    .map(({ mutatorName, replacement, location }) => ({
-      mutator: mutatorName,
-      start: offsetOf(location.start),
-      end: offsetOf(location.end),
-      replacement,
-    }));
+    .map(({ id, fileName, mutatorName, replacement, location }) => {
+      const source = texts.get(fileName) ?? "";
+      const [start, end] = [offsetIn(source, location.start), offsetIn(source, location.end)];
+      return { id, file: fileName, mutator: mutatorName, start, end, replacement };
+    });
+  return { placed, contents: new Map(files.map(({ name, content }) => [name, content])) };
+}
+
+export async function sourceChanges(file: string, source: string): Promise<Change[]> {
+  const { placed } = await instrument(new Map([[file, source]]));
+  const changes = placed.map(({ mutator, start, end, replacement }) => ({
+    mutator,
+    start,
+    end,
+    replacement,
+  }));
   return [...changes, ...templateChanges(source)];
 }
 
 /** Lines and columns count from 0. */
+const offsetIn = (source: string, { line, column }: Position) =>
+  source.split("\n", line).join("\n").length + Math.min(line, 1) + column;
+
+/** A change with the id and the file that it has in what was instrumented. */
+export interface Placed extends Change {
+  id: string;
+  file: string;
+}
+
 interface Position {
   line: number;
   column: number;
 }
 
 interface StrykerMutant {
+  id: string;
+  fileName: string;
   mutatorName: string;
   replacement: string;
   location: { start: Position; end: Position };

@@ -32,18 +32,33 @@ export class Worker {
     tests: Order["tests"],
     limitMsOf: (file: string) => number,
   ): Promise<[Result, Answer]> {
-    const path = join(this.#copy, mutant.file);
-    const original = readFileSync(path, "utf8");
-    writeFileSync(path, applied(original, mutant));
+    const { file } = mutant;
+    const mutated = applied(readFileSync(join(this.#copy, file), "utf8"), mutant);
+    return this.with(new Map([[file, mutated]]), async () => {
+      if (file.endsWith(".sql"))
+        return resultOf(mutant, await this.follow({ changed: [file], isSql: true, tests }, limitMsOf));
+      // The compiler takes less time than all tests, and what it refuses need not be tried.
+      const first = await this.follow({ changed: [file], isSql: false, tests: tests.slice(0, 1) }, limitMsOf);
+      if (first.kind !== "passed") return resultOf(mutant, first);
+      const refusal = this.#refusal(file);
+      if (refusal !== undefined) return [{ mutant, outcome: "invalid", by: refusal }, first];
+      const answer = await this.follow({ changed: [file], isSql: false, tests: tests.slice(1) }, limitMsOf);
+      if (answer.kind === "passed" || answer.kind === "failed") Object.assign(answer.ms, first.ms);
+      return resultOf(mutant, answer);
+    });
+  }
+
+  /** Does `work` while files of the copy have other contents. */
+  async with<T>(contents: Map<string, string>, work: () => Promise<T>): Promise<T> {
+    const originals = [...contents.keys()].map((file) => {
+      const path = join(this.#copy, file);
+      return [path, readFileSync(path, "utf8")] as const;
+    });
+    for (const [file, content] of contents) writeFileSync(join(this.#copy, file), content);
     try {
-      const answer = await this.follow(
-        { changed: mutant.file, isSql: mutant.file.endsWith(".sql"), tests },
-        limitMsOf,
-      );
-      const [outcome, by] = answer.kind === "passed" ? this.#survivor(mutant) : judge(answer);
-      return [{ mutant, outcome, by }, answer];
+      return await work();
     } finally {
-      writeFileSync(path, original);
+      for (const [path, original] of originals) writeFileSync(path, original);
     }
   }
 
@@ -110,19 +125,25 @@ export class Worker {
   }
 
   /** A mutant of TypeScript that the compiler refuses could not be committed. */
-  #survivor({ file }: Mutant): [Outcome, string] {
-    if (!file.endsWith(".ts")) return ["survived", ""];
+  #refusal(file: string): string | undefined {
     const project = file.startsWith("src/") ? "." : "dev";
     const { status, stdout } = spawnSync(resolve("node_modules/.bin/tsc"), ["-p", project], {
       cwd: this.#copy,
       encoding: "utf8",
     });
-    return status === 0 ? ["survived", ""] : ["invalid", stdout.split("\n")[0] ?? ""];
+    return status === 0 ? undefined : (stdout.split("\n")[0] ?? "");
   }
 }
 
-function judge(answer: Exclude<Answer, { kind: "passed" }>): [Outcome, string] {
+function resultOf(mutant: Mutant, answer: Answer): [Result, Answer] {
+  const [outcome, by] = judge(answer);
+  return [{ mutant, outcome, by }, answer];
+}
+
+function judge(answer: Answer): [Outcome, string] {
   switch (answer.kind) {
+    case "passed":
+      return ["survived", ""];
     case "failed":
       return ["killed", `${answer.file}: ${answer.test}`];
     case "refused":
