@@ -5,15 +5,16 @@ import { faultsOf } from "./known.ts";
 import { type Mutant, mutantsOf, sampleOf } from "./mutant.ts";
 import { readOptions } from "./options.ts";
 import { jsonOf, lineOf, rowsOf, tableOf, unexcused } from "./report.ts";
+import { Results } from "./results.ts";
 import { type Room, rooms } from "./rooms.ts";
 import { tryAll } from "./run.ts";
 import { sourceChanges } from "./source.ts";
 import { sqlChanges } from "./sql/mutators.ts";
-import type { Result } from "./worker.ts";
-
-process.chdir(resolve(import.meta.dirname, "../.."));
 
 const options = readOptions();
+const resultsPath = options.results === undefined ? undefined : resolve(options.results);
+process.chdir(resolve(import.meta.dirname, "../.."));
+
 const existing = rooms();
 const unknown = options.rooms.filter((name) => !existing.some((room) => room.name === name));
 if (unknown.length > 0) {
@@ -39,12 +40,17 @@ if (options.list) {
 async function run(): Promise<number> {
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
-  const results: Result[] = [];
-  await tryAll(meant, chosen, options.workers, {
+  const testsOf = ({ room, file }: Mutant) => meant.find(({ name }) => name === room)?.testsOf(file) ?? [];
+  const kept = resultsPath === undefined ? undefined : new Results(resultsPath, testsOf);
+  const results = chosen.flatMap((mutant) => kept?.of(mutant) ?? []);
+  const known = new Set(results.map(({ mutant }) => mutant.id));
+  const untried = chosen.filter(({ id }) => !known.has(id));
+  await tryAll(meant, untried, options.workers, {
     say: (line) => console.error(line),
     signal: stop.signal,
     onResult(result) {
       results.push(result);
+      kept?.add(result);
       const { mutant, outcome, by } = result;
       const killer = by === "" ? "" : `\n           by: ${by}`;
       console.error(`${results.length}/${chosen.length} ${outcome}: ${lineOf(mutant)}${killer}`);

@@ -1,12 +1,13 @@
 // The arguments of `npm run mutants`.
 import { parseArgs } from "node:util";
 
-const USAGE = `Usage: npm run mutants -- [--room NAME]… [--file PATH]… [--id ID]… [--test PATH]… [--sample N [--seed S]] [--workers 1|2] [--list] [--json]
+const USAGE = `Usage: npm run mutants -- [--room NAME]… [--file PATH]… [--id ID]… [--test PATH]… [--sample N [--seed S]] [--results FILE] [--workers 1|2] [--list] [--json]
   --room NAME   only the mutants of this room: a folder of src/, doors, drizzle, dev, "sql cleanup", "sql sessions", …
   --file PATH   only those of this file
   --id ID       only this one
   --test PATH   tries only this test file, such as a new one: what survives may be killed by others
   --sample N    N of each room, chosen by the seed
+  --results FILE  adds each result to FILE, and tries no mutant again whose file and tests are as they were
   --list        says which there are, and tries none
   --json        writes JSON to standard output`;
 
@@ -20,6 +21,8 @@ export interface Options {
   /** How many of each room; undefined for all. */
   sample: number | undefined;
   seed: number;
+  /** The file of results; undefined for none. */
+  results: string | undefined;
   workers: number;
   list: boolean;
   json: boolean;
@@ -36,12 +39,13 @@ export function readOptions(): Options {
         test: { type: "string", multiple: true, default: [] },
         sample: { type: "string" },
         seed: { type: "string", default: "1" },
+        results: { type: "string" },
         workers: { type: "string", default: "2" },
         list: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
     });
-    const { room, file, id, test, sample, seed, workers, list, json } = values;
+    const { room, file, id, test, sample, seed, results, workers, list, json } = values;
     const numbers = [sample ?? "1", seed];
     if (numbers.every((text) => /^\d{1,9}$/.test(text)) && /^[12]$/.test(workers)) {
       return {
@@ -51,6 +55,7 @@ export function readOptions(): Options {
         tests: test,
         sample: sample === undefined ? undefined : Number(sample),
         seed: Number(seed),
+        results,
         workers: Number(workers),
         list,
         json,

@@ -1,0 +1,69 @@
+// What a file of results lets a later run leave out.
+import { appendFileSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import { mutantsOf } from "./mutant.ts";
+import { Results } from "./results.ts";
+
+let file: string;
+let otherTest: string;
+let tests: string[];
+let path: string;
+
+beforeEach(() => {
+  const folder = mkdtempSync(join(tmpdir(), "results-"));
+  file = join(folder, "a.sql");
+  otherTest = join(folder, "b.test.ts");
+  tests = [join(folder, "a.test.ts"), otherTest];
+  path = join(folder, "results.jsonl");
+  for (const each of [file, ...tests]) writeFileSync(each, "a = b");
+});
+
+const mutants = () => {
+  const change = { mutator: "comparison", start: 2, end: 3 };
+  return mutantsOf("room", file, "a = b", [
+    { ...change, replacement: "<>" },
+    { ...change, replacement: "<" },
+  ]);
+};
+const opened = () => new Results(path, () => tests);
+const outcomes = () => {
+  const results = opened();
+  return mutants().map((mutant) => results.of(mutant)?.outcome);
+};
+function add(outcome: "killed" | "survived", nth = 1) {
+  const results = opened();
+  for (const mutant of mutants().slice(nth - 1, nth)) results.add({ mutant, outcome, by: "a test" });
+}
+
+test("a mutant that was tried is not tried again, and another one is", () => {
+  add("survived");
+  expect(outcomes()).toEqual(["survived", undefined]);
+});
+
+test("the last result counts", () => {
+  add("survived");
+  add("killed");
+  add("killed", 2);
+  expect(outcomes()).toEqual(["killed", "killed"]);
+});
+
+test.each(["the mutated file", "a test"])("a result does not count when %s has changed since", (what) => {
+  add("killed");
+  writeFileSync(what === "a test" ? otherTest : file, "a = c");
+  expect(outcomes()).toEqual([undefined, undefined]);
+});
+
+test("a result does not count when a test was added", () => {
+  add("survived");
+  tests = [...tests, file];
+  expect(outcomes()).toEqual([undefined, undefined]);
+});
+
+test("a line that was cut off by the end of a run is no result, and spoils none after it", () => {
+  add("killed");
+  appendFileSync(path, '\n{"id":"');
+  add("survived", 2);
+  expect(outcomes()).toEqual(["killed", "survived"]);
+});

@@ -1,0 +1,70 @@
+// A file of results, one JSON object a line, so that a run can be made in parts. A result counts while the mutated file and
+// the tests that concern it stay as they were; a change of another file of the source is not noticed.
+import { createHash } from "node:crypto";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import type { Mutant } from "./mutant.ts";
+import type { Result } from "./worker.ts";
+
+interface Line {
+  id: string;
+  room: string;
+  file: string;
+  line: string;
+  change: string;
+  outcome: Result["outcome"];
+  by: string;
+  /** Of the mutated file and its tests. */
+  state: string;
+}
+
+function lineIn(text: string): Line | undefined {
+  try {
+    return JSON.parse(text) as Line;
+  } catch {
+    return undefined;
+  }
+}
+
+export class Results {
+  readonly #path: string;
+  readonly #testsOf: (mutant: Mutant) => string[];
+  readonly #states = new Map<string, string>();
+  readonly #lines = new Map<string, Line>();
+
+  /** @param testsOf the test files that concern a mutant. */
+  constructor(path: string, testsOf: (mutant: Mutant) => string[]) {
+    this.#path = path;
+    this.#testsOf = testsOf;
+    const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
+    for (const text of lines) {
+      const line = lineIn(text);
+      if (line !== undefined) this.#lines.set(line.id, line);
+    }
+  }
+
+  /** What an earlier run has found of a mutant, unless something has changed since. */
+  of(mutant: Mutant): Result | undefined {
+    const line = this.#lines.get(mutant.id);
+    if (line?.state !== this.#stateOf(mutant)) return undefined;
+    return { mutant, outcome: line.outcome, by: line.by };
+  }
+
+  add({ mutant, outcome, by }: Result): void {
+    const { id, room, file, line, change } = mutant;
+    const entry: Line = { id, room, file, line, change, outcome, by, state: this.#stateOf(mutant) };
+    // A run that was killed may have left half a line.
+    appendFileSync(this.#path, `\n${JSON.stringify(entry)}`);
+  }
+
+  #stateOf(mutant: Mutant): string {
+    const known = this.#states.get(mutant.file);
+    if (known !== undefined) return known;
+    const hash = createHash("sha256");
+    for (const file of [mutant.file, ...this.#testsOf(mutant).toSorted()]) {
+      hash.update(`${file}\0${readFileSync(file, "utf8")}\0`);
+    }
+    const state = hash.digest("hex").slice(0, 16);
+    this.#states.set(mutant.file, state);
+    return state;
+  }
+}
