@@ -124,6 +124,24 @@ test("a run falls into exactly one bucket, with the bounds that are shown", asyn
   expect(Number(samples['mcp_session_cleanup_duration_seconds_sum{tier="regular"}'])).toBeCloseTo(620.522);
 });
 
+test("how long the statement took is in seconds", async () => {
+  const env = (await createDatabase()).env();
+  await setFaults({ fault: { kind: "latency", ms: 30 } });
+  const before = Date.now();
+  const samples = await samplesOf(await scrape(env));
+  const elapsedMs = Date.now() - before;
+  await setFaults();
+  const seconds = Number(samples["mcp_session_store_query_duration_seconds"]);
+  expect(seconds).toBeGreaterThanOrEqual(0.029);
+  expect(seconds).toBeLessThanOrEqual(elapsedMs / 1000);
+});
+
+test("a tier that is switched off has no interval", async () => {
+  const samples = await samplesOf(await scrape((await createDatabase()).env()));
+  const intervals = Object.entries(samples).filter(([name]) => name.includes("cleanup_interval"));
+  expect(intervals).toEqual([['mcp_session_cleanup_interval_seconds{tier="regular"}', "3600"]]);
+});
+
 test("OpenMetrics where Accept prefers it, as Prometheus does", async () => {
   const env = (await createDatabase()).env();
   const prometheus =

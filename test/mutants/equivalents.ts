@@ -20,6 +20,7 @@ const FIRST_ROW = "SELECT INTO takes the first row.";
 const totals = { file: "drizzle/routines/mcp_add_to_total.sql" };
 const opening = { file: "drizzle/routines/mcp_open_session.sql" };
 const resuming = { file: "drizzle/routines/mcp_resume_session.sql" };
+const deleting = { file: "drizzle/routines/mcp_delete_in_batches.sql" };
 const counting = { file: "drizzle/routines/mcp_count_sessions.sql" };
 const recounting = { file: "drizzle/routines/mcp_recount_sessions.sql" };
 
@@ -35,6 +36,12 @@ export const equivalents: Equivalent[] = [
     line: "AND (attempt = attempts OR (s.last_active > (SELECT coalesce(max(i.last_active), '-infinity') FROM idle i)) IS NOT TRUE)",
     change: "IS NOT TRUE → IS FALSE",
     reason: "A session of which no use is known is then ended by the last attempt, in the same call.",
+  },
+  {
+    ...deleting,
+    line: "patience_ms CONSTANT integer := greatest(least(gives_way_ms, p_time_budget_ms), 1);",
+    change: "1 → 2",
+    reason: "The least that PostgreSQL waits for a lock is then two milliseconds; only 0 would be for ever.",
   },
   {
     ...resuming,
