@@ -26,6 +26,11 @@ const recounting = { file: "drizzle/routines/mcp_recount_sessions.sql" };
 
 export const equivalents: Equivalent[] = [
   {
+    file: "src/session/cached-store.ts",
+    line: "endings += 1;",
+    reason: "It is only compared with what it was before: whether it has changed, not in which direction.",
+  },
+  {
     ...totals,
     line: "SELECT p_name, pg_backend_pid() % 16, p_amount WHERE p_amount > 0",
     change: "16 → 17",
