@@ -78,6 +78,15 @@ test.each([
   expect(grade(given, limits)).toEqual(reasons);
 });
 
+test.each([
+  ["cleanup_failing", { ...quiet, failuresInARow: 3 }],
+  ["cleanup_blocked", { ...quiet, lastRun: blocking }],
+] as const)("%s is about either of two active tiers", (reason, history) => {
+  const both = { ...limits, activeTiers: ["regular", "immediate"] } as const;
+  expect(grade(census({ history: { regular: quiet, immediate: history } }), both)).toEqual([reason]);
+  expect(grade(census({ history: { regular: history, immediate: quiet } }), both)).toEqual([reason]);
+});
+
 test("cleanup is overdue after two intervals of its cron", () => {
   expect(overdueSeconds(limits, new Date("2026-11-23T10:30:00Z"))).toBe(7200);
 });
