@@ -59,32 +59,51 @@ test("a record that is locked is of a run at work, however old it is, and is not
   ]);
 });
 
-test("a record that ends by itself, while another one is being closed, keeps nobody out", async () => {
+test("a run does not begin while another one is beginning", async () => {
   const database = await createDatabase();
-  await addExpired(database, 3);
-  await addRunning(database, "NULL", GONE);
-  await addRunning(database, "now() + interval '1 hour'", ALIVE);
-  // Closing the first waits for its total, and so after the second was read.
-  await database.query(
-    "INSERT INTO mcp_session_totals SELECT 'cleanup_runs/regular/failed', s, 1 FROM generate_series(0, 15) s",
-  );
-  const totals = await heldOpen(
+  const beginning = await heldOpen(
     database,
-    "SELECT FROM mcp_session_totals WHERE name = 'cleanup_runs/regular/failed' FOR UPDATE",
+    "SELECT FROM mcp_begin_cleanup_run('regular', 'manual', now(), now(), now())",
   );
   const run = runCleanupOnce(storeOf(database));
-  await totals.waitedFor();
-  await database.query(
-    "UPDATE mcp_cleanup_runs SET outcome = 'completed', finished_at = now() WHERE renewed_at IS NOT NULL",
-  );
-  await totals.release();
-  expect(await run).toBe(3);
-  expect(await outcomesOf(database)).toEqual([
-    ["failed", "interrupted"],
-    ["completed", null],
-    ["completed", null],
-  ]);
+  const first = await Promise.race([run.then(() => "it ran"), beginning.waitedFor().then(() => "it waits")]);
+  await beginning.release();
+  await run;
+  expect(first).toBe("it waits");
 });
+
+test.each([
+  ["lives", ALIVE],
+  ["has gone", GONE],
+])(
+  "a record that ends by itself, while another one is being closed, keeps nobody out, and stays as it is: its backend %s",
+  async (_, pid) => {
+    const database = await createDatabase();
+    await addExpired(database, 3);
+    await addRunning(database, "NULL", GONE);
+    await addRunning(database, "now() + interval '1 hour'", pid);
+    // Closing the first waits for its total, and so after the second was read.
+    await database.query(
+      "INSERT INTO mcp_session_totals SELECT 'cleanup_runs/regular/failed', s, 1 FROM generate_series(0, 15) s",
+    );
+    const totals = await heldOpen(
+      database,
+      "SELECT FROM mcp_session_totals WHERE name = 'cleanup_runs/regular/failed' FOR UPDATE",
+    );
+    const run = runCleanupOnce(storeOf(database));
+    await totals.waitedFor();
+    await database.query(
+      "UPDATE mcp_cleanup_runs SET outcome = 'completed', finished_at = now() WHERE renewed_at IS NOT NULL",
+    );
+    await totals.release();
+    expect(await run).toBe(3);
+    expect(await outcomesOf(database)).toEqual([
+      ["failed", "interrupted"],
+      ["completed", null],
+      ["completed", null],
+    ]);
+  },
+);
 
 test("a run whose record another one has closed stops, and does not open it again", async () => {
   const database = await createDatabase();

@@ -4,11 +4,12 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-const PREFIX = "mcp-sessions-mutants-";
+// A test run has a folder for temporary files of its own, and changes TMPDIR when it begins: test/support/run.ts.
+const PREFIX = join(tmpdir(), "mcp-sessions-mutants-");
 
 /** Copies what Git has or would add: no .dev.vars, nothing that is ignored. */
 export function makeCopy(): string {
-  const copy = mkdtempSync(join(tmpdir(), PREFIX));
+  const copy = mkdtempSync(PREFIX);
   const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
     encoding: "utf8",
     maxBuffer: 64 * 1024 * 1024,
@@ -25,6 +26,6 @@ export function makeCopy(): string {
 
 /** @throws Error for a folder that is no copy. */
 export function removeCopy(copy: string): void {
-  if (!copy.startsWith(join(tmpdir(), PREFIX))) throw new Error(`${copy} is no copy`);
+  if (!copy.startsWith(PREFIX)) throw new Error(`${copy} is no copy`);
   rmSync(copy, { recursive: true, force: true, maxRetries: 5 });
 }
