@@ -241,6 +241,25 @@ test("a listed session that is too young for the immediate tier stays until it i
   expect(await runCleanupOnce(storeOf(database))).toBe(1);
 });
 
+test("listed sessions are tried again for a tenth of the time of a run, and those that are left by a later one", async () => {
+  const database = await createDatabase();
+  await addExpired(database, 3);
+  await database.query(
+    "INSERT INTO mcp_cleanup_blocked (session_id, reason, tried_at) SELECT session_id, 'P0001', now() - interval '1 hour' FROM mcp_sessions",
+  );
+  // One of them takes longer than that tenth.
+  for (const statement of raising(
+    "CREATE TRIGGER refuse BEFORE DELETE ON mcp_sessions",
+    "pg_sleep(0.25) IS NOT NULL",
+  ))
+    await database.query(statement);
+  await run(database, { batchSize: 1, timeBudgetMs: 2000 });
+  const left = await database.query(
+    "SELECT count(*)::int FROM mcp_cleanup_blocked WHERE tried_at < now() - interval '30 minutes'",
+  );
+  expect(left[0]?.["count"]).toBeGreaterThanOrEqual(2);
+});
+
 test("a session whose child row is locked is tried again by the next run", async () => {
   const database = await createDatabase();
   await addExpired(database, 20);

@@ -33,7 +33,7 @@ class Experience {
   }
 
   // Another mutant may run at once, on a machine that does other things, too.
-  limitMsOf = (test: string) => 60_000 + 10 * (this.#ms.get(test) ?? 60_000);
+  limitMsOf = (test: string) => 30_000 + 10 * (this.#ms.get(test) ?? 60_000);
 }
 
 // To run all tests of a room once costs as much as one survivor.
