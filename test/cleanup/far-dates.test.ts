@@ -53,6 +53,17 @@ test.each(Object.values(live))(
   },
 );
 
+test("what expired before all time does not make the first range of a run as wide as all time", async () => {
+  const database = await createDatabase();
+  await addSessions(database, { forever: expired.forever, caesar: expired.caesar, one: expired.one });
+  const found = await database.query(
+    `SELECT found_rows::int AS found, first_expiry = $1 AS caesar, last_expiry = $2 AS one
+       FROM mcp_delete_oldest('-infinity', now(), now(), now(), 10, false, false)`,
+    [expired.caesar, expired.one],
+  );
+  expect(found).toEqual([{ found: 3, caesar: true, one: true }]);
+});
+
 test.each(["i", "(i * 4099::bigint) % 6000"])(
   "in bulk, too, with thousands of years between the first and the last: %s",
   async (position) => {

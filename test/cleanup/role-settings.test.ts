@@ -75,7 +75,8 @@ test("a run that is cancelled at once does not keep the next one from its work",
 test("under a short statement_timeout runs are partial, and get to the end", async () => {
   const database = await filled(20_000);
   await setForRole(database, "statement_timeout = '100ms'");
-  for (let runs = 0; runs < 100 && (await remaining(database)).length > 1; runs += 1) {
+  // On a busy machine most of them are cancelled before they have deleted much.
+  for (let runs = 0; runs < 1000 && (await remaining(database)).length > 1; runs += 1) {
     await clean(database).catch(() => {});
   }
   expect(await remaining(database)).toEqual(["live"]);

@@ -19,7 +19,8 @@ export function storeOf(
       trigger: "manual",
       minAgeSeconds: { regular: 0, immediate: 3600 },
       batchSize: 1000,
-      timeBudgetMs: 20_000,
+      // On a busy machine thousands of sessions may take longer than the default.
+      timeBudgetMs: 300_000,
       runRetentionDays: 30,
       ...settings,
     },
