@@ -85,7 +85,7 @@ test("a batch that fails, and whose table another program locks at that moment, 
       ),
     );
   const { waitstart } = await waitFor("waitstart IS NOT NULL");
-  await waitFor(`waitstart > '${waitstart}'`);
+  await waitFor(`waitstart > '${String(waitstart)}'`);
   await lock.release();
   expect(await run).toMatchObject({ outcome: "completed", deleted: 19, blocked: 1 });
   expect(await remaining(database)).toEqual(["expired-3"]);
