@@ -23,7 +23,8 @@ export type Report =
   /** db:migrate refuses the SQL, with this SQLSTATE when it is PostgreSQL's own error. */
   | { kind: "refused"; message: string };
 
-const say = (report: Report) => process.send?.(report);
+// Nobody hears it when the parent has gone meanwhile.
+const say = (report: Report) => process.send?.(report, () => {});
 
 // A file that only needs the servers.
 const WARM_UP = "test/cleanup/tiers.test.ts";
