@@ -22,7 +22,7 @@ export function createAuthenticate(keys: readonly ApiKey[]): Authenticate {
 
 async function digested({ name, scopes, secret }: ApiKey) {
   const digest = "key" in secret ? await sha256(secret.key) : fromHex(secret.sha256);
-  return { principal: { name, scopes }, digest };
+  return { principal: { name, scopes, label: name }, digest };
 }
 
 async function sha256(text: string): Promise<Uint8Array> {

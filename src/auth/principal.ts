@@ -2,15 +2,35 @@
 import type { Context } from "hono";
 import type { Scope } from "./api-keys.ts";
 
-/** The holder of a key: all keys of one name are one principal. */
+/** The holder of a key, or the bearer of a token. All keys of one name are one principal, and all tokens of one person. */
 export interface Principal {
+  /** Whose sessions these are. Of a key: its name. Of a token: `nameOfBearer`, which no key's name can equal. */
   name: string;
   scopes: readonly Scope[];
+  /** What log lines say. Of a key: its name. Of a token: `person:` and 8 hex digits of a hash of `name`. */
+  label: string;
+  /** What a token says of its bearer; undefined for a key. */
+  token?: TokenIdentity;
+}
+
+export interface TokenIdentity {
+  issuer: string;
+  subject: string;
+  /** The client that asked for the token, where the token says it. */
+  clientId: string | undefined;
+  /** As the issuer has given them. */
+  scopes: readonly string[];
+  /** Everything that the token says. */
+  claims: Readonly<Record<string, unknown>>;
+  expiresAt: Date;
 }
 
 export interface PrincipalVariables {
   principal: Principal;
 }
+
+/** A subject is unique to its issuer alone (RFC 7519 §4.1.2). */
+export const nameOfBearer = (issuer: string, subject: string) => JSON.stringify([issuer, subject]);
 
 /**
  * The name of the principal of a request.
