@@ -71,6 +71,7 @@ export function readConfig<Shape extends z.ZodRawShape>(env: object, serverVaria
   const serverValues = parse(z.object(serverShape));
   if (values !== undefined) {
     check(values, databaseSettings.rules);
+    check(values, authSettings.rules);
     check(values, cleanupSettings.rules);
     check(values, sessionSettings.rules);
   }

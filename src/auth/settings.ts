@@ -1,5 +1,6 @@
 import { defineSettings, documented, text } from "../settings.ts";
 import { parseApiKeys } from "./api-keys.ts";
+import { readTokenSettings, tokenRules, tokenShape } from "./token-settings.ts";
 
 const apiKeys = text.transform((value, context) => {
   const { keys, problems } = parseApiKeys(value);
@@ -19,6 +20,8 @@ export const authSettings = defineSettings({
       },
       "secret",
     ),
+    ...tokenShape,
   },
-  read: (values) => ({ apiKeys: values.API_KEYS }),
+  rules: tokenRules,
+  read: (values) => ({ apiKeys: values.API_KEYS, ...readTokenSettings(values) }),
 });

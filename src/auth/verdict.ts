@@ -23,8 +23,11 @@ export type TokenRefusal = keyof typeof tokenRefusals;
 export type Verdict =
   | { kind: "accepted"; principal: Principal }
   | { kind: "refused"; reason: TokenRefusal }
-  /** The authorization server, or its keys, cannot be reached: nothing is known of the token. */
-  | { kind: "unavailable" };
+  /** What tells what a token is worth cannot be reached: nothing is known of the token. */
+  | { kind: "unavailable"; source: VerdictSource };
+
+/** What a verdict is made of: the issuer's metadata and its keys, its introspection, or the bound authorization server. */
+export type VerdictSource = "metadata" | "keys" | "introspection" | "binding";
 
 /**
  * Says what a token is worth. Never throws.
