@@ -39,7 +39,7 @@ function open(env: Env) {
   app.use(requestId({ headerName: "" }), requestLog);
   app.all(
     "/mcp",
-    requireScope(deps.authenticate, "mcp"),
+    requireScope(deps.authentication, "mcp"),
     sessionMiddleware({
       store: deps.sessions,
       // A session belongs to this text. With an authentication of your own: the user that it has found.

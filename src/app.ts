@@ -11,8 +11,9 @@ import {
   sessionsEndpoint,
 } from "./admin/sessions-endpoint.ts";
 import type { SessionsStore } from "./admin/sessions-store.ts";
-import { requireScope } from "./auth/guard.ts";
-import type { Authenticate } from "./auth/keys.ts";
+import { METADATA_PATH, RESOURCE_PATH } from "./auth/challenge.ts";
+import { type Authentication, requireScope } from "./auth/guard.ts";
+import { metadataCors, metadataEndpoint, metadataRoute } from "./auth/metadata-endpoint.ts";
 import { principalOf, type PrincipalVariables } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { DatabaseFault } from "./db/fault.ts";
@@ -55,8 +56,10 @@ const log = logOf("http", {
   },
 });
 
-const MCP_PATH = "/mcp";
+const MCP_PATH = RESOURCE_PATH;
 const mcpMethods = ["POST", "DELETE"];
+// RFC 9728 §3.1 for the resource /mcp; and clients that look at the root alone.
+const metadataPaths = [`${METADATA_PATH}${MCP_PATH}`, METADATA_PATH];
 const RUNS_PATH = "/cleanup/runs";
 
 type AppContext = Context<{ Variables: RequestVariables & Partial<PrincipalVariables> }>;
@@ -66,7 +69,9 @@ export interface AppDeps {
   version: Version;
   unknownVariables: readonly UnknownVariable[];
   allowedOrigins: readonly string[];
-  authenticate: Authenticate;
+  authentication: Authentication;
+  /** What people see of the server when they sign in. */
+  serverName: string;
   createServer: ServerFactory;
   sessions: SessionStore;
   state: StateStore;
@@ -83,7 +88,8 @@ export interface AppDeps {
 }
 
 export function createApp(deps: AppDeps) {
-  const { now, version, authenticate } = deps;
+  const { now, version, authentication } = deps;
+  const { tokens } = authentication;
   // Not strict: every route has its path with a slash at the end, too. A redirect would lose the body of a POST.
   const app = new Hono<{ Variables: RequestVariables }>({ strict: false });
 
@@ -92,6 +98,7 @@ export function createApp(deps: AppDeps) {
   app.use(requestLog);
   // Before all that can refuse a request: a page must be able to read why.
   app.use(MCP_PATH, mcpCors({ allowedOrigins: deps.allowedOrigins, methods: mcpMethods }));
+  if (tokens !== undefined) for (const path of metadataPaths) app.use(path, metadataCors);
   app.use(
     methodNotAllowed({
       app,
@@ -103,12 +110,16 @@ export function createApp(deps: AppDeps) {
     isAnnouncedTooLarge(c.req.raw) ? Promise.reject(new AppError("payload_too_large")) : next(),
   );
 
+  if (tokens !== undefined) {
+    const metadata = metadataEndpoint(tokens.config, deps.serverName);
+    for (const path of metadataPaths) app.get(path, metadataRoute, metadata);
+  }
   app.get("/healthz", livenessRoute, (c) => c.json({ status: "ok" }));
   app.get("/openapi.json", documentRoute, documentEndpoint(app));
   app.get(
     "/session-health",
     healthRoute,
-    requireScope(authenticate, "health"),
+    requireScope(authentication, "health"),
     sharedAnswers({ maxAgeSeconds: deps.healthMaxAgeSeconds, now, read: readHealthQuery }),
     healthEndpoint({
       store: deps.health,
@@ -121,10 +132,10 @@ export function createApp(deps: AppDeps) {
   app.get(
     "/metrics",
     metricsRoute,
-    requireScope(authenticate, "metrics"),
+    requireScope(authentication, "metrics"),
     metricsEndpoint({ store: deps.health, limits: deps.healthLimits, version, now }),
   );
-  const isAdmin = requireScope(authenticate, "admin");
+  const isAdmin = requireScope(authentication, "admin");
   const sessions = sessionsEndpoint({ store: deps.allSessions });
   app.get("/sessions", listSessionsRoute, isAdmin, sessions.list);
   app.delete("/sessions", endSessionsRoute, isAdmin, sessions.endAll);
@@ -141,7 +152,7 @@ export function createApp(deps: AppDeps) {
     mcpMethods,
     MCP_PATH,
     originGuard(deps.allowedOrigins),
-    requireScope(authenticate, "mcp"),
+    requireScope(authentication, "mcp"),
     sessionMiddleware({
       store: deps.sessions,
       principal: principalOf,

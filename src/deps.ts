@@ -1,7 +1,9 @@
 // The recipe: the only place that builds the database, the stores and the clock. One builder a room.
 import { createRunsStore } from "./admin/runs-store.ts";
 import { createSessionsStore } from "./admin/sessions-store.ts";
+import { createVerifyAccess } from "./auth/jwt.ts";
 import { createAuthenticate } from "./auth/keys.ts";
+import { createVerifyToken } from "./auth/tokens.ts";
 import { createIdleSleep } from "./cleanup/idle-sleep.ts";
 import { createCleanupStore } from "./cleanup/store.ts";
 import { eachTier, parseCron, runsIn, tierNames } from "./cleanup/tiers.ts";
@@ -15,9 +17,14 @@ import { createSessionStore } from "./session/store.ts";
 
 const now = () => new Date();
 
+// On Workers fetch must be called as a function of the global object.
+const verifier = { fetch: (url: string, init: RequestInit) => fetch(url, init), now };
+
 export function createDeps({
   database: address,
   apiKeys,
+  tokens,
+  access,
   cleanup,
   health,
   sessions,
@@ -49,7 +56,11 @@ export function createDeps({
     version,
     unknownVariables,
     allowedOrigins,
-    authenticate: createAuthenticate(apiKeys),
+    authentication: {
+      authenticate: createAuthenticate(apiKeys),
+      tokens: tokens && { config: tokens, verify: createVerifyToken(tokens, verifier) },
+      verifyAccess: access && createVerifyAccess(access, verifier),
+    },
 
     sessions: cachedSessions,
     state: createStateStore(database, sessions),

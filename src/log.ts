@@ -67,7 +67,7 @@ export interface LogFields {
   attempts: number;
   /** How many transactions of the run have deleted sessions. */
   batches: number;
-  /** The operator: the name of the key. */
+  /** The operator: the name of the key; `person:` and 8 hex digits for the bearer of a token. */
   by: string;
   /** The cron of the event, as in wrangler.toml. */
   cron: string;
@@ -100,13 +100,14 @@ export interface LogFields {
   operation: string;
   /** How it ended. Of a run: see [outcomes](metrics.md#outcomes-of-runs). Of an operation: `succeeded` or `failed`. */
   outcome: string;
-  /** Who asked, or whose session it is: the name of a key. */
+  /** Who asked, or whose session it is: the name of a key; `person:` and 8 hex digits for the bearer of a token. */
   principal: string | undefined;
   /** The MCP revision that was negotiated, such as `2025-11-25`. */
   protocol_version: string;
   /**
    * Of an ended session: see [end reasons](metrics.md#end-reasons). Of a skipped run: `busy` or `duplicate`. Of a failed
-   * health check: a [fault of the database](metrics.md#faults-of-the-database).
+   * health check: a [fault of the database](metrics.md#faults-of-the-database). Of a token: see
+   * [OAuth](../oauth.md#it-says-401).
    */
   reason: string | null;
   /** The id of the request. Its response has the same in the header `X-Request-Id`. */
@@ -119,6 +120,8 @@ export interface LogFields {
   scheduled_at: Date;
   /** The session: the first 8 characters of its key, which is the SHA-256 of its id. */
   session: string | undefined;
+  /** What did not answer: `metadata`, `keys`, `introspection` or `binding`. */
+  source: string;
   /** PostgreSQL's code of the error, such as `57014`; left out when PostgreSQL gave none. */
   sqlstate: string | null | undefined;
   /** The status of the response. */

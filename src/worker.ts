@@ -38,7 +38,11 @@ export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefiniti
       log.warning("Unknown variable", { variable: name, nearest });
     }
     const deps = createDeps(config);
-    const app = createApp({ ...deps, createServer: createServerFactory(server, serverEnv) });
+    const app = createApp({
+      ...deps,
+      serverName: server.title ?? server.name,
+      createServer: createServerFactory(server, serverEnv),
+    });
     return { app, cleanup: config.cleanup, deps };
   }
 

@@ -39,6 +39,8 @@ export const errorMeanings = {
     "The database does not answer at the moment: `database_unreachable`, `timeout` or `overloaded` of the [faults of the database](metrics.md#faults-of-the-database). The response has `Retry-After: 5`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why; to a key of the scope `admin` the body does, too.",
   sessions_unusable:
     "The database cannot be used until its operator acts: any other [fault of the database](metrics.md#faults-of-the-database). The response has no `Retry-After`. Sessions stay as they were. The log line [`MCP session store failed`](logs.md#mcp-session-store-failed) says why; to a key of the scope `admin` the body does, too.",
+  authorization_unavailable:
+    "A token was presented, and its authorization server, or the keys of that, cannot be reached. So nobody knows what the token is worth. Keys of API_KEYS still work. Try again: the token stays good. The log line [`Authorization server unreachable`](logs.md#authorization-server-unreachable) says what did not answer.",
   configuration_invalid:
     "A variable is missing or wrong. Every route answers so, `/mcp` with the usual body, too. The log line [`The configuration is wrong`](logs.md#the-configuration-is-wrong) names the variables.",
   internal:

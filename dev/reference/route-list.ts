@@ -23,9 +23,14 @@ export function registeredRoutes(): RegisteredRoutes {
   const config = readConfig({
     DATABASE_URL: "postgresql://role:password@ep.example.com/database",
     API_KEYS: "reference:health:0123456789abcdefghijklmn",
+    OAUTH_ISSUERS: "https://issuer.example.com",
   });
   const server = { name: "reference", version: "0.0.0", register() {} };
-  return createApp({ ...createDeps(config), createServer: createServerFactory(server, {}) }).routes;
+  return createApp({
+    ...createDeps(config),
+    serverName: server.name,
+    createServer: createServerFactory(server, {}),
+  }).routes;
 }
 
 /** Those that describe themselves, in the order of the app; and a problem for each other one. */

@@ -1,6 +1,6 @@
 // What a token says → the principal that bears it. Pure, but for the hash of the label.
 import type { Scope } from "./api-keys.ts";
-import { nameOfBearer } from "./principal.ts";
+import { labelOf, nameOfBearer } from "./principal.ts";
 import { refused, type Verdict } from "./verdict.ts";
 
 /** What has been verified of a token, whoever has verified it. */
@@ -56,8 +56,6 @@ export async function bearerOf(verified: VerifiedClaims, granted: readonly Scope
   if (typeof expiresAt !== "number" || !Number.isFinite(expiresAt)) return refused("no_expiry");
   const name = nameOfBearer(issuer, subject);
   if (name.length > MAX_NAME_CHARACTERS) return refused("no_subject");
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name));
-  const hash = new DataView(digest).getUint32(0).toString(16).padStart(8, "0");
   const token = {
     issuer,
     subject,
@@ -66,8 +64,5 @@ export async function bearerOf(verified: VerifiedClaims, granted: readonly Scope
     claims,
     expiresAt: new Date(expiresAt * 1000),
   };
-  return {
-    kind: "accepted",
-    principal: { name, scopes: granted, label: `person:${hash}`, token },
-  };
+  return { kind: "accepted", principal: { name, scopes: granted, label: await labelOf(name), token } };
 }

@@ -1,36 +1,115 @@
-// Lets only principals through that have the scope of a route.
+// Lets only principals through that have the scope of a route: by a key, by a token, or by Cloudflare Access.
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { AppError } from "../http/errors.ts";
+import type { RequestVariables } from "../http/request-log.ts";
+import { logOf } from "../log.ts";
 import type { Scope } from "./api-keys.ts";
+import { bearerChallenge, type Challenge, resourceOf, scopesToAskFor, withBasic } from "./challenge.ts";
 import { readCredentials } from "./credentials.ts";
 import type { Authenticate } from "./keys.ts";
-import type { PrincipalVariables } from "./principal.ts";
+import type { Principal } from "./principal.ts";
+import type { TokenConfig } from "./token-settings.ts";
+import { tokenRefusals, type Verdict, type VerifyToken } from "./verdict.ts";
 
-const REALM = 'realm="mcp-sessions"';
+const log = logOf("auth", {
+  info: {
+    "Token refused": {
+      meaning: "A token was presented that is good for nothing here. `reason` says why. [More](../oauth.md)",
+      fields: ["reason", "request_id"],
+    },
+  },
+  error: {
+    "Authorization server unreachable": {
+      meaning:
+        "What a token is worth is not known, so its request got 503. `source`: the `metadata` of the issuer, its `keys`, its `introspection`, or the `binding`.",
+      fields: ["source", "request_id"],
+    },
+  },
+});
 
-/** 401 without a valid key, 403 with one that lacks the scope (RFC 6750 §3.1). */
-export function requireScope(authenticate: Authenticate, scope: Scope) {
-  return createMiddleware<{ Variables: PrincipalVariables }>(async function scopeGuard(c, next) {
-    const credentials = readCredentials(c.req.raw);
-    if (credentials === undefined) throw unauthenticated();
-    if ("problem" in credentials) throw unauthenticated(credentials.problem);
-    const principal = await authenticate(credentials.key);
-    if (principal === undefined) throw unauthenticated("A valid key is required");
+/** How callers show who they are. */
+export interface Authentication {
+  authenticate: Authenticate;
+  /** Undefined: no token is taken. */
+  tokens: { config: TokenConfig; verify: VerifyToken } | undefined;
+  /** Undefined: Cloudflare Access is not asked for. */
+  verifyAccess: VerifyToken | undefined;
+}
+
+type GuardedContext = Context<{ Variables: RequestVariables }>;
+
+// As long as an issuer that has failed is left alone: key-set.ts.
+const RETRY_AFTER_SECONDS = "5";
+
+/**
+ * 401 without a valid key or token, 403 with one that lacks the scope (RFC 6750 §3.1). 503 when nobody can say what a token
+ * is worth: on 401 a client would sign its person out.
+ */
+export function requireScope({ authenticate, tokens, verifyAccess }: Authentication, scope: Scope) {
+  return createMiddleware<{ Variables: RequestVariables }>(async function scopeGuard(c, next) {
+    const principal = await whoIsAsking(c);
     c.set("principal", principal);
     if (!principal.scopes.includes(scope)) {
       throw new AppError("forbidden", undefined, {
-        "WWW-Authenticate": `Bearer ${REALM}, error="insufficient_scope", scope="${scope}"`,
+        "WWW-Authenticate": challenge(c, { error: "insufficient_scope", scopes: scopesFor(principal) }),
       });
     }
     await next();
   });
-}
 
-/** @param problem left out when nothing was presented: a challenge has no error then (RFC 6750 §3). */
-function unauthenticated(problem?: string): AppError {
-  const error = problem === undefined ? "" : ', error="invalid_token"';
-  // Bearer first: MCP clients read the first challenge. Monitors that know Basic alone wait for the second.
-  return new AppError("unauthenticated", problem, {
-    "WWW-Authenticate": `Bearer ${REALM}${error}, Basic ${REALM}, charset="UTF-8"`,
-  });
+  async function whoIsAsking(c: GuardedContext): Promise<Principal> {
+    const credentials = readCredentials(c.req.raw, { areTokensTaken: tokens !== undefined });
+    if (credentials === undefined) return fromAccess(c);
+    if ("problem" in credentials) throw unauthenticated(c, credentials.problem);
+    const holder = await authenticate(credentials.key);
+    if (holder !== undefined) return holder;
+    if (tokens === undefined || !credentials.isBearer) throw unauthenticated(c, "A valid key is required");
+    return admitted(c, await tokens.verify(credentials.key, resourceOf(c.req.url)));
+  }
+
+  async function fromAccess(c: GuardedContext): Promise<Principal> {
+    const assertion = c.req.header("Cf-Access-Jwt-Assertion");
+    if (verifyAccess === undefined || assertion === undefined) throw unauthenticated(c);
+    return admitted(c, await verifyAccess(assertion, resourceOf(c.req.url)));
+  }
+
+  function admitted(c: GuardedContext, verdict: Verdict): Principal {
+    const id = c.get("requestId");
+    switch (verdict.kind) {
+      case "accepted":
+        return verdict.principal;
+      case "refused":
+        log.info("Token refused", { reason: verdict.reason, request_id: id });
+        throw unauthenticated(c, tokenRefusals[verdict.reason]);
+      case "unavailable":
+        log.error("Authorization server unreachable", { source: verdict.source, request_id: id });
+        throw new AppError("authorization_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS });
+    }
+  }
+
+  /** What to ask for: a key has our names, and a token those of its issuer. */
+  const scopesFor = (principal?: Principal) =>
+    tokens === undefined || (principal !== undefined && principal.token === undefined)
+      ? [scope]
+      : scopesToAskFor(scope, tokens.config);
+
+  const challenge = (c: GuardedContext, parameters: Challenge) =>
+    bearerChallenge(parameters, tokens === undefined ? undefined : c.req.url);
+
+  /** @param problem left out when nothing was presented. */
+  function unauthenticated(c: GuardedContext, problem?: string): AppError {
+    const error = problem === undefined ? {} : { error: "invalid_token" as const };
+    if (tokens === undefined) {
+      return new AppError("unauthenticated", problem, {
+        "WWW-Authenticate": withBasic(bearerChallenge(error)),
+      });
+    }
+    const description = problem === undefined ? {} : { description: problem };
+    const bearer = challenge(c, { ...error, ...description, scopes: scopesFor() });
+    return new AppError("unauthenticated", problem ?? "A valid key or token is required", {
+      // People who use /mcp from a browser must not be asked for a password.
+      "WWW-Authenticate": scope === "mcp" ? bearer : withBasic(bearer),
+    });
+  }
 }

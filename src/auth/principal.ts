@@ -32,6 +32,29 @@ export interface PrincipalVariables {
 /** A subject is unique to its issuer alone (RFC 7519 §4.1.2). */
 export const nameOfBearer = (issuer: string, subject: string) => JSON.stringify([issuer, subject]);
 
+/** What log lines call a principal. An operator finds its sessions by the name; nobody reads a person's from a log. */
+export async function labelOf(name: string): Promise<string> {
+  // No key's name begins like this.
+  if (!name.startsWith("[")) return name;
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name));
+  return `person:${new DataView(digest).getUint32(0).toString(16).padStart(8, "0")}`;
+}
+
+const bearerShape = /^\["/;
+
+/** The issuer and the subject in the name of a token's principal; undefined for any other name. */
+export function bearerIn(name: string | null): { issuer: string; subject: string } | undefined {
+  if (name === null || !bearerShape.test(name)) return undefined;
+  try {
+    const parts: unknown = JSON.parse(name);
+    const [issuer, subject]: unknown[] = Array.isArray(parts) ? parts : [];
+    const isName = typeof issuer === "string" && typeof subject === "string";
+    return isName && nameOfBearer(issuer, subject) === name ? { issuer, subject } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The name of the principal of a request.
  * @throws Error on a route without a guard: callers without a name must not share sessions.

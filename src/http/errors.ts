@@ -6,6 +6,7 @@ const refusals = {
   invalid_params: { status: 400, message: "The parameters of initialize are not valid" },
   unauthenticated: { status: 401, message: "A valid key is required" },
   forbidden: { status: 403, message: "The key does not have the scope that this route needs" },
+
   origin_not_allowed: { status: 403, message: "The Origin is not allowed" },
   not_found: { status: 404, message: "There is no such route" },
   method_not_allowed: { status: 405, message: "The route does not support this method" },
@@ -17,6 +18,10 @@ const refusals = {
   session_not_found: { status: 404, message: "Session not found" },
   unsupported_protocol_version: { status: 400, message: "The MCP-Protocol-Version is not supported" },
   too_many_sessions: { status: 429, message: "Too many sessions are being opened; try again later" },
+  authorization_unavailable: {
+    status: 503,
+    message: "The authorization server cannot be reached, so the token cannot be checked; try again",
+  },
   sessions_unavailable: { status: 503, message: "The session store cannot be reached; try again" },
   sessions_unusable: { status: 503, message: "The session store cannot be used; its operator must act" },
   configuration_invalid: {

@@ -55,7 +55,11 @@ const operatorRefusal = z.strictObject({
 
 /** The ways to present a key. Any one will do. */
 export const securitySchemes = {
-  bearer: { type: "http", scheme: "bearer", description: "A key of API_KEYS with the scope of the route" },
+  bearer: {
+    type: "http",
+    scheme: "bearer",
+    description: "A key of API_KEYS, or an access token of OAUTH_ISSUERS, with the scope of the route",
+  },
   apiKey: { type: "apiKey", in: "header", name: "X-API-Key", description: "The same key" },
   basic: { type: "http", scheme: "basic", description: "The same key as the password of any user" },
 } as const;
@@ -99,7 +103,7 @@ export function documentedRoute(operation: Operation): MiddlewareHandler {
 /** Every code that a route can refuse a request with; 404 for another path and 405 for another method aside. */
 export function refusalsOf({ scope, refusals = [] }: Operation): ErrorCode[] {
   return [
-    ...(scope === undefined ? [] : (["unauthenticated", "forbidden"] as const)),
+    ...(scope === undefined ? [] : (["unauthenticated", "forbidden", "authorization_unavailable"] as const)),
     ...refusals,
     "payload_too_large",
     "internal",

@@ -22,13 +22,13 @@ export const requestLog = createMiddleware<{ Variables: RequestVariables }>(
     await next();
     const requestId = c.get("requestId");
     c.header("X-Request-Id", requestId);
-    c.header("Cache-Control", "no-store");
+    if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
     log.info("request", {
       method: c.req.method,
       route: matchedRoutes(c).findLast(({ path }) => path !== "/*")?.path ?? "unmatched",
       status: c.res.status,
       duration_ms: Date.now() - startedAt,
-      principal: c.get("principal")?.name,
+      principal: c.get("principal")?.label,
       session: c.get("sessionName"),
       request_id: requestId,
     });

@@ -124,7 +124,7 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     if (method === "DELETE") {
       const isEnded = await store.end(key, owner);
       if (!isEnded) throw new AppError("session_not_found");
-      log.info("MCP session ended", { session: nameOfSession(key), principal: owner, reason: "client" });
+      log.info("MCP session ended", { session: nameOfSession(key), principal: labelOf(c), reason: "client" });
       return c.body(null, 204);
     }
     const session = await store.resume(key, owner).catch((error: unknown) => degrade(error, c, key, owner));
@@ -134,6 +134,9 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     return next();
   });
 
+  /** What log lines call who is asking. A guard of another program may know no label. */
+  const labelOf = (c: Context<SessionEnv>) => c.get("principal")?.label ?? principal(c);
+
   /** The session without its row; undefined when it is known to have ended. @throws the error, unless it may be served */
   function degrade(error: unknown, c: Context<SessionEnv>, key: string, owner: string): Session | undefined {
     if (recall === undefined || !(error instanceof DatabaseFault) || !isOutage(error.kind)) throw error;
@@ -142,7 +145,7 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     c.header(DEGRADED_HEADER, "true");
     log.warning("MCP session served degraded", {
       session: nameOfSession(key),
-      principal: owner,
+      principal: labelOf(c),
       kind: error.kind,
     });
     if (remembered !== undefined) return { ...remembered, isDegraded: true };
@@ -157,10 +160,10 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
     const key = await keyOfSession(id);
     const owner = principal(c);
     const evicted = await store.open({ ...params, key, principal: owner, protocolVersion: negotiated });
-    if (evicted > 0) log.warning("MCP sessions evicted", { principal: owner, evicted });
+    if (evicted > 0) log.warning("MCP sessions evicted", { principal: labelOf(c), evicted });
     log.info("MCP session opened", {
       session: nameOfSession(key),
-      principal: owner,
+      principal: labelOf(c),
       protocol_version: negotiated,
     });
     c.set("sessionName", nameOfSession(key));

@@ -31,6 +31,7 @@ const jsonRpcCodes: Record<ErrorCode, number> = {
   session_not_found: SESSION_NOT_FOUND,
   unsupported_protocol_version: SERVER_ERROR,
   too_many_sessions: SERVER_ERROR,
+  authorization_unavailable: INTERNAL_ERROR,
   sessions_unavailable: INTERNAL_ERROR,
   sessions_unusable: INTERNAL_ERROR,
   configuration_invalid: INTERNAL_ERROR,
