@@ -11,11 +11,16 @@ export interface UnknownVariable {
 const OURS = /^(?:MCP|HEALTH|LOG)_/;
 // Some wrong letters, or a word too many or too few.
 const MAX_DISTANCE = 8;
+// Deployments have names like these for other things, too. One or two wrong letters are a mistake all the same.
+const SHARED = /^(?:OAUTH|ACCESS|AUTHORIZATION)_/;
+const MAX_SHARED_DISTANCE = 2;
 
 /** The names that look like ours and are not known, each with the nearest known one. */
 export function findUnknownVariables(names: readonly string[], known: readonly string[]): UnknownVariable[] {
+  const nearest = (name: string, maxDistance: number) => closestMatch(name, known, { maxDistance }) ?? null;
   return names
-    .filter((name) => OURS.test(name) && !known.includes(name))
+    .filter((name) => !known.includes(name))
+    .filter((name) => OURS.test(name) || (SHARED.test(name) && nearest(name, MAX_SHARED_DISTANCE) !== null))
     .toSorted()
-    .map((name) => ({ name, nearest: closestMatch(name, known, { maxDistance: MAX_DISTANCE }) ?? null }));
+    .map((name) => ({ name, nearest: nearest(name, MAX_DISTANCE) }));
 }

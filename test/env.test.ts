@@ -222,7 +222,7 @@ describe("API_KEYS", () => {
 });
 
 test("the manual names each default as it is", () => {
-  const words: Record<string, unknown> = { none: [], empty: "", "no limit": null };
+  const words: Record<string, unknown> = { none: [], empty: "", "no limit": null, "not set": undefined };
   for (const [name, schema] of Object.values(rooms).flatMap(({ shape }) => Object.entries(shape))) {
     const stated = manuals.get(schema)?.default?.replaceAll("`", "") ?? undefined;
     const actual: unknown = schema.safeParse(undefined).data;
@@ -242,6 +242,9 @@ test("a variable that looks like ours and is not is named with the nearest one",
       HEALTH_TIMEOUT: "1",
       LOG_LEVLE: "info",
       MCP_X: "",
+      OAUTH_ISSUER: "",
+      OAUTH_CLIENT_ID_OF_MINE: "",
+      ACCESS_LOG: "",
       OTHER: "",
     },
     { MCP_LIMIT: z.string().optional() },
@@ -251,6 +254,7 @@ test("a variable that looks like ours and is not is named with the nearest one",
     { name: "LOG_LEVLE", nearest: "LOG_LEVEL" },
     { name: "MCP_AGRESSIVE_CLEANUP", nearest: "MCP_AGGRESSIVE_CLEANUP" },
     { name: "MCP_X", nearest: "MCP_LIMIT" },
+    { name: "OAUTH_ISSUER", nearest: "OAUTH_ISSUERS" },
   ]);
 });
 

@@ -75,27 +75,25 @@ export function requireScope({ authenticate, tokens, verifyAccess }: Authenticat
   }
 
   function admitted(c: GuardedContext, verdict: Verdict): Principal {
+    if (verdict.kind === "accepted") return verdict.principal;
     const id = c.get("requestId");
-    switch (verdict.kind) {
-      case "accepted":
-        return verdict.principal;
-      case "refused":
-        log.info("Token refused", { reason: verdict.reason, request_id: id });
-        throw unauthenticated(c, tokenRefusals[verdict.reason]);
-      case "unavailable":
-        log.error("Authorization server unreachable", { source: verdict.source, request_id: id });
-        throw new AppError("authorization_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS });
+    if (verdict.kind === "unavailable") {
+      log.error("Authorization server unreachable", { source: verdict.source, request_id: id });
+      throw new AppError("authorization_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS });
     }
+    log.info("Token refused", { reason: verdict.reason, request_id: id });
+    throw unauthenticated(c, tokenRefusals[verdict.reason]);
   }
 
   /** What to ask for: a key has our names, and a token those of its issuer. */
-  const scopesFor = (principal?: Principal) =>
-    tokens === undefined || (principal !== undefined && principal.token === undefined)
-      ? [scope]
-      : scopesToAskFor(scope, tokens.config);
+  function scopesFor(principal?: Principal): string[] {
+    const isKey = principal !== undefined && principal.token === undefined;
+    return tokens === undefined || isKey ? [scope] : scopesToAskFor(scope, tokens.config);
+  }
 
-  const challenge = (c: GuardedContext, parameters: Challenge) =>
-    bearerChallenge(parameters, tokens === undefined ? undefined : c.req.url);
+  function challenge(c: GuardedContext, parameters: Challenge): string {
+    return bearerChallenge(parameters, tokens === undefined ? undefined : c.req.url);
+  }
 
   /** @param problem left out when nothing was presented. */
   function unauthenticated(c: GuardedContext, problem?: string): AppError {

@@ -2,7 +2,7 @@
 //
 // Fetched when a token of the issuer arrives and none are kept, every ten minutes, and when a token names a key that is
 // not there; never for each request. While they cannot be fetched, the issuer is asked every few seconds only.
-import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
 import * as z from "zod";
 import type { VerdictSource } from "./verdict.ts";
 
@@ -131,9 +131,13 @@ export function createKeySet(
     found ??= keysAt(
       address === undefined ? await once(() => discoverKeys(issuer, fetch)) : new URL(address),
     );
+    // A set that was fetched a moment ago is not fetched again. So nothing is known of a newer key.
+    const isTooSoon = found.coolingDown;
     try {
       return await found(header, token);
     } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey && isTooSoon)
+        throw new Unreachable("keys", { cause: error });
       // Perhaps they have moved. Keys that are still good stay, whatever a made-up key has caused.
       if (error instanceof Unreachable && !found.fresh) found = undefined;
       throw error;

@@ -16,10 +16,10 @@ export const metadataRoute = documentedRoute({
       description: "The metadata of the resource",
       schema: z.strictObject({
         resource: z.url().describe("What a token must be for: the address of /mcp"),
-        authorization_servers: z.array(z.url()).min(1),
+        authorization_servers: z.array(z.url()).min(1).describe("Who gives tokens: OAUTH_ISSUERS"),
         scopes_supported: z.array(z.string()).optional().describe("What a client must ask for"),
-        bearer_methods_supported: z.tuple([z.literal("header")]),
-        resource_name: z.string(),
+        bearer_methods_supported: z.array(z.literal("header")).describe("How a token is presented"),
+        resource_name: z.string().describe("What people see of the server"),
       }),
     },
   },

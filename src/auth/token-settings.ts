@@ -73,51 +73,55 @@ const scopeMap = text.transform((value, context) => {
   return map;
 });
 
+// Of a variable that has no value of its own when it is left out.
+const NOT_SET = "not set";
+
 const notEmpty = text.refine((value) => value.trim() !== "", { error: "must not be empty" });
 
 export const tokenShape = {
   OAUTH_ISSUERS: documented(issuers.optional(), {
     description:
-      "The authorization servers whose access tokens are taken, exactly as they stand in `iss`. Switches OAuth on. [More](../oauth.md)",
+      "The authorization servers whose access tokens are taken, exactly as they stand in `iss`. Switches OAuth on; without it only keys are taken. [More](../oauth.md)",
     form: "https addresses, separated by commas or spaces",
-    default: "none: keys only",
+    default: NOT_SET,
   }),
   OAUTH_AUDIENCE: documented(notEmpty.optional(), {
-    description: "What the `aud` of a token must have. A slash at its end does not matter.",
+    description:
+      "What the `aud` of a token must have; else the address of `/mcp`, as the request has it. A slash at the end does not matter.",
     form: "text, mostly an address",
-    default: "the address of `/mcp`, as the request has it",
+    default: NOT_SET,
   }),
   OAUTH_JWKS_URI: documented(address.optional(), {
     description: "Where the keys of the issuer are, when its metadata does not say it. For one issuer only.",
     form: "https address",
-    default: "what the metadata of the issuer says",
+    default: NOT_SET,
   }),
   OAUTH_SCOPES: documented(scopeMap.optional(), {
     description:
-      "Which scopes of ours a scope, role or permission of a token gives. Example: `sessions:use=mcp, ops=health+metrics+admin`. What is not listed gives none.",
+      "Which scopes of ours a scope, role or permission of a token gives. Example: `sessions:use=mcp, ops=health+metrics+admin`. What is not listed gives none. Without it the issuers have our names: `mcp`, `health`, `metrics`, `admin`.",
     form: "entries `theirs=ours`, separated by commas or spaces; ours joined with `+`",
-    default: "the same names: `mcp`, `health`, `metrics`, `admin`",
+    default: NOT_SET,
   }),
   OAUTH_SCOPE_CLAIM: documented(notEmpty.optional(), {
     description:
-      "The claim that has the scopes: words in a text, or a list of texts. Example: `permissions`, `roles`.",
+      "The claim that has the scopes: words in a text, or a list of texts. Examples: `permissions`, `roles`. Without it: `scope`, or else `scp`.",
     form: "name of a claim",
-    default: "`scope`, or else `scp`",
+    default: NOT_SET,
   }),
   OAUTH_INTROSPECTION_URL: documented(address.optional(), {
     description:
       "Where the first issuer says what a token is worth (RFC 7662). Asked for each token that is no JWT of an issuer.",
     form: "https address",
-    default: "none",
+    default: NOT_SET,
   }),
   OAUTH_INTROSPECTION_CLIENT_ID: documented(notEmpty.optional(), {
     description: "Who asks there.",
     form: "text",
-    default: "none",
+    default: NOT_SET,
   }),
   OAUTH_INTROSPECTION_CLIENT_SECRET: documented(
     notEmpty.optional(),
-    { description: "The secret of who asks there.", form: "text", default: "none" },
+    { description: "The secret of who asks there.", form: "text", default: NOT_SET },
     "secret",
   ),
   AUTHORIZATION_SERVER: optionalBinding<AuthorizationServer>("validateToken", {
@@ -131,13 +135,13 @@ export const tokenShape = {
       description:
         "The team of Cloudflare Access in front of the Worker. Whoever Access lets in needs no key. Example: `https://team.cloudflareaccess.com`.",
       form: "origin",
-      default: "none",
+      default: NOT_SET,
     },
   ),
   ACCESS_AUDIENCE: documented(notEmpty.optional(), {
     description: "The AUD tag of the Access application.",
     form: "text",
-    default: "none",
+    default: NOT_SET,
   }),
   ACCESS_SCOPES: documented(scopeList.prefault("health+metrics+admin"), {
     description: "What those may do whom Access lets in.",

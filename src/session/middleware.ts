@@ -135,7 +135,9 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
   });
 
   /** What log lines call who is asking. A guard of another program may know no label. */
-  const labelOf = (c: Context<SessionEnv>) => c.get("principal")?.label ?? principal(c);
+  function labelOf(c: Context<SessionEnv>): string {
+    return c.get("principal")?.label ?? principal(c);
+  }
 
   /** The session without its row; undefined when it is known to have ended. @throws the error, unless it may be served */
   function degrade(error: unknown, c: Context<SessionEnv>, key: string, owner: string): Session | undefined {
