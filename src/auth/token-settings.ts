@@ -63,9 +63,7 @@ const issuers = text
   })
   .refine((list) => new Set(list).size === list.length, { error: "must name each issuer once" });
 
-const scopeList = text
-  .transform((value) => value.split("+"))
-  .refine((list): list is Scope[] => list.every(isScope), { error: `must be ${SCOPE_LIST}` });
+const scopeList = text.refine((value) => value.split("+").every(isScope), { error: `must be ${SCOPE_LIST}` });
 
 const scopeMap = text.transform((value, context) => {
   const { map, problems } = parseScopeMap(value);
@@ -224,7 +222,7 @@ export function readTokenSettings(values: TokenValues): {
         : {
             teamDomain: values.ACCESS_TEAM_DOMAIN,
             audience: values.ACCESS_AUDIENCE,
-            scopes: values.ACCESS_SCOPES,
+            scopes: values.ACCESS_SCOPES.split("+").filter(isScope),
           },
   };
 }
