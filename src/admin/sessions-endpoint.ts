@@ -1,7 +1,7 @@
 // Operator routes of the sessions of all principals: list them, end them.
 import type { Context } from "hono";
 import * as z from "zod";
-import { principalOf } from "../auth/principal.ts";
+import { callerOf, labelOf, nameOfBearer } from "../auth/principal.ts";
 import { AppError, storeRefusals } from "../http/errors.ts";
 import { limit, principalName, readParams, readQuery } from "../http/input.ts";
 import { logOf } from "../log.ts";
@@ -20,8 +20,15 @@ const log = logOf("admin", {
 const handle = z
   .guid({ error: "must be a handle, as GET /sessions gives them" })
   .describe("Names a session, as `GET /sessions` gives it");
-const listQuery = z.strictObject({
+const meantPrincipal = {
   principal: principalName.optional(),
+  issuer: principalName
+    .optional()
+    .describe("With `subject`: who opened the session by a token. As `iss` has it"),
+  subject: principalName.optional().describe("With `issuer`: as `sub` has it"),
+};
+const listQuery = z.strictObject({
+  ...meantPrincipal,
   state: z
     .enum(["active", "expired"], { error: "must be active or expired" })
     .optional()
@@ -34,7 +41,26 @@ const listQuery = z.strictObject({
   after: handle.optional().describe("The `next` of the page before"),
   limit,
 });
-const endQuery = z.strictObject({ principal: principalName });
+const endQuery = z.strictObject(meantPrincipal);
+
+/** The name of the principal that a query means. @throws AppError `invalid_request` */
+function principalIn({
+  principal,
+  issuer,
+  subject,
+}: {
+  principal?: string | undefined;
+  issuer?: string | undefined;
+  subject?: string | undefined;
+}): string | undefined {
+  if (issuer === undefined && subject === undefined) return principal;
+  if (principal !== undefined)
+    throw new AppError("invalid_request", "The parameter principal must not stand beside issuer and subject");
+  if (issuer === undefined || subject === undefined)
+    throw new AppError("invalid_request", "The parameters issuer and subject must be given together");
+  return nameOfBearer(issuer, subject);
+}
+
 const params = z.object({ handle });
 
 export const listSessionsRoute = documentedRoute({
@@ -78,19 +104,29 @@ export const endSessionsRoute = documentedRoute({
 /** The three handlers. Each @throws AppError and DatabaseFault. */
 export function sessionsEndpoint({ store }: { store: SessionsStore }) {
   return {
-    list: async (c: Context) => c.json(await store.list(readQuery(c, listQuery))),
+    list: async (c: Context) => {
+      const { state, session, after, limit: size, ...meant } = readQuery(c, listQuery);
+      return c.json(await store.list({ principal: principalIn(meant), state, session, after, limit: size }));
+    },
 
     end: async (c: Context) => {
       const isEnded = await store.end(readParams(c, params).handle);
       if (!isEnded) throw new AppError("session_not_found");
-      log.info("MCP sessions ended", { by: principalOf(c), ended: 1, reason: "operator" });
+      log.info("MCP sessions ended", { by: callerOf(c).label, ended: 1, reason: "operator" });
       return c.body(null, 204);
     },
 
     endAll: async (c: Context) => {
-      const { principal } = readQuery(c, endQuery);
+      const principal = principalIn(readQuery(c, endQuery));
+      if (principal === undefined)
+        throw new AppError("invalid_request", "The parameter principal is required, or issuer and subject");
       const { ended, hasMore } = await store.endAll(principal);
-      log.info("MCP sessions ended", { by: principalOf(c), principal, ended, reason: "operator" });
+      log.info("MCP sessions ended", {
+        by: callerOf(c).label,
+        principal: await labelOf(principal),
+        ended,
+        reason: "operator",
+      });
       return c.json({ ended, has_more: hasMore });
     },
   };

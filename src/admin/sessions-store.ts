@@ -4,6 +4,7 @@
 // that could break the page it is on.
 import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
+import { bearerIn } from "../auth/principal.ts";
 import type { Database } from "../db/client.ts";
 import { isoTime } from "../db/time.ts";
 import { END_LIMIT, endedWhere, sessionHandle } from "../session/conditions.ts";
@@ -16,6 +17,8 @@ export const listedSession = z.object({
   handle: z.guid().describe("Names the session in these routes. The id cannot be computed from it"),
   session: z.string().nullable().describe("The name in the logs; null for a session of another program"),
   principal: z.string().nullable().describe("Who opened it; null for a session of another program"),
+  issuer: z.string().optional().describe("When a token opened it: whose token. As `iss` has it"),
+  subject: z.string().optional().describe("When a token opened it: who bore it. As `sub` has it"),
   state: z.enum(["active", "expired"]),
   protocol_version: z.string().nullable(),
   client_name: z.string().nullable(),
@@ -96,7 +99,11 @@ const shownColumns = sql`handle,
 const pages = z.array(
   listedSession
     .extend({ is_wanted: z.boolean(), is_last: z.boolean() })
-    .transform(({ is_wanted: isWanted, is_last: isLast, ...session }) => ({ isWanted, isLast, session })),
+    .transform(({ is_wanted: isWanted, is_last: isLast, ...session }) => ({
+      isWanted,
+      isLast,
+      session: { ...session, ...bearerIn(session.principal) },
+    })),
 );
 
 /** @param onEnded gets the principal whose sessions have been ended, so that this isolate's cache forgets them. */

@@ -56,11 +56,14 @@ export function bearerIn(name: string | null): { issuer: string; subject: string
 }
 
 /**
- * The name of the principal of a request.
+ * The principal of a request.
  * @throws Error on a route without a guard: callers without a name must not share sessions.
  */
-export function principalOf(c: Context): string {
+export function callerOf(c: Context): Principal {
   const principal: Principal | undefined = c.get("principal");
   if (principal === undefined) throw new Error("The route has no authentication");
-  return principal.name;
+  return principal;
 }
+
+/** The name of the principal of a request. @throws Error on a route without a guard. */
+export const principalOf = (c: Context): string => callerOf(c).name;
