@@ -13,7 +13,7 @@ import {
 import type { SessionsStore } from "./admin/sessions-store.ts";
 import { METADATA_PATH, RESOURCE_PATH } from "./auth/challenge.ts";
 import { type Authentication, requireScope } from "./auth/guard.ts";
-import { metadataCors, metadataEndpoint, metadataRoute } from "./auth/metadata-endpoint.ts";
+import { metadataCors, metadataEndpoint, metadataMethods, metadataRoute } from "./auth/metadata-endpoint.ts";
 import { principalOf, type PrincipalVariables } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { DatabaseFault } from "./db/fault.ts";
@@ -26,7 +26,7 @@ import { sharedAnswers } from "./health/shared-answers.ts";
 import { isAnnouncedTooLarge } from "./http/body.ts";
 import { mcpCors, originGuard } from "./http/cors.ts";
 import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.ts";
-import { AppError, errorResponse, oauthError, refusalOfFault } from "./http/errors.ts";
+import { AppError, bearerError, errorResponse, oauthError, refusalOfFault } from "./http/errors.ts";
 import { requestLog, type RequestVariables } from "./http/request-log.ts";
 import { errorName, logOf } from "./log.ts";
 import {
@@ -90,6 +90,8 @@ export interface AppDeps {
 export function createApp(deps: AppDeps) {
   const { now, version, authentication } = deps;
   const { tokens } = authentication;
+  const refuse = (c: Context<{ Variables: RequestVariables }>, error: AppError) =>
+    errorResponse(error, c.get("requestId"), refusalBody(c.req.path, error, tokens !== undefined));
   // Not strict: every route has its path with a slash at the end, too. A redirect would lose the body of a POST.
   const app = new Hono<{ Variables: RequestVariables }>({ strict: false });
 
@@ -179,8 +181,9 @@ export function createApp(deps: AppDeps) {
 /** @param methods those of every route that the path matches. */
 function methodRefusal(path: string, methods: readonly string[]): AppError {
   const allowed: Record<string, string[]> = {
-    // Preflights are answered by mcpCors.
+    // Preflights are answered by mcpCors and metadataCors.
     [MCP_PATH]: [...methods, "OPTIONS"],
+    ...Object.fromEntries(metadataPaths.map((metadata) => [metadata, [...metadataMethods, "OPTIONS"]])),
     // POST is of /cleanup/:tier, and this is no tier.
     [RUNS_PATH]: methods.filter((method) => method !== "POST"),
   };
@@ -199,8 +202,8 @@ function refusalOf(error: Error, c: AppContext): AppError {
   return new AppError("internal");
 }
 
-function refuse(c: Context<{ Variables: RequestVariables }>, error: AppError): Response {
-  const { path } = c.req;
-  const body = path === MCP_PATH ? jsonRpcError(error) : oauthError(path, error);
-  return errorResponse(error, c.get("requestId"), body);
+/** The body of a refusal where it is not the usual one. @param areTokensTaken then clients of OAuth read those of the guard. */
+function refusalBody(path: string, error: AppError, areTokensTaken: boolean): object | undefined {
+  if (path !== MCP_PATH) return oauthError(path, error);
+  return (areTokensTaken ? bearerError(error) : undefined) ?? jsonRpcError(error);
 }

@@ -5,7 +5,14 @@ import { AppError } from "../http/errors.ts";
 import type { RequestVariables } from "../http/request-log.ts";
 import { logOf } from "../log.ts";
 import type { Scope } from "./api-keys.ts";
-import { bearerChallenge, type Challenge, resourceOf, scopesToAskFor, withBasic } from "./challenge.ts";
+import {
+  type Challenge,
+  keyChallenge,
+  resourceOf,
+  scopesToAskFor,
+  tokenChallenge,
+  withBasic,
+} from "./challenge.ts";
 import { readCredentials } from "./credentials.ts";
 import type { Authenticate } from "./keys.ts";
 import type { Principal } from "./principal.ts";
@@ -15,8 +22,9 @@ import { tokenRefusals, type Verdict, type VerifyToken } from "./verdict.ts";
 const log = logOf("auth", {
   info: {
     "Token refused": {
-      meaning: "A token was presented that is good for nothing here. `reason` says why. [More](../oauth.md)",
-      fields: ["reason", "request_id"],
+      meaning:
+        "A token was presented that is good for nothing here, or lacks the scope of the route. `reason` says why. [More](../oauth.md#it-says-401)",
+      fields: ["reason", "principal", "request_id"],
     },
   },
   error: {
@@ -50,11 +58,7 @@ export function requireScope({ authenticate, tokens, verifyAccess }: Authenticat
   return createMiddleware<{ Variables: RequestVariables }>(async function scopeGuard(c, next) {
     const principal = await whoIsAsking(c);
     c.set("principal", principal);
-    if (!principal.scopes.includes(scope)) {
-      throw new AppError("forbidden", undefined, {
-        "WWW-Authenticate": challenge(c, { error: "insufficient_scope", scopes: scopesFor(principal) }),
-      });
-    }
+    if (!principal.scopes.includes(scope)) throw forbidden(c, principal);
     await next();
   });
 
@@ -68,6 +72,7 @@ export function requireScope({ authenticate, tokens, verifyAccess }: Authenticat
     return admitted(c, await tokens.verify(credentials.key, resourceOf(c.req.url)));
   }
 
+  /** Access vouches for a person who presents nothing else. */
   async function fromAccess(c: GuardedContext): Promise<Principal> {
     const assertion = c.req.header("Cf-Access-Jwt-Assertion");
     if (verifyAccess === undefined || assertion === undefined) throw unauthenticated(c);
@@ -76,38 +81,43 @@ export function requireScope({ authenticate, tokens, verifyAccess }: Authenticat
 
   function admitted(c: GuardedContext, verdict: Verdict): Principal {
     if (verdict.kind === "accepted") return verdict.principal;
-    const id = c.get("requestId");
+    const request_id = c.get("requestId");
     if (verdict.kind === "unavailable") {
-      log.error("Authorization server unreachable", { source: verdict.source, request_id: id });
+      log.error("Authorization server unreachable", { source: verdict.source, request_id });
       throw new AppError("authorization_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS });
     }
-    log.info("Token refused", { reason: verdict.reason, request_id: id });
+    log.info("Token refused", { reason: verdict.reason, request_id });
     throw unauthenticated(c, tokenRefusals[verdict.reason]);
   }
 
-  /** What to ask for: a key has our names, and a token those of its issuer. */
-  function scopesFor(principal?: Principal): string[] {
-    const isKey = principal !== undefined && principal.token === undefined;
-    return tokens === undefined || isKey ? [scope] : scopesToAskFor(scope, tokens.config);
+  function forbidden(c: GuardedContext, { label, token }: Principal): AppError {
+    const error = "insufficient_scope";
+    const ofToken = "The token does not have the scope that this route needs";
+    const description = token === undefined ? undefined : ofToken;
+    if (token !== undefined)
+      log.info("Token refused", { reason: error, principal: label, request_id: c.get("requestId") });
+    const scopes = tokens === undefined ? [scope] : scopesToAskFor(scope, tokens.config);
+    return refusal("forbidden", description, challengeOf(c, { error, description, scopes }));
   }
 
-  function challenge(c: GuardedContext, parameters: Challenge): string {
-    return bearerChallenge(parameters, tokens === undefined ? undefined : c.req.url);
+  /** @param description what is wrong with what was presented; undefined when nothing was. */
+  function unauthenticated(c: GuardedContext, description?: string): AppError {
+    const error = description === undefined ? {} : { error: "invalid_token" as const, description };
+    if (tokens === undefined)
+      return refusal("unauthenticated", description, withBasic(challengeOf(c, error)));
+    const challenge = challengeOf(c, { ...error, scopes: scopesToAskFor(scope, tokens.config) });
+    return refusal(
+      "unauthenticated",
+      description ?? "A valid key or token is required",
+      // A page that a person uses must not make the browser ask for a password.
+      scope === "mcp" ? challenge : withBasic(challenge),
+    );
   }
 
-  /** @param problem left out when nothing was presented. */
-  function unauthenticated(c: GuardedContext, problem?: string): AppError {
-    const error = problem === undefined ? {} : { error: "invalid_token" as const };
-    if (tokens === undefined) {
-      return new AppError("unauthenticated", problem, {
-        "WWW-Authenticate": withBasic(bearerChallenge(error)),
-      });
-    }
-    const description = problem === undefined ? {} : { description: problem };
-    const bearer = challenge(c, { ...error, ...description, scopes: scopesFor() });
-    return new AppError("unauthenticated", problem ?? "A valid key or token is required", {
-      // People who use /mcp from a browser must not be asked for a password.
-      "WWW-Authenticate": scope === "mcp" ? bearer : withBasic(bearer),
-    });
+  function challengeOf(c: GuardedContext, challenge: Challenge): string {
+    return tokens === undefined ? keyChallenge(challenge) : tokenChallenge(challenge, c.req.url);
   }
 }
+
+const refusal = (code: "unauthenticated" | "forbidden", message: string | undefined, challenge: string) =>
+  new AppError(code, message, { "WWW-Authenticate": challenge });

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { cors } from "hono/cors";
 import * as z from "zod";
 import { documentedRoute } from "../http/openapi.ts";
+import type { RequestVariables } from "../http/request-log.ts";
 import { resourceOf, scopesToAskFor } from "./challenge.ts";
 import type { TokenConfig } from "./token-settings.ts";
 
@@ -25,13 +26,20 @@ export const metadataRoute = documentedRoute({
   },
 });
 
+export const metadataMethods = ["GET", "HEAD"];
+
 /** Any page may read it: it has to, before it can ask anything else. */
-export const metadataCors = cors({ origin: "*", allowMethods: ["GET", "HEAD"], maxAge: 86_400 });
+export const metadataCors = cors({
+  origin: "*",
+  allowMethods: metadataMethods,
+  exposeHeaders: ["Allow", "X-Request-Id"],
+  maxAge: 86_400,
+});
 
 export function metadataEndpoint(config: TokenConfig, name: string) {
-  return function resourceMetadata(c: Context) {
+  return function resourceMetadata(c: Context<{ Variables: RequestVariables }>) {
     const scopes = scopesToAskFor("mcp", config);
-    c.header("Cache-Control", `public, max-age=${MAX_AGE_SECONDS}`);
+    c.set("cacheControl", `public, max-age=${MAX_AGE_SECONDS}`);
     return c.json({
       resource: resourceOf(c.req.url),
       authorization_servers: config.issuers,

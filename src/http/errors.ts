@@ -6,7 +6,6 @@ const refusals = {
   invalid_params: { status: 400, message: "The parameters of initialize are not valid" },
   unauthenticated: { status: 401, message: "A valid key is required" },
   forbidden: { status: 403, message: "The key does not have the scope that this route needs" },
-
   origin_not_allowed: { status: 403, message: "The Origin is not allowed" },
   not_found: { status: 404, message: "There is no such route" },
   method_not_allowed: { status: 405, message: "The route does not support this method" },
@@ -82,6 +81,17 @@ const OAUTH_PATH = /^\/(?:register|authorize|token|revoke)$|\/\.well-known\/(?:o
 /** The body of a refusal as OAuth clients read it (RFC 6749 §5.2), for a path of OAuth; else undefined. */
 export function oauthError(path: string, { code, message }: AppError): object | undefined {
   return OAUTH_PATH.test(path) ? { error: code, error_description: message } : undefined;
+}
+
+const bearerErrors: Partial<Record<ErrorCode, string>> = {
+  unauthenticated: "invalid_token",
+  forbidden: "insufficient_scope",
+};
+
+/** The body of a refusal of the guard, as clients of OAuth read it (RFC 6750 §3.1); undefined for any other refusal. */
+export function bearerError({ code, message }: AppError): object | undefined {
+  const error = bearerErrors[code];
+  return error === undefined ? undefined : { error, error_description: message };
 }
 
 /** `{"error":{"code","message","request_id"}}`, or another `body`, with the status of its code. An operator's has more. */

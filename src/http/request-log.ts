@@ -4,7 +4,12 @@ import { matchedRoutes } from "hono/route";
 import type { PrincipalVariables } from "../auth/principal.ts";
 import { logOf } from "../log.ts";
 
-export type RequestVariables = { requestId: string; sessionName?: string } & Partial<PrincipalVariables>;
+export type RequestVariables = {
+  requestId: string;
+  sessionName?: string;
+  /** Of an answer that may be stored. All others are `no-store`. */
+  cacheControl?: string;
+} & Partial<PrincipalVariables>;
 
 const log = logOf("http", {
   info: {
@@ -22,7 +27,7 @@ export const requestLog = createMiddleware<{ Variables: RequestVariables }>(
     await next();
     const requestId = c.get("requestId");
     c.header("X-Request-Id", requestId);
-    if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
+    c.header("Cache-Control", c.get("cacheControl") ?? "no-store");
     log.info("request", {
       method: c.req.method,
       route: matchedRoutes(c).findLast(({ path }) => path !== "/*")?.path ?? "unmatched",

@@ -50,6 +50,12 @@ const jsonRpcRefusal = z.strictObject({
   error: z.strictObject({ code: z.int(), message: z.string(), data: operatorFault.optional() }),
   id: z.null(),
 });
+const refusal = z.union([
+  jsonRpcRefusal,
+  z
+    .strictObject({ error: z.enum(["invalid_token", "insufficient_scope"]), error_description: z.string() })
+    .describe("401 and 403 with OAUTH_ISSUERS (RFC 6750)"),
+]);
 /** The revisions with sessions, newest first. */
 export const legacyVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS;
 
@@ -89,7 +95,7 @@ export const mcpPostRoute = documentedRoute({
     "too_many_sessions",
     ...storeRefusals,
   ],
-  refusal: jsonRpcRefusal,
+  refusal,
 });
 
 export const mcpDeleteRoute = documentedRoute({
@@ -104,7 +110,7 @@ export const mcpDeleteRoute = documentedRoute({
     "unsupported_protocol_version",
     ...storeRefusals,
   ],
-  refusal: jsonRpcRefusal,
+  refusal,
 });
 
 export interface McpEndpointOptions {
