@@ -14,7 +14,7 @@ import type { SessionsStore } from "./admin/sessions-store.ts";
 import { METADATA_PATH, RESOURCE_PATH } from "./auth/challenge.ts";
 import { type Authentication, requireScope } from "./auth/guard.ts";
 import { metadataCors, metadataEndpoint, metadataMethods, metadataRoute } from "./auth/metadata-endpoint.ts";
-import { principalOf, type PrincipalVariables } from "./auth/principal.ts";
+import { callerOf, principalOf, type PrincipalVariables } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import { DatabaseFault } from "./db/fault.ts";
 import type { UnknownVariable } from "./unknown-variables.ts";
@@ -169,7 +169,8 @@ export function createApp(deps: AppDeps) {
       createServer: deps.createServer,
       sessions: deps.sessions,
       state: deps.state,
-      principal: principalOf,
+      principal: callerOf,
+      tokens: tokens?.config,
     }),
   );
 

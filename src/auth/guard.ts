@@ -65,7 +65,11 @@ export function requireScope({ authenticate, tokens, verifyAccess }: Authenticat
   async function whoIsAsking(c: GuardedContext): Promise<Principal> {
     const credentials = readCredentials(c.req.raw, { areTokensTaken: tokens !== undefined });
     if (credentials === undefined) return fromAccess(c);
-    if ("problem" in credentials) throw unauthenticated(c, credentials.problem);
+    if ("problem" in credentials) {
+      if (tokens !== undefined)
+        log.info("Token refused", { reason: "malformed", request_id: c.get("requestId") });
+      throw unauthenticated(c, credentials.problem);
+    }
     const holder = await authenticate(credentials.key);
     if (holder !== undefined) return holder;
     if (tokens === undefined || !credentials.isBearer) throw unauthenticated(c, "A valid key is required");

@@ -1,5 +1,5 @@
 // The contract with the author's room: what a server definition is, and what its handlers may use.
-import type { McpServer, ServerOptions } from "@modelcontextprotocol/server";
+import type { McpServer, ScopeChallengeHandler, ServerOptions } from "@modelcontextprotocol/server";
 import type * as z from "zod";
 import type { Session } from "../session/session.ts";
 
@@ -71,12 +71,45 @@ export interface OwnSessions {
   endOthers(): Promise<number>;
 }
 
+/** Who is asking: the holder of a key, or a person with a token of an authorization server. */
+export type Caller =
+  | {
+      kind: "key";
+      /** The name of the key. */
+      name: string;
+      /** `mcp`, `health`, `metrics` and `admin`, as API_KEYS has them. */
+      scopes: readonly string[];
+    }
+  | {
+      kind: "person";
+      /** Issuer and subject, as one text. */
+      name: string;
+      issuer: string;
+      /** Who it is, for that issuer: never the same as for another one. */
+      subject: string;
+      /** The client that asked for the token, where the token says it. */
+      clientId: string | undefined;
+      /** Those of ours that the token gives, and all others as the token has them. */
+      scopes: readonly string[];
+      /** Everything that the token says. What is in it depends on the issuer. */
+      claims: Readonly<Record<string, unknown>>;
+      expiresAt: Date;
+    };
+
+/**
+ * The `scopeChallenge` of a tool, prompt or resource that needs these scopes beside `mcp`. Without them a call is refused
+ * before it begins, with 403 `insufficient_scope` and all scopes to ask for, so that a client can ask its person.
+ */
+export type RequireScopes = (...scopes: readonly [string, ...string[]]) => ScopeChallengeHandler;
+
 /** What handlers get to know and to use, made anew for each request. */
 export interface ServerContext<Shape extends z.ZodRawShape = z.ZodRawShape> {
   /** The session of a client up to 2025-11-25. Undefined for a client of 2026-07-28, which has none. */
   session: Session | undefined;
-  /** Who is asking: the name of a key. */
+  /** Whose sessions these are: `caller.name`. */
   principal: string;
+  caller: Caller;
+  requireScopes: RequireScopes;
   sessions: OwnSessions;
   /** The session's document; undefined without a session. */
   state: SessionState | undefined;

@@ -7,10 +7,13 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import * as z from "zod";
+import type { Principal } from "../auth/principal.ts";
+import type { TokenConfig } from "../auth/token-settings.ts";
 import { BATCH_MESSAGES } from "../http/json-bounds.ts";
 import { AppError, storeRefusals } from "../http/errors.ts";
 import { documentedRoute, operatorFault } from "../http/openapi.ts";
 import type { RequestVariables } from "../http/request-log.ts";
+import { logOf } from "../log.ts";
 import type { SessionVariables } from "../session/middleware.ts";
 import { MAX_ID_CHARACTERS } from "../session/messages.ts";
 import { createOwnSessions } from "../session/own-sessions.ts";
@@ -19,10 +22,22 @@ import type { Session } from "../session/session.ts";
 import { createSessionState } from "../session/state.ts";
 import type { StateStore } from "../session/state-store.ts";
 import type { SessionStore } from "../session/store.ts";
+import { authInfoOf, shownCaller, createRequireScopes } from "./caller.ts";
+import type { Caller } from "./context.ts";
 import type { RequestContext, ServerFactory } from "./server-factory.ts";
 import { initializeProblem } from "./initialize.ts";
 import { jsonAnswerOf } from "./json-answer.ts";
 import { acceptingBoth, SessionTransport } from "./transport.ts";
+
+const log = logOf("mcp", {
+  info: {
+    "Call refused": {
+      meaning:
+        "A tool, prompt or resource needs a scope that its caller does not have. `reason` is `insufficient_scope`.",
+      fields: ["reason", "principal", "request_id"],
+    },
+  },
+});
 
 type McpContext = Context<{ Variables: SessionVariables & RequestVariables }>;
 
@@ -117,8 +132,10 @@ export interface McpEndpointOptions {
   createServer: ServerFactory;
   sessions: SessionStore;
   state: StateStore;
-  /** The same as the session middleware's. */
-  principal: (c: Context) => string;
+  /** Whose name is the session middleware's principal. */
+  principal: (c: Context) => Principal;
+  /** Undefined: no token is taken. */
+  tokens: TokenConfig | undefined;
 }
 
 /** Whether a request belongs to a revision with sessions. Gets the parsed body. */
@@ -128,12 +145,15 @@ export const isLegacyRequest = (request: Request, body: unknown): Promise<boolea
 // RFC 5424, as logging/setLevel takes them.
 const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
-export function mcpEndpoint({ createServer, sessions, state, principal }: McpEndpointOptions) {
-  const contextOf = (c: McpContext, session: Session | undefined): RequestContext => {
-    const owner = principal(c);
+export function mcpEndpoint(options: McpEndpointOptions) {
+  const { createServer, sessions, state, principal, tokens } = options;
+  const contextOf = (c: McpContext, caller: Caller, session: Session | undefined): RequestContext => {
+    const owner = caller.name;
     return {
       session,
       principal: owner,
+      caller,
+      requireScopes: createRequireScopes(caller, tokens),
       sessions: createOwnSessions(sessions, owner, session),
       state: session === undefined ? undefined : createSessionState(state, session),
       waitUntil: (promise) => c.executionCtx.waitUntil(promise),
@@ -142,18 +162,32 @@ export function mcpEndpoint({ createServer, sessions, state, principal }: McpEnd
   };
 
   return async function mcp(c: McpContext): Promise<Response> {
+    const asking = principal(c);
+    const response = await answer(c, shownCaller(asking));
+    // What the SDK refuses so is a call without the scopes of its tool.
+    if (response.status === 403) {
+      const { label } = asking;
+      log.info("Call refused", {
+        reason: "insufficient_scope",
+        principal: label,
+        request_id: c.get("requestId"),
+      });
+    }
+    return response;
+  };
+
+  async function answer(c: McpContext, caller: Caller): Promise<Response> {
     const parsedBody = c.get("mcpBody");
     const form = c.get("answerForm");
+    const authInfo = authInfoOf(caller, c.req.url, tokens);
     if (!c.get("isLegacy")) {
       // It never ends, so it cannot be one JSON answer.
       if (form === "json" && messagesOf(parsedBody).some(({ method }) => method === "subscriptions/listen"))
         throw new AppError("not_acceptable", "Accept must allow text/event-stream");
-      // Handlers get the name of the principal, never the key.
-      const authInfo = { token: "", clientId: principal(c), scopes: [] };
       // The SDK answers by itself when the factory throws. It is thrown again, so that it is logged like any other mistake.
       let failure: { cause: unknown } | undefined;
       const create = () =>
-        createServer(contextOf(c, undefined)).catch((cause: unknown) => {
+        createServer(contextOf(c, caller, undefined)).catch((cause: unknown) => {
           failure = { cause };
           throw cause;
         });
@@ -171,7 +205,7 @@ export function mcpEndpoint({ createServer, sessions, state, principal }: McpEnd
     // Without a session this is `initialize`: the session gate reads the answer before it goes out.
     const enableJsonResponse = form === "json" || (form === "either" && session === undefined);
     const transport = new SessionTransport({ enableJsonResponse });
-    const server = await createServer(contextOf(c, session));
+    const server = await createServer(contextOf(c, caller, session));
     await server.connect(transport);
     if (session !== undefined) {
       const id = c.req.header(SESSION_HEADER);
@@ -180,8 +214,8 @@ export function mcpEndpoint({ createServer, sessions, state, principal }: McpEnd
       if (level !== undefined) await sessions.setLogLevel(session, level);
       await transport.restore(session);
     }
-    return transport.handleRequest(acceptingBoth(c.req.raw), { parsedBody });
-  };
+    return transport.handleRequest(acceptingBoth(c.req.raw), { parsedBody, authInfo });
+  }
 }
 
 function requestedLogLevel(body: unknown): string | undefined {

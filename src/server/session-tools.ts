@@ -7,17 +7,19 @@ import { result } from "./result.ts";
 
 export function registerSessionTools(
   server: McpServer,
-  { session, principal, sessions }: ServerContext,
+  { session, principal, caller, sessions }: ServerContext,
 ): void {
+  const byWhom = caller.kind === "key" ? "with your key" : "by you";
+  const person = caller.kind === "person" ? { issuer: caller.issuer, subject: caller.subject } : {};
   server.registerTool(
     "session_info",
     { description: "What the server knows about this session", inputSchema: z.object({}) },
-    () => result({ session: null, principal, ...(session !== undefined && infoOf(session)) }),
+    () => result({ session: null, principal, ...person, ...(session !== undefined && infoOf(session)) }),
   );
 
   server.registerTool(
     "list_my_sessions",
-    { description: "The live sessions that were opened with your key", inputSchema: z.object({}) },
+    { description: `The live sessions that were opened ${byWhom}`, inputSchema: z.object({}) },
     async () => {
       const own = await sessions.list();
       return result({
@@ -36,7 +38,7 @@ export function registerSessionTools(
   server.registerTool(
     "end_my_other_sessions",
     {
-      description: "End all sessions that were opened with your key, but this one",
+      description: `End all sessions that were opened ${byWhom}, but this one`,
       inputSchema: z.object({}),
     },
     async () => result({ ended: await sessions.endOthers() }),
