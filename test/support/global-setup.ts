@@ -12,6 +12,7 @@ import type { FaultRule } from "../../dev/neon/switchboard.ts";
 import { migrate } from "../../drizzle/migrate.ts";
 import type { startPooler } from "./pooler.ts";
 import { connected, startTestPostgres } from "./postgres.ts";
+import { type Page, startWebServer } from "./web-server.ts";
 
 const TEMPLATE = "template_mcp";
 
@@ -51,6 +52,8 @@ export async function setUpWith(
   await asAdmin(`CREATE ROLE ${workerRole} LOGIN PASSWORD '${role.password}'`);
   const grants = readFileSync("ops/postgres/worker-role.sql", "utf8");
 
+  const web = await startWebServer();
+
   let databases = 0;
   const made: string[] = [];
   const actions: Record<string, (body: never) => unknown> = {
@@ -77,6 +80,9 @@ export async function setUpWith(
     },
     faults: (rules: FaultRule[]) =>
       rules.length === 0 ? neon.switchboard.clear() : neon.switchboard.set(...rules),
+    web_put: (pages: Record<string, Page>) => web.put(pages),
+    web_requests: () => web.requests(),
+    web_clear: () => web.clear(),
     hits: () => neon.switchboard.hits(),
     requests: () => neon.requests(),
     superuser: ({ database, statement }: { database: string; statement: string }) =>
@@ -106,9 +112,11 @@ export async function setUpWith(
   provide("control", `http://127.0.0.1:${(control.address() as AddressInfo).port}`);
   provide("neonEndpoint", neon.endpoint);
   provide("databasePassword", role.password);
+  provide("webServer", web.url);
   return async () => {
     control.close();
     control.closeAllConnections();
+    web.close();
     await neon.close();
     await between?.stop();
     await postgres.remove();

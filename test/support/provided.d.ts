@@ -7,6 +7,8 @@ declare module "vitest" {
     control: string;
     neonEndpoint: string;
     databasePassword: string;
+    /** URL of web-server.ts. */
+    webServer: string;
   }
 }
 

@@ -19,7 +19,7 @@ export const keys = {
 keepSecret(inject("databasePassword"));
 
 /** Asks the control server of the test run. */
-async function control<T>(action: string, body: unknown = {}): Promise<T> {
+export async function control<T>(action: string, body: unknown = {}): Promise<T> {
   const response = await fetch(`${inject("control")}/${action}`, {
     method: "POST",
     body: JSON.stringify(body),
