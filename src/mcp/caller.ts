@@ -6,6 +6,7 @@ import { isScope } from "../auth/scope-map.ts";
 import type { TokenConfig } from "../auth/token-settings.ts";
 import type { Caller, RequireScopes } from "./context.ts";
 
+/** As the tools of the author see it. */
 export function shownCaller({ name, scopes, token }: Principal): Caller {
   if (token === undefined) return { kind: "key", name, scopes };
   const { issuer, subject, clientId, claims, expiresAt } = token;
