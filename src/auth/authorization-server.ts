@@ -1,6 +1,6 @@
 // Asks the authorization server in another Worker what a token is worth, by its service binding.
 import * as z from "zod";
-import { audienceForms, type VerifiedClaims } from "./claims.ts";
+import { audienceForms, hasExpired, type VerifiedClaims } from "./claims.ts";
 import { Unreachable } from "./key-set.ts";
 import type { AuthorizationServer, TokenConfig } from "./token-settings.ts";
 import { refused, type Verdict } from "./verdict.ts";
@@ -24,6 +24,7 @@ export async function validate(
   resource: string,
   config: TokenConfig,
   server: AuthorizationServer,
+  now: Date,
 ): Promise<Verdict | VerifiedClaims> {
   const audience = config.audience ?? resource;
   const { promise: tooLate, reject } = Promise.withResolvers<never>();
@@ -40,6 +41,7 @@ export async function validate(
   const parsed = answerShape.safeParse(answer).data;
   if (parsed === undefined) throw new Unreachable("binding");
   if (!audienceForms(audience).includes(parsed.audience)) return refused("wrong_audience");
+  if (hasExpired(parsed.expiresAt, now)) return refused("expired");
   return {
     issuer: config.issuers[0],
     subject: parsed.userId,

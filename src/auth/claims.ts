@@ -22,6 +22,10 @@ const MAX_NAME_CHARACTERS = 512;
 /** The clocks of two servers are not the same. */
 export const SKEW_SECONDS = 30;
 
+/** @param expiresAt in seconds since 1970; what is no number has not expired, and is refused elsewhere. */
+export const hasExpired = (expiresAt: unknown, now: Date) =>
+  typeof expiresAt === "number" && expiresAt + SKEW_SECONDS <= now.getTime() / 1000;
+
 /** Both forms of an audience: people and programs add a slash at the end, and leave it out. */
 export const audienceForms = (audience: string): [string, string] => {
   const bare = audience.replace(/\/$/, "");

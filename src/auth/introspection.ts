@@ -1,6 +1,6 @@
 // Asks the first issuer what a token is worth (RFC 7662). Nothing is kept: a revoked token is refused at once.
 import * as z from "zod";
-import { audienceForms, SKEW_SECONDS, type VerifiedClaims } from "./claims.ts";
+import { audienceForms, hasExpired, SKEW_SECONDS, type VerifiedClaims } from "./claims.ts";
 import { fetchBounded, Unreachable } from "./key-set.ts";
 import type { VerifierDeps } from "./jwt.ts";
 import type { TokenConfig } from "./token-settings.ts";
@@ -37,13 +37,14 @@ export async function introspect(
 
   const { iss, aud, exp, nbf, sub, client_id: client, token_type: type } = answer;
   const [issuer] = config.issuers;
-  const seconds = now().getTime() / 1000;
   if (iss !== undefined && iss !== issuer) return refused("wrong_issuer");
   const accepted = audienceForms(config.audience ?? resource);
   const audiences: unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!accepted.some((form) => audiences.includes(form))) return refused("wrong_audience");
   if (type === "refresh_token") return refused("not_an_access_token");
-  if (typeof exp === "number" && exp <= seconds - SKEW_SECONDS) return refused("expired");
-  if (typeof nbf === "number" && nbf > seconds + SKEW_SECONDS) return refused("not_yet_valid");
+  if (hasExpired(exp, now())) return refused("expired");
+  // null is how some servers leave it out.
+  const isValidYet = nbf == null || (typeof nbf === "number" && nbf - SKEW_SECONDS <= now().getTime() / 1000);
+  if (!isValidYet) return refused("not_yet_valid");
   return { issuer, subject: sub, clientId: client, scopes: [], expiresAt: exp, claims: answer };
 }

@@ -17,7 +17,7 @@ export function createVerifyToken(config: TokenConfig, deps: VerifierDeps): Veri
 
   async function verifyOpaque(token: string, resource: string): Promise<Verdict> {
     if (server !== undefined) {
-      const answer = await validate(token, resource, config, server);
+      const answer = await validate(token, resource, config, server, deps.now());
       return "kind" in answer ? answer : bearerOf(answer, ourScopes(answer.scopes, config.scopeMap));
     }
     if (introspection !== undefined) {

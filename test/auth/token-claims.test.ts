@@ -93,6 +93,8 @@ const table: [string, Claims, string, (readonly Way[])?][] = [
   ["null as its expiry", { exp: null }, "no_expiry", ["jwt", "introspection"]],
   ["that it is valid in 30 seconds", { nbf: NOW_SECONDS + 30 }, "accepted", ["jwt", "introspection"]],
   ["that it is valid in 31 seconds", { nbf: NOW_SECONDS + 31 }, "not_yet_valid", ["jwt", "introspection"]],
+  ["a text as its beginning", { nbf: String(NOW_SECONDS) }, "not_yet_valid", ["jwt", "introspection"]],
+  ["null as its beginning", { nbf: null }, "accepted", ["introspection"]],
   ["that it is valid since a second", { nbf: NOW_SECONDS - 1 }, "accepted", ["jwt", "introspection"]],
 
   ["another issuer", { iss: "https://evil.example" }, "wrong_issuer", ["jwt", "introspection"]],
