@@ -93,9 +93,7 @@ function reasonOf(error: unknown): TokenRefusal {
   if (error instanceof errors.JWTClaimValidationFailed) return reasonsByClaim[error.claim] ?? "malformed";
   if (error instanceof errors.JWSSignatureVerificationFailed) return "bad_signature";
   if (error instanceof errors.JWKSNoMatchingKey) return "unknown_key";
-  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported) {
-    return "bad_algorithm";
-  }
+  if (error instanceof errors.JOSEAlgNotAllowed) return "bad_algorithm";
   return "malformed";
 }
 

@@ -31,10 +31,10 @@ export async function newKey(kid: string | undefined, alg = "ES256"): Promise<Si
 }
 
 /** What a good token says. Undefined in `changes` takes a claim away. */
-export const claimsOf = (issuer: string, changes: Record<string, unknown> = {}) => ({
+export const claimsOf = (issuer: string, changes: Record<string, unknown> = {}): Record<string, unknown> => ({
   iss: issuer,
   sub: "alice",
-  aud: RESOURCE as unknown,
+  aud: RESOURCE,
   exp: NOW_SECONDS + 300,
   iat: NOW_SECONDS - 60,
   client_id: "inspector",
