@@ -11,6 +11,9 @@ export interface VerifierDeps {
   now: () => Date;
 }
 
+// Twice what issuers with very long lists of groups make. It must fit into a header.
+export const MAX_TOKEN_CHARACTERS = 8192;
+
 // Signatures by a private key alone. With a shared key, whoever checks a token could make one (RFC 8725 §3.1).
 const ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519".split(" ");
 
@@ -134,6 +137,7 @@ export function createVerifyAccess(config: AccessConfig, { fetch, now }: Verifie
   const { teamDomain, audience, scopes } = config;
   const keys = createKeySet(teamDomain, `${teamDomain}/cdn-cgi/access/certs`, { fetch, now });
   return async (token) => {
+    if (token.length > MAX_TOKEN_CHARACTERS) return refused("too_large");
     try {
       const { payload } = await verified(token, keys, teamDomain, audience, now());
       // A service token has no subject, but the name that the operator has given it.
@@ -141,7 +145,10 @@ export function createVerifyAccess(config: AccessConfig, { fetch, now }: Verifie
       return await bearerOf(
         {
           issuer: teamDomain,
-          subject: payload.sub === "" && typeof service === "string" ? `service:${service}` : payload.sub,
+          subject:
+            payload.sub === "" && typeof service === "string" && service !== ""
+              ? `service:${service}`
+              : payload.sub,
           clientId: undefined,
           scopes,
           expiresAt: payload.exp,

@@ -2,14 +2,11 @@
 import { validate } from "./authorization-server.ts";
 import { bearerOf, scopesOf } from "./claims.ts";
 import { introspect } from "./introspection.ts";
-import { claimedIssuer, createVerifyJwt, type VerifierDeps } from "./jwt.ts";
+import { claimedIssuer, createVerifyJwt, MAX_TOKEN_CHARACTERS, type VerifierDeps } from "./jwt.ts";
 import { Unreachable } from "./key-set.ts";
 import { ourScopes } from "./scope-map.ts";
 import type { TokenConfig } from "./token-settings.ts";
 import { refused, type Verdict, type VerifyToken } from "./verdict.ts";
-
-// Twice what issuers with very long lists of groups make. It must fit into a header.
-const MAX_TOKEN_CHARACTERS = 8192;
 
 export function createVerifyToken(config: TokenConfig, deps: VerifierDeps): VerifyToken {
   const verifyJwt = createVerifyJwt(config, deps);
