@@ -4,6 +4,7 @@
 // not there; never for each request. While they cannot be fetched, the issuer is asked every few seconds only.
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
 import * as z from "zod";
+import { isAddress } from "./token-settings.ts";
 import type { VerdictSource } from "./verdict.ts";
 
 /** What tells what a token is worth cannot be reached, or answers nonsense. */
@@ -78,7 +79,7 @@ async function discoverKeys(issuer: string, fetch: Fetch): Promise<URL> {
     if (response.status !== 200) continue;
     const metadata = metadataShape.safeParse(await response.json().catch(() => undefined)).data;
     // RFC 8414 §3.3: metadata of another issuer must not be used.
-    if (metadata?.issuer === issuer && URL.canParse(metadata.jwks_uri)) return new URL(metadata.jwks_uri);
+    if (metadata?.issuer === issuer && isAddress(metadata.jwks_uri)) return new URL(metadata.jwks_uri);
   }
   throw new Unreachable("metadata");
 }
@@ -91,6 +92,12 @@ async function fetchKeys(fetch: Fetch, address: string, init: RequestInit): Prom
   if (response.status !== 200 || keys === undefined) throw new Unreachable("keys");
   return Response.json(keys);
 }
+
+/** Whether the token is to blame: its key is not there, or is one of several. A key that cannot be used is the issuer's fault. */
+const isOfToken = (error: unknown, isTooSoon: boolean) =>
+  (error instanceof errors.JWKSNoMatchingKey && !isTooSoon) ||
+  error instanceof errors.JWKSMultipleMatchingKeys ||
+  error instanceof errors.JOSENotSupported;
 
 /**
  * The keys of one issuer, for jose.
@@ -136,11 +143,10 @@ export function createKeySet(
     try {
       return await found(header, token);
     } catch (error) {
-      if (error instanceof errors.JWKSNoMatchingKey && isTooSoon)
-        throw new Unreachable("keys", { cause: error });
       // Perhaps they have moved. Keys that are still good stay, whatever a made-up key has caused.
       if (error instanceof Unreachable && !found.fresh) found = undefined;
-      throw error;
+      if (error instanceof Unreachable || isOfToken(error, isTooSoon)) throw error;
+      throw new Unreachable("keys", { cause: error });
     }
   };
 }

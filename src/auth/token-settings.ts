@@ -37,7 +37,8 @@ const MAX_ISSUER_CHARACTERS = 200;
 
 const words = (value: string) => value.split(/[\s,]+/).filter((word) => word !== "");
 
-function isAddress(value: string): boolean {
+/** Whether a token, or what decides on one, may be sent to or come from there: https, or http on this machine. */
+export function isAddress(value: string): boolean {
   const { protocol, hostname, hash, username, password } = URL.parse(value) ?? {};
   const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(hostname ?? "");
   return (
