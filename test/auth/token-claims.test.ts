@@ -107,6 +107,7 @@ const table: [string, Claims, string, (readonly Way[])?][] = [
   ["a number as its subject", { sub: 7 }, "no_subject", ["introspection"]],
   ["a subject of 255 characters", { sub: "s".repeat(255) }, "accepted"],
   ["a subject of 256 characters", { sub: "s".repeat(256) }, "no_subject"],
+  ["a subject that makes a name too long for an operator to ask for", { sub: '"'.repeat(255) }, "no_subject"],
   ["a subject with a line in it", { sub: "alice\nbob" }, "no_subject"],
   ["a subject with U+0000", { sub: "alice\u0000" }, "no_subject"],
   ["a subject with a C1 control", { sub: "alice\u0085" }, "no_subject"],
@@ -158,4 +159,15 @@ test("one person is one principal, whichever way the token is verified", async (
   const principals = verdicts.map((verdict) => (verdict.kind === "accepted" ? verdict.principal : undefined));
   expect(new Set(principals.map((principal) => principal?.name)).size).toBe(1);
   expect(new Set(principals.map((principal) => principal?.label)).size).toBe(1);
+});
+
+test.each([
+  ["api://sessions", "api://sessions"],
+  ["api://sessions/", "api://sessions"],
+  ["api://sessions", "api://sessions/"],
+  ["api://sessions/", "api://sessions/"],
+])("with OAUTH_AUDIENCE %s a token for %s is taken, and none for the address", async (own, aud) => {
+  const verify = verifierOf({ OAUTH_ISSUERS: ISSUER, OAUTH_AUDIENCE: own }, serve({ [ISSUER]: [key] }));
+  expect(wordOf(await verify(await sign(key, claimsOf(ISSUER, { aud }))))).toBe("accepted");
+  expect(wordOf(await verify(await sign(key, claimsOf(ISSUER))))).toBe("wrong_audience");
 });
