@@ -155,6 +155,28 @@ describe("the bound authorization server", () => {
   });
 });
 
+test("a fetch that never ends keeps no other request waiting", async () => {
+  const { fetch } = serve({ [ISSUER]: [key] });
+  let isStuck = true;
+  const { promise: waiting, resolve: waits } = Promise.withResolvers<void>();
+  const verify = verifierOf(
+    { OAUTH_ISSUERS: ISSUER },
+    // As of a request that its client has cancelled: nothing settles its promises.
+    {
+      async fetch(url, init) {
+        if (!isStuck || !url.endsWith("/keys")) return fetch(url, init);
+        waits();
+        return new Promise(() => {});
+      },
+    },
+  );
+  const token = keepSecret(await sign(key, claimsOf(ISSUER)));
+  void verify(token);
+  await waiting;
+  isStuck = false;
+  expect((await verify(token)).kind).toBe("accepted");
+});
+
 test("without introspection and a bound server, a token that is no JWT is refused without a question", async () => {
   const verdict = await verifierOf({ OAUTH_ISSUERS: ISSUER }, { fetch: noFetch })(TOKEN);
   expect(verdict).toEqual({ kind: "refused", reason: "malformed" });
