@@ -80,6 +80,11 @@ export function requireScope({ authenticate, tokens, verifyAccess }: Authenticat
   async function fromAccess(c: GuardedContext): Promise<Principal> {
     const assertion = c.req.header("Cf-Access-Jwt-Assertion");
     if (verifyAccess === undefined || assertion === undefined) throw unauthenticated(c);
+    // A browser sends the cookie of Access with a form of any page. http/cors.ts judges the pages of /mcp.
+    const { origin } = new URL(c.req.url);
+    const isReading = c.req.method === "GET" || c.req.method === "HEAD";
+    if (scope !== "mcp" && !isReading && (c.req.header("Origin") ?? origin) !== origin)
+      throw new AppError("origin_not_allowed");
     return admitted(c, await verifyAccess(assertion, resourceOf(c.req.url)));
   }
 
