@@ -105,6 +105,7 @@ describe("the bound authorization server", () => {
   test.each<[string, () => Promise<unknown>]>([
     ["an error", () => Promise.reject(new Error(`It has seen ${TOKEN}`))],
     ["undefined as its error", () => Promise.reject()],
+    ["no answer, ever", () => new Promise(() => {})],
     ["a text", async () => "alice"],
     ["a truth", async () => true],
     ["no audience", async () => ({ ...good, audience: undefined })],
