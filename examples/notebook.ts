@@ -40,7 +40,7 @@ export default defineServer({
 const notesSchema = z.array(z.string());
 
 function registerNotes(server: McpServer, context: Context, state: NonNullable<Context["state"]>): void {
-  const { env, principal, waitUntil } = context;
+  const { env, principal, caller, requireScopes, waitUntil } = context;
 
   // #region update
   server.registerTool(
@@ -94,6 +94,23 @@ function registerNotes(server: McpServer, context: Context, state: NonNullable<C
       // The client does not wait for the copy.
       waitUntil(archive.put(principal, JSON.stringify(notes)));
       return result({ archived: true });
+    },
+  );
+  // #endregion
+
+  // #region scopes
+  server.registerTool(
+    "publish_notes",
+    {
+      description: "Shows the notes to everybody",
+      inputSchema: z.object({}),
+      // Needs more than `mcp`. Without it the client gets 403, asks its person, and calls again.
+      scopeChallenge: requireScopes("notes:publish"),
+    },
+    async () => {
+      const author = caller.kind === "person" ? caller.subject : caller.name;
+      const notes = (await state.get("notes"))?.value ?? [];
+      return result({ author, notes });
     },
   );
   // #endregion

@@ -67,6 +67,12 @@ test("instructions, prompt and resource are those of the author", async () => {
   expect(JSON.stringify(resource)).toContain("Call add_note with a text.");
 });
 
+test("a call without the scope of its tool is refused, and none of it has run", async () => {
+  const client = await openClient(worker);
+  await client.call("add_note", { text: "one" });
+  await expect(client.call("publish_notes")).rejects.toThrow("HTTP 403");
+});
+
 /** Sends a request of a client of 2026-07-28 that can answer questions. */
 async function modern(method: string, params: Record<string, unknown>) {
   const { env } = await createDatabase();

@@ -95,7 +95,7 @@ test.each(["/healthz", "/openapi.json", "/session-health", "/metrics", "/session
 );
 
 describe("a parameter that is wrong is named, with its rule, and the database is not asked", () => {
-  const sessions = "known are principal, state, session, after, limit";
+  const sessions = "known are principal, issuer, subject, state, session, after, limit";
   const size = "must be a whole number from 1 to 1000";
   const run = "must be the number of a run";
   test.each<[method: string, url: string, message: string]>([
@@ -128,7 +128,19 @@ describe("a parameter that is wrong is named, with its rule, and the database is
     ["GET", "/sessions?limit[]=5", `A parameter is not known; ${sessions}`],
     ["GET", `/sessions?${keys.admin}=1`, `A parameter is not known; ${sessions}`],
     ["DELETE", "/sessions?principal=a&principal=a", "The parameter principal is given twice"],
-    ["DELETE", "/sessions?principal=a&limit=1", "The parameter limit is not known; known are principal"],
+    [
+      "DELETE",
+      "/sessions?principal=a&limit=1",
+      "The parameter limit is not known; known are principal, issuer, subject",
+    ],
+    ["DELETE", "/sessions", "The parameter principal is required, or issuer and subject"],
+    ["DELETE", "/sessions?subject=a", "The parameters issuer and subject must be given together"],
+    ["GET", "/sessions?issuer=a", "The parameters issuer and subject must be given together"],
+    [
+      "GET",
+      "/sessions?principal=a&issuer=a&subject=a",
+      "The parameter principal must not stand beside issuer and subject",
+    ],
     ["DELETE", "/sessions/1", "The parameter handle must be a handle, as GET /sessions gives them"],
     ["GET", "/cleanup/runs?before=0", `The parameter before ${run}`],
     ["GET", "/cleanup/runs?before=9007199254740993", `The parameter before ${run}`],
