@@ -43,6 +43,8 @@ export function errorsPage(meanings: Record<ErrorCode, string>, routes: readonly
       "json",
       '{ "jsonrpc": "2.0", "error": { "code": -32001, "message": "Session not found" }, "id": null }',
     ),
+    "With [`OAUTH_ISSUERS`](variables.md#oauth_issuers), 401 and 403 of `/mcp`, and all refusals at addresses of OAuth, have OAuth's own form:",
+    block("json", '{ "error": "invalid_token", "error_description": "The token has expired" }'),
     "`GET /session-health` and `GET /metrics` have answers of their own while the database cannot be asked: see [routes](routes.md).",
     table(["status", "code", "message"], rows),
     ...sections,

@@ -28,7 +28,7 @@ export function routesPage(routes: readonly Route[]): Page {
 
 const intro = `
 \`GET /openapi.json\` has all of this for programs, as OpenAPI 3.1. \`HEAD\` works wherever \`GET\` does, with the same status.
-Every response has \`Cache-Control: no-store\` and \`X-Request-Id\`. A parameter that a route does not list is refused, except
+Every response has \`X-Request-Id\`, and \`Cache-Control: no-store\` unless its route says that it may be stored. A parameter that a route does not list is refused, except
 on \`/session-health\`: monitors add parameters of their own against caches.`.trim();
 
 const scopeOf = ({ operation }: Route) =>
@@ -43,7 +43,7 @@ function sectionOf(route: Route, problems: string[]): string {
     operation.description === undefined ? undefined : prose(operation.description),
     operation.scope === undefined
       ? "Anyone may ask; no key is needed."
-      : `Needs a key with the scope ${scopeOf(route)}.`,
+      : `Needs a key or a token with the scope ${scopeOf(route)}.`,
     parametersBlock(route, problems),
     answersBlock(route, problems),
     `Refused with: ${[...refusals]

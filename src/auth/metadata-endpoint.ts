@@ -12,6 +12,7 @@ const MAX_AGE_SECONDS = 3600;
 
 export const metadataRoute = documentedRoute({
   summary: "Where clients get a token for /mcp (RFC 9728). Only with OAUTH_ISSUERS",
+  description: "Every web page may read it. It may be stored for an hour.",
   answers: {
     200: {
       description: "The metadata of the resource",
