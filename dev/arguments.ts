@@ -9,10 +9,13 @@ export interface Arguments {
   database: string | undefined;
   /** Whether its table may be converted. */
   convert: boolean;
+  /** Whether the Worker of examples/sign-in runs, too. */
+  signIn: boolean;
 }
 
-const USAGE = `Usage: npm run dev -- [--port N] [--database URL [--convert]]
+const USAGE = `Usage: npm run dev -- [--port N] [--sign-in] [--database URL [--convert]]
   --port N        the port of the Worker, from 1 to 65535
+  --sign-in       also runs the Worker of examples/sign-in, so that clients can use OAuth
   --database URL  a PostgreSQL to use instead of the embedded one: postgresql://role@host:port/database. It is migrated,
                   and the crons delete its expired sessions. The password can be in PGPASSWORD instead of the URL.
   --convert       converts the columns of its mcp_sessions that do not fit`;
@@ -22,13 +25,18 @@ export function readArguments(args: string[]): Arguments {
   try {
     const { values } = parseArgs({
       args,
-      options: { port: { type: "string" }, database: { type: "string" }, convert: { type: "boolean" } },
+      options: {
+        port: { type: "string" },
+        database: { type: "string" },
+        convert: { type: "boolean" },
+        "sign-in": { type: "boolean" },
+      },
     });
-    const { port, database, convert = false } = values;
+    const { port, database, convert = false, "sign-in": signIn = false } = values;
     const isPort =
       port === undefined || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535);
     if (isPort && database !== "" && (database !== undefined || !convert)) {
-      return { port: port === undefined ? undefined : Number(port), database, convert };
+      return { port: port === undefined ? undefined : Number(port), database, convert, signIn };
     }
   } catch {
     // An unknown argument, which the usage answers.

@@ -4,6 +4,8 @@ import type { OpenDatabase } from "./database.ts";
 
 export interface Banner {
   workerUrl: string;
+  /** Of examples/sign-in; undefined when it does not run. */
+  signInUrl?: string | undefined;
   database: OpenDatabase["shown"];
   /** For the lines of curl; undefined when API_KEYS holds only hashes. */
   apiKey: string | undefined;
@@ -42,11 +44,12 @@ const ROUTES = [
   },
 ];
 
-export function bannerText({ workerUrl, database, apiKey, mcpKey, crons, notes }: Banner): string {
+export function bannerText({ workerUrl, signInUrl, database, apiKey, mcpKey, crons, notes }: Banner): string {
   const key = apiKey ?? "YOUR_KEY";
   const authorization = `-H "Authorization: Bearer ${key}"`;
   const places: Banner["database"] = [
     ["Worker", workerUrl],
+    ...(signInUrl === undefined ? [] : [["Sign-in", signInUrl] as const]),
     ...database,
     ["API key", apiKey ?? "API_KEYS in .dev.vars holds only hashes of keys"],
   ];
@@ -68,6 +71,13 @@ export function bannerText({ workerUrl, database, apiKey, mcpKey, crons, notes }
     "Connect a client. Its configuration, such as .mcp.json of Claude Code:",
     `  ${clientConfiguration(`${workerUrl}/mcp`, mcpKey ?? "YOUR_KEY")}`,
     "",
+    ...(signInUrl === undefined
+      ? []
+      : [
+          "Connect one that signs in instead. It asks for a key on a page:",
+          `  ${clientConfiguration(`${workerUrl}/mcp`)}`,
+          "",
+        ]),
     "Fill in sessions:",
     "  npm run dev:seed -- --sessions 1000",
     "",
@@ -85,7 +95,8 @@ function inspectorLine(mcpUrl: string, key: string): string {
   return `npx @modelcontextprotocol/inspector --web --transport http --server-url ${mcpUrl} --header "Authorization: Bearer ${key}"`;
 }
 
-function clientConfiguration(mcpUrl: string, key: string): string {
-  const server = { type: "http", url: mcpUrl, headers: { Authorization: `Bearer ${key}` } };
+function clientConfiguration(mcpUrl: string, key?: string): string {
+  const headers = key === undefined ? undefined : { Authorization: `Bearer ${key}` };
+  const server = { type: "http", url: mcpUrl, headers };
   return JSON.stringify({ mcpServers: { "mcp-sessions": server } });
 }

@@ -14,9 +14,11 @@ import { anyFreePort, freePort, portProblem } from "./ports.ts";
 import { type Life, untilAsked } from "./shutdown.ts";
 import { checkVariables } from "./variables.ts";
 import { keyWithScope, openVars, type Vars } from "./vars.ts";
+import { prepareSignIn } from "./sign-in.ts";
 import { launchWorker } from "./worker.ts";
 
 const WORKER_PORT = 8787;
+const SIGN_IN_FOLDER = ".dev/sign-in";
 // The log is for eyes.
 const DEFAULTS: Vars = { LOG_FORMAT: "text" };
 // Both tiers have something to do. What a remote database is for is not decided here.
@@ -26,7 +28,7 @@ process.chdir(dirname(import.meta.dirname));
 process.exit(await untilAsked(dev));
 
 async function dev(life: Life): Promise<void> {
-  const { port: wantedPort, ...given } = readArguments(process.argv.slice(2));
+  const { port: wantedPort, signIn: wantsSignIn, ...given } = readArguments(process.argv.slice(2));
   // The process list shows the title in place of the arguments, of which one may be a password.
   if (given.database !== undefined) process.title = "npm run dev";
   const instance = await claimInstance();
@@ -43,22 +45,29 @@ async function dev(life: Life): Promise<void> {
   for (const warning of warnings) console.log(`Warning: ${warning}`);
 
   const port = await workerPort(wantedPort);
+  const pair = wantsSignIn
+    ? prepareSignIn({ port, signInPort: await freePort(port + 1), folder: SIGN_IN_FOLDER, apiKeys })
+    : undefined;
   const database = await openDatabase(life, given, databaseUrl);
 
   const secretNames = config.secrets?.required ?? [];
   const isEmbedded = given.database === undefined && databaseUrl === undefined;
   const defaults = isEmbedded ? { ...DEFAULTS, ...EMBEDDED_DEFAULTS } : DEFAULTS;
-  const all: Vars = { ...defaults, ...vars, ...database.vars };
+  const all: Vars = { ...defaults, ...vars, ...pair?.main.vars, ...database.vars };
+  const foreign = [...secretNames, ...Object.keys(config.vars), ...Object.keys(all), "PGPASSWORD"];
   const worker = launchWorker({
+    ...pair?.main,
     port,
     inspectorPort: await anyFreePort(),
     secrets: pick(all, (name) => secretNames.includes(name)),
     vars: pick(all, (name) => !secretNames.includes(name)),
-    foreign: [...secretNames, ...Object.keys(config.vars), ...Object.keys(all), "PGPASSWORD"],
+    foreign,
   });
   life.defer("wrangler", worker.close);
   console.log("Starting the Worker.");
-  await worker.untilReady(life.asked);
+  const signIn = pair && launchWorker({ ...pair.signIn, inspectorPort: await anyFreePort(), foreign });
+  if (signIn !== undefined) life.defer("wrangler of the sign-in", signIn.close);
+  await Promise.all([worker.untilReady(life.asked), signIn?.untilReady(life.asked)]);
 
   const stopCrons = startCrons({
     crons,
@@ -73,6 +82,7 @@ async function dev(life: Life): Promise<void> {
   console.log(
     bannerText({
       workerUrl: worker.url,
+      signInUrl: signIn?.url,
       database: database.shown,
       apiKey: keyWithScope(apiKeys, "health"),
       mcpKey: keyWithScope(apiKeys, "mcp"),
@@ -84,7 +94,7 @@ async function dev(life: Life): Promise<void> {
       ],
     }),
   );
-  await untilOver(life, worker.ended);
+  await untilOver(life, Promise.race([worker.ended, ...(signIn === undefined ? [] : [signIn.ended])]));
 }
 
 function openDatabase(

@@ -19,8 +19,12 @@ export interface WorkerOptions {
   foreign: readonly string[];
   /** What runs instead of `main` in wrangler.toml. */
   script?: string;
+  /** What is read instead of wrangler.toml. */
+  config?: string;
   /** For a Worker beside others in one folder: where wrangler keeps its state, which it locks. */
   stateDir?: string;
+  /** Where Workers with bindings to each other find each other; a folder of their own keeps others out. */
+  registryDir?: string;
 }
 
 export interface DevWorker {
@@ -46,7 +50,8 @@ const POLL_MS = 150;
 const CLOSE_TIMEOUT_MS = 8_000;
 
 export function launchWorker(options: WorkerOptions): DevWorker {
-  const { port, inspectorPort, secrets, vars, foreign, stateDir, script } = options;
+  const { port, inspectorPort, secrets, vars, foreign, stateDir, script, config = "wrangler.toml" } = options;
+  const registryDir = options.registryDir ?? (stateDir && join(stateDir, "registry"));
   const own = Object.entries(process.env).filter(([name]) => !foreign.includes(name));
   const child = spawn(
     process.execPath,
@@ -55,7 +60,7 @@ export function launchWorker(options: WorkerOptions): DevWorker {
       fileURLToPath(import.meta.resolve("wrangler")),
       "dev",
       ...(script === undefined ? [] : [script]),
-      "--config=wrangler.toml",
+      `--config=${config}`,
       "--ip=127.0.0.1",
       `--port=${port}`,
       `--inspector-port=${inspectorPort}`,
@@ -79,7 +84,7 @@ export function launchWorker(options: WorkerOptions): DevWorker {
         WRANGLER_SEND_ERROR_REPORTS: "false",
         WRANGLER_NO_SKILLS_UPDATE_PROMPTS: "true",
         WRANGLER_HIDE_BANNER: "true",
-        ...(stateDir !== undefined && { WRANGLER_REGISTRY_PATH: join(stateDir, "registry") }),
+        ...(registryDir !== undefined && { WRANGLER_REGISTRY_PATH: registryDir }),
       },
     },
   );

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { readArguments } from "../../dev/arguments.ts";
 import { readTarget } from "../../dev/connection-string.ts";
 
-const none = { port: undefined, database: undefined, convert: false };
+const none = { port: undefined, database: undefined, convert: false, signIn: false };
 const isUsage = expect.objectContaining({
   name: "Failure",
   message: expect.stringMatching(/^Usage: npm run dev -- (?![^]*secret)/),
@@ -17,7 +17,8 @@ describe("arguments", () => {
     [[], none],
     [["--port", "8790"], { ...none, port: 8790 }],
     [["--database", "postgresql://a@b/c"], { ...none, database: "postgresql://a@b/c" }],
-    [["--database=x", "--convert", "--port=1"], { port: 1, database: "x", convert: true }],
+    [["--database=x", "--convert", "--port=1"], { ...none, port: 1, database: "x", convert: true }],
+    [["--sign-in"], { ...none, signIn: true }],
   ])("%j are read", (args, expected) => {
     expect(readArguments(args)).toEqual(expected);
   });
@@ -30,6 +31,7 @@ describe("arguments", () => {
     [["--database"]],
     [["--database", ""]],
     [["--convert"]],
+    [["--sign-in=yes"]],
     [["--databse", "postgresql://me:secret@host/db"]],
     [["postgresql://me:secret@host/db"]],
   ])("%j get the usage", (args) => {
