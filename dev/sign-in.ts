@@ -18,7 +18,7 @@ export interface SignInPlaces {
 }
 
 export interface SignInOptions {
-  signIn: Omit<WorkerOptions, "inspectorPort" | "foreign">;
+  signIn: Omit<WorkerOptions, "inspectorPort" | "foreign"> & { stateDir: string };
   main: Required<Pick<WorkerOptions, "config" | "registryDir">> & { vars: Vars };
 }
 

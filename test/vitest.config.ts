@@ -1,5 +1,5 @@
-// Four projects: what runs in workerd, against the embedded PostgreSQL; the runs of cleanup again, behind PgBouncer; what
-// runs in Node; and what needs Prometheus. PgBouncer and Prometheus are not in npm.
+// Five projects: what runs in workerd, against the embedded PostgreSQL; the runs of cleanup again, behind PgBouncer; what
+// runs in Node; what needs Prometheus; and what needs a browser. PgBouncer, Prometheus and Chromium are not in npm.
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { guardRun } from "./support/run.ts";
@@ -29,7 +29,7 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
   test: {
     name,
     include,
-    exclude: [...inNode, "test/ops/**", ...exclude],
+    exclude: [...inNode, "test/ops/**", "test/browser/**", ...exclude],
     globalSetup: [globalSetup],
     setupFiles: [
       "test/support/captured-logs.ts",
@@ -61,15 +61,15 @@ export default defineConfig({
           hookTimeout: PATIENCE_MS,
         },
       },
-      {
+      ...["ops", "browser"].map((name) => ({
         test: {
-          name: "ops",
-          include: ["test/ops/**/*.test.ts"],
+          name,
+          include: [`test/${name}/**/*.test.ts`],
           testTimeout: PATIENCE_MS,
           hookTimeout: PATIENCE_MS,
           fileParallelism: false,
         },
-      },
+      })),
     ],
   },
 });

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { type LocalNeon, startLocalNeon } from "../../dev/neon/server.ts";
 import { anyFreePort, freePort } from "../../dev/ports.ts";
+import { prepareSignIn } from "../../dev/sign-in.ts";
 import type { Vars } from "../../dev/vars.ts";
 import { type DevWorker, launchWorker, type WorkerOptions } from "../../dev/worker.ts";
 import { fileURLToPath } from "node:url";
@@ -22,13 +23,23 @@ export interface TestWorker {
   restart(): Promise<void>;
 }
 
+export interface TestSignIn {
+  url: string;
+  /** Starts it again at the same address, with what it has stored and other keys. */
+  restart(apiKeys: string): Promise<void>;
+}
+
 export interface System {
   neon: LocalNeon;
   /** The key of each principal: alice and bob have the scope mcp, each of the others has its own. */
   keys: Record<"alice" | "bob" | "monitor" | "prometheus" | "operator", string>;
+  /** Of all principals, as the Worker gets them. */
+  apiKeys: string;
   /** Stops and starts the database server. */
   postgres: { stop: () => Promise<unknown>; start: () => Promise<unknown> };
   startWorker(vars?: Vars): Promise<TestWorker>;
+  /** The Worker as it is deployed, with its own server, bound to the Worker of examples/sign-in. */
+  startWithSignIn(vars?: Vars): Promise<{ worker: TestWorker; signIn: TestSignIn }>;
   /** Asks PostgreSQL directly, as its superuser. */
   ask<Row extends object>(text: string, params?: unknown[]): Promise<Row[]>;
   /** Stops everything, whatever of it fails to. */
@@ -86,18 +97,51 @@ export async function startSystem(): Promise<System> {
     return {
       neon,
       keys,
+      apiKeys: secrets.API_KEYS,
       postgres,
       ask,
       stop,
       async startWorker(vars = {}) {
         const stateDir = mkdtempSync(join(folder, "worker-"));
         const { worker, start, close } = await prepareWorker(
-          { secrets, vars: { ...defaults, ...vars }, stateDir },
+          { secrets, vars: { ...defaults, ...vars }, stateDir, script: TEST_WORKER },
           stopping.signal,
         );
         open.unshift(close);
         await start();
         return worker;
+      },
+      async startWithSignIn(vars = {}) {
+        const stateDir = mkdtempSync(join(folder, "worker-"));
+        const mainPort = await lowPort();
+        const pair = prepareSignIn({
+          port: mainPort,
+          signInPort: await freePort(mainPort + 1),
+          folder: mkdtempSync(join(folder, "sign-in-")),
+          apiKeys: secrets.API_KEYS,
+        });
+        // Read at each start.
+        const signInSecrets: Record<string, string> = { ...pair.signIn.secrets };
+        const signIn = await prepareWorker({ ...pair.signIn, secrets: signInSecrets }, stopping.signal);
+        open.unshift(signIn.close);
+        await signIn.start();
+        const main = { ...pair.main, secrets, stateDir, port: mainPort };
+        const { worker, start, close } = await prepareWorker(
+          { ...main, vars: { ...defaults, ...pair.main.vars, ...vars } },
+          stopping.signal,
+        );
+        open.unshift(close);
+        await start();
+        return {
+          worker,
+          signIn: {
+            url: signIn.worker.url,
+            async restart(apiKeys) {
+              signInSecrets["API_KEYS"] = apiKeys;
+              await signIn.worker.restart();
+            },
+          },
+        };
       },
     };
   } catch (error) {
@@ -112,18 +156,21 @@ const TEST_WORKER = fileURLToPath(new URL("../support/main.ts", import.meta.url)
 // just being restarted.
 const PORTS = { lowest: 10_000, end: 30_000 } as const;
 
-async function prepareWorker(
-  options: Pick<WorkerOptions, "secrets" | "vars"> & { stateDir: string },
+export const lowPort = () => freePort(randomInt(PORTS.lowest, PORTS.end));
+
+/** A Worker at a port of its own, not started yet. */
+export async function prepareWorker(
+  options: Omit<WorkerOptions, "port" | "inspectorPort" | "foreign"> & { port?: number; stateDir: string },
   stopping: AbortSignal,
 ) {
   const config = readWranglerConfig({ config: "wrangler.toml" }, { hideWarnings: true });
   const foreign = [config.vars, options.vars, options.secrets].flatMap(Object.keys);
-  const port = await freePort(randomInt(PORTS.lowest, PORTS.end));
+  const port = options.port ?? (await lowPort());
   let running: DevWorker | undefined;
   const start = async () => {
     const inspectorPort = await anyFreePort();
     stopping.throwIfAborted();
-    running = launchWorker({ port, inspectorPort, foreign, script: TEST_WORKER, ...options });
+    running = launchWorker({ ...options, port, inspectorPort, foreign });
     await running.untilReady(stopping);
   };
   // Never forced: how long wrangler gets to end is bounded anyway.
@@ -140,7 +187,7 @@ async function prepareWorker(
   return { worker, start, close };
 }
 
-function newKey(): string {
+export function newKey(): string {
   return randomBytes(32).toString("base64url");
 }
 
