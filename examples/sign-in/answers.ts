@@ -1,5 +1,6 @@
 // What the pages have in common: their headers, the way back to the client, and what is said when it does not go on.
 import type { Context } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { NONCE, secureHeaders, type SecureHeadersVariables } from "hono/secure-headers";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { log } from "./log.ts";
@@ -45,6 +46,33 @@ export function goBack(c: PageContext, target: string, cookies: Headers): Respon
   return c.html(returnPage(target, nonceOf(c)));
 }
 
+const problems = {
+  no_key: "Type your key.",
+  unknown_key: "This is not a key of this server, or it does not have the scope mcp.",
+};
+const PROBLEM_COOKIE = { name: "sign-in-problem", seconds: 60 } as const;
+
+/** Back to the page, which then says what was wrong. A browser remembers no form of which the answer is elsewhere. */
+export function askAgain(c: PageContext, problem: keyof typeof problems, cookies: Headers): Response {
+  setCookies(c, cookies);
+  setCookie(c, PROBLEM_COOKIE.name, problem, {
+    prefix: "host",
+    httpOnly: true,
+    sameSite: "Lax",
+    maxAge: PROBLEM_COOKIE.seconds,
+  });
+  c.header("Cache-Control", "no-store");
+  return c.redirect(`/authorize${new URL(c.req.url).search}`, 303);
+}
+
+/** What was wrong before, said once. */
+export function takeProblem(c: PageContext): string | undefined {
+  const cookie = getCookie(c, PROBLEM_COOKIE.name, "host");
+  if (cookie === undefined) return undefined;
+  deleteCookie(c, PROBLEM_COOKIE.name, { prefix: "host" });
+  return Object.entries(problems).find(([problem]) => problem === cookie)?.[1];
+}
+
 export function setCookies(c: PageContext, ...from: (Headers | undefined)[]): void {
   for (const cookie of from.flatMap((headers) => headers?.getSetCookie() ?? []))
     c.header("Set-Cookie", cookie, { append: true });
@@ -63,7 +91,11 @@ export function refusal(
 ): Response | Promise<Response> {
   // A page that has not opened will not open when it is asked for again.
   const again = c.req.method === "POST" ? againOf(c) : undefined;
-  return message(c, status, { title: "You are not signed in", text: `${text}.`, again });
+  return message(c, status, {
+    title: "You are not signed in",
+    text: `${text}. Start again from your client.`,
+    again,
+  });
 }
 
 function message(c: PageContext, status: ContentfulStatusCode, content: Message) {

@@ -13,6 +13,7 @@ import { HTTPException } from "hono/http-exception";
 import { type Scope, scopes } from "../../src/auth/api-keys.ts";
 import {
   addressOf,
+  askAgain,
   goBack,
   nonceOf,
   type Page,
@@ -20,6 +21,7 @@ import {
   pageHeaders,
   refusal,
   setCookies,
+  takeProblem,
   tooMany,
   WAIT_SECONDS,
 } from "./answers.ts";
@@ -85,13 +87,7 @@ export function createApp({ settings, server, keyring, allowAttempt, allowReques
     const holder = await keyring.holderOf(key ?? "");
     if (holder === undefined) {
       if (key !== "") log("wrong key", {});
-      return ask(c, request, {
-        headers,
-        problem:
-          key === ""
-            ? "Type your key."
-            : "This is not a key of this server, or it does not have the scope mcp.",
-      });
+      return askAgain(c, key === "" ? "no_key" : "unknown_key", headers);
     }
     const scope = askedOf(request).filter((asked) => holder.scopes.includes(asked));
     if (scope.length === 0) {
@@ -131,28 +127,23 @@ export function createApp({ settings, server, keyring, allowAttempt, allowReques
     return refusal(c, 500, "Something went wrong here");
   });
 
-  /** Shows who asks, once more with what was wrong. */
-  async function ask(c: PageContext, request: AuthRequest, again?: { headers: Headers; problem: string }) {
+  /** Shows who asks, and what was wrong with the answer before. */
+  async function ask(c: PageContext, request: AuthRequest) {
     const oauth = server.getOAuthApi(c.env);
     const client = await oauth.describeConsent(request);
     const { handle, headers } = await oauth.beginConsent(request);
-    setCookies(c, headers, again?.headers);
-    return c.html(
-      consentPage(
-        {
-          clientName: client.clientName,
-          clientDomain: client.clientDomain,
-          redirectUri: client.redirectUri,
-          isLocal: client.redirectIsLoopback,
-          scopes: askedOf(request),
-          resource: request.resource ?? settings.resources[0],
-          handle,
-          problem: again?.problem,
-        },
-        nonceOf(c),
-      ),
-      again === undefined ? 200 : 422,
-    );
+    setCookies(c, headers);
+    const content = {
+      clientName: client.clientName,
+      clientDomain: client.clientDomain,
+      redirectUri: client.redirectUri,
+      isLocal: client.redirectIsLoopback,
+      scopes: askedOf(request),
+      resource: request.resource ?? settings.resources[0],
+      handle,
+      problem: takeProblem(c),
+    };
+    return c.html(consentPage(content, nonceOf(c)));
   }
 
   return app;

@@ -18,6 +18,7 @@ export interface Asking {
   problem?: string | undefined;
 }
 
+// In the order in which they are shown.
 const meanings: Record<Scope, string> = {
   mcp: "Use the tools of this server, and what your own sessions keep",
   health: "See how the server and its sessions are doing",
@@ -46,7 +47,7 @@ export function consentPage(asking: Asking, nonce: string) {
         <dd>
           ${
             clientDomain === undefined
-              ? html`${client}. Nobody has checked this name: any program can call itself so.`
+              ? html`${client}. Nobody has checked this name: any program can use it.`
               : html`${client}, of <strong><bdi>${clientDomain}</bdi></strong>`
           }
         </dd>
@@ -63,7 +64,9 @@ export function consentPage(asking: Asking, nonce: string) {
         <dt>What it may do</dt>
         <dd>
           <ul>
-            ${scopes.map((scope) => html`<li>${meanings[scope]} <code>${scope}</code></li>`)}
+            ${Object.entries(meanings)
+              .filter(([scope]) => scopes.some((asked) => asked === scope))
+              .map(([scope, meaning]) => html`<li>${meaning} <code>${scope}</code></li>`)}
           </ul>
           It gets no more than your key allows, and never the key itself.
         </dd>

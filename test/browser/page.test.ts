@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { askingUrl, redeem, register, type SignIn, startSignIn } from "./sign-in.ts";
-import { allowWith, expectAccessible, openBrowser, type Site, startSite } from "./support.ts";
+import { allowWith, expectAccessible, isBack, openBrowser, type Site, startSite } from "./support.ts";
 
 let signIn: SignIn;
 let client: Site;
@@ -58,12 +58,12 @@ describe("a person who is asked", () => {
   test("comes back with a code, once for one token, after they have typed a key", async () => {
     const clientId = await beAsked();
     await allowWith(page, ` ${signIn.keys.alice} `);
-    const { searchParams } = await client.next();
-    expect(searchParams.get("state")).toBe("a-state");
-    expect(searchParams.get("iss")).toBe(signIn.url);
+    const answer = await isBack(page, client);
+    expect(answer.get("state")).toBe("a-state");
+    expect(answer.get("iss")).toBe(signIn.url);
     expect(await page.getByRole("heading").innerText()).toBe("You are back");
 
-    const code = searchParams.get("code") ?? "";
+    const code = answer.get("code") ?? "";
     const first = await redeem(signIn.url, { code, clientId, redirectUri });
     expect(first).toMatchObject({ status: 200, body: { token_type: "bearer", scope: "mcp" } });
     const again = await redeem(signIn.url, { code, clientId, redirectUri });
@@ -75,15 +75,14 @@ describe("a person who is asked", () => {
     await page.keyboard.press("Tab");
     await page.keyboard.type(signIn.keys.alice);
     await page.keyboard.press("Enter");
-    expect((await client.next()).searchParams.has("code")).toBe(true);
+    expect((await isBack(page, client)).has("code")).toBe(true);
   });
 
   test("denies, with or without a key, and the client is told", async () => {
     await beAsked();
     await page.getByLabel("Your key").fill(signIn.keys.alice);
     await page.getByRole("button", { name: "Deny" }).click();
-    const { searchParams } = await client.next();
-    expect(Object.fromEntries(searchParams)).toEqual({
+    expect(Object.fromEntries(await isBack(page, client))).toEqual({
       error: "access_denied",
       state: "a-state",
       iss: signIn.url,
@@ -107,16 +106,16 @@ describe("a person who is asked", () => {
     expect(await page.locator("#problem").innerText()).toContain(problem);
 
     await allowWith(page, signIn.keys.alice);
-    expect((await client.next()).searchParams.has("code")).toBe(true);
+    expect((await isBack(page, client)).has("code")).toBe(true);
   });
 
   test("gives no more than the key has, whatever is asked for", async () => {
     const scopes = async (key: string, scope: string) => {
       const clientId = await beAsked({ scope });
       await allowWith(page, key);
-      const { searchParams } = await client.next();
-      const code = searchParams.get("code");
-      if (code === null) return searchParams.get("error");
+      const answer = await isBack(page, client);
+      const code = answer.get("code");
+      if (code === null) return answer.get("error");
       return (await redeem(signIn.url, { code, clientId, redirectUri })).body["scope"];
     };
     expect(await scopes(signIn.keys.alice, "mcp admin")).toBe("mcp");

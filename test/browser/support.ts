@@ -126,6 +126,13 @@ export async function allowWith(page: Page, key: string): Promise<void> {
   await page.getByRole("button", { name: "Allow" }).click();
 }
 
+/** Waits until the person is at the client's site again, and tells with what. */
+export async function isBack(page: Page, client: Site): Promise<URLSearchParams> {
+  const { href, searchParams } = await client.next();
+  await page.waitForURL(href);
+  return searchParams;
+}
+
 /** No rule of axe-core is broken, as WCAG 2.2 AA and best practice have them. */
 export async function expectAccessible(page: Page): Promise<void> {
   await page.evaluate(axe.source);
