@@ -64,6 +64,7 @@ export async function startSite(
 }
 
 type SavedClient = Parameters<NonNullable<OAuthClientProvider["saveClientInformation"]>>[0];
+type Discovered = Parameters<NonNullable<OAuthClientProvider["saveDiscoveryState"]>>[0];
 
 /** What a client of the official SDK must remember, in memory. */
 export class Remembered implements OAuthClientProvider {
@@ -71,6 +72,7 @@ export class Remembered implements OAuthClientProvider {
   page: URL | undefined;
   saved: OAuthTokens | undefined;
   #client: SavedClient | undefined;
+  #discovered: Discovered | undefined;
   #verifier = "";
   readonly #redirectUrl: string;
   readonly #name: string;
@@ -104,6 +106,10 @@ export class Remembered implements OAuthClientProvider {
   saveTokens(tokens: OAuthTokens) {
     this.saved = tokens;
   }
+  invalidateCredentials(what: "all" | "client" | "tokens" | "verifier" | "discovery") {
+    if (what === "all" || what === "tokens") this.saved = undefined;
+    if (what === "all" || what === "client") this.#client = undefined;
+  }
   redirectToAuthorization(url: URL) {
     this.page = url;
   }
@@ -113,10 +119,11 @@ export class Remembered implements OAuthClientProvider {
   codeVerifier() {
     return this.#verifier;
   }
-  /** The id that the client got when it registered itself. */
-  get id(): string {
-    if (this.#client === undefined) throw new Error("The client has not registered");
-    return this.#client.client_id;
+  saveDiscoveryState(discovered: Discovered) {
+    this.#discovered = discovered;
+  }
+  discoveryState() {
+    return this.#discovered;
   }
 }
 

@@ -79,6 +79,16 @@ describe("the banner", () => {
     });
   });
 
+  test("shows where the sign-in is, and a configuration without a key for it", () => {
+    const lines = bannerText({ ...EMBEDDED, signInUrl: "http://127.0.0.1:8788" }).split("\n");
+    expect(lines).toContain("  Sign-in     http://127.0.0.1:8788");
+    const servers = lines.filter((line) => line.includes("mcpServers")).map((line) => JSON.parse(line));
+    expect(servers[1]).toEqual({
+      mcpServers: { "mcp-sessions": { type: "http", url: "http://127.0.0.1:8787/mcp" } },
+    });
+    expect(bannerText(EMBEDDED)).not.toMatch(/sign/i);
+  });
+
   test("shows where the embedded database is", () => {
     const text = bannerText(EMBEDDED);
     expect(text).toContain("http://127.0.0.1:5488/sql");
@@ -110,6 +120,8 @@ describe("the log", () => {
     "[wrangler:info] GET /healthz 200 OK (31ms)",
     "[wrangler:info] Ready on http://127.0.0.1:8787",
     'env.LOG_LEVEL ("(hidden)")                           Environment Variable      local',
+    "env.CLEANUP_SLEEP                                    KV Namespace              local",
+    "⎔ Connection status updated",
     "Using secrets defined in process.env",
     "\u001B[33m▲ \u001B[43;33m[\u001B[43;30mWARNING\u001B[43;33m]\u001B[0m \u001B[1mScheduled Workers are not automatically triggered during local development.\u001B[0m",
     '    curl "http://127.0.0.1:8899/cdn-cgi/local/scheduled"',

@@ -4,6 +4,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { type LocalNeon, startLocalNeon } from "../../dev/neon/server.ts";
 import { anyFreePort, freePort } from "../../dev/ports.ts";
@@ -27,6 +28,7 @@ export interface TestSignIn {
   url: string;
   /** Starts it again at the same address, with what it has stored and other keys. */
   restart(apiKeys: string): Promise<void>;
+  stop(): Promise<void>;
 }
 
 export interface System {
@@ -132,13 +134,16 @@ export async function startSystem(): Promise<System> {
         );
         open.unshift(close);
         await start();
+        await bound(worker.mcp, stopping.signal);
         return {
           worker,
           signIn: {
             url: signIn.worker.url,
+            stop: async () => signIn.close(),
             async restart(apiKeys) {
               signInSecrets["API_KEYS"] = apiKeys;
               await signIn.worker.restart();
+              await bound(worker.mcp, stopping.signal);
             },
           },
         };
@@ -185,6 +190,15 @@ export async function prepareWorker(
     },
   };
   return { worker, start, close };
+}
+
+const POLL_MS = 100;
+
+/** Waits until a Worker reaches the sign-in that it is bound to. Until then it cannot say what a token is worth: 503. */
+async function bound(mcp: URL, stopping: AbortSignal): Promise<void> {
+  const ask = () =>
+    fetch(mcp, { method: "POST", headers: { Authorization: "Bearer no-token" }, signal: stopping });
+  while ((await ask()).status === 503) await sleep(POLL_MS);
 }
 
 export function newKey(): string {
