@@ -12,7 +12,15 @@ export function manualFiles(): string[] {
   const docs = readdirSync("docs", { recursive: true, encoding: "utf8" })
     .map((file) => `docs/${file.replaceAll("\\", "/")}`)
     .filter((file) => file.endsWith(".md") && !file.startsWith("docs/reference/"));
-  return ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "ops/README.md", ...docs].toSorted();
+  return [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "examples/sign-in/README.md",
+    "ops/README.md",
+    ...docs,
+  ].toSorted();
 }
 
 const FENCE = /^```([\w-]+)([^\n]*)\n([\s\S]*?)^```$/gm;

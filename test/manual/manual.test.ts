@@ -112,13 +112,15 @@ test("every page of docs/ can be reached from README.md", () => {
 });
 
 test("every example has a test", () => {
-  const tests = ["test/examples", "test/e2e"]
+  const tests = ["test/examples", "test/e2e", "test/browser"]
     .flatMap((folder) => readdirSync(folder).map((name) => textOf(join(folder, name))))
     .join("\n");
-  const examples = readdirSync("examples", { recursive: true, encoding: "utf8" }).filter((name) =>
-    name.endsWith(".ts"),
-  );
-  expect(examples.filter((name) => !tests.includes(name.replaceAll("\\", "/")))).toEqual([]);
+  const examples = readdirSync("examples", { recursive: true, encoding: "utf8" })
+    .map((name) => name.replaceAll("\\", "/"))
+    .filter((name) => name.endsWith(".ts"))
+    // A Worker of its own is one program, of several files.
+    .map((name) => (existsSync(join("examples", dirname(name), "wrangler.toml")) ? dirname(name) : name));
+  expect(examples.filter((name) => !tests.includes(`examples/${name}`) && !tests.includes(name))).toEqual([]);
 });
 
 test("dependencies.md says of each package why it is here", () => {
