@@ -120,11 +120,11 @@ export function createApp({ settings, server, keyring, allowAttempt, allowReques
       return refusal(c, 400, error.description);
     }
     if (error instanceof CimdFetchError)
-      return refusal(c, 400, "What the client says of itself cannot be read");
+      return refusal(c, 400, "What your client says of itself cannot be read");
     if (error instanceof HTTPException)
       return refusal(c, error.status, "The form was not sent from this page");
     log("failed", { error: error.name });
-    return refusal(c, 500, "Something went wrong here");
+    return refusal(c, 500, "Something is wrong here");
   });
 
   /** Shows who asks, and what was wrong with the answer before. */

@@ -232,6 +232,33 @@ test("one address can try few keys in a minute, whatever else it sends, and othe
   await expectAccessible(page);
 });
 
+test("one address can open few pages and register few clients in a minute: each is stored", async () => {
+  for (const [path, method] of [
+    [asking.slice(signIn.url.length), "GET"],
+    ["/oauth/register", "POST"],
+  ] as const) {
+    const from = method === "GET" ? "198.51.100.20" : "198.51.100.21";
+    let status = 0;
+    let tries = 0;
+    // At most one new minute begins meanwhile.
+    for (; status !== 429 && tries < 130; tries++) {
+      const response = await fetch(`${signIn.url}${path}`, { method, headers: { "CF-Connecting-IP": from } });
+      status = response.status;
+      await response.body?.cancel();
+    }
+    expect(status, path).toBe(429);
+    expect(tries, path).toBeGreaterThan(60);
+  }
+});
+
+test("a client that says who it is by an address that nobody can read gets no further", async () => {
+  const response = await page.goto(
+    askingUrl(signIn.url, { clientId: "https://client.invalid/me", redirectUri }),
+  );
+  expect(response?.status()).toBe(400);
+  expect(await page.locator("main").innerText()).toContain("What your client says of itself cannot be read");
+});
+
 test("a code that was intercepted is worth nothing without the client's secret of this request", async () => {
   await page.goto(asking);
   await allowWith(page, signIn.keys.alice);

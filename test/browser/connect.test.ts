@@ -75,6 +75,82 @@ test("a client connects, the person types a key, and the client calls a tool", a
   await client.close();
 });
 
+test("a web page does the same by itself: it finds everything, signs in, comes back, and opens a session", async () => {
+  const page = await browser.newPage();
+  await page.goto(site.url);
+  await site.next();
+  const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+  const found = await page.evaluate(
+    async ([mcp, redirectUri]) => {
+      const json = async (response: Response) => JSON.parse(await response.text());
+      const refused = await fetch(mcp, { method: "POST" });
+      const where = /resource_metadata="([^"]+)"/.exec(refused.headers.get("WWW-Authenticate") ?? "")?.[1];
+      const resource = await json(await fetch(where ?? ""));
+      const [issuer] = resource.authorization_servers;
+      const server = await json(await fetch(`${issuer}/.well-known/oauth-authorization-server`));
+      const client = await fetch(server.registration_endpoint, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ redirect_uris: [redirectUri], token_endpoint_auth_method: "none" }),
+      });
+      return { server, resource: resource.resource, clientId: (await json(client)).client_id };
+    },
+    [worker.mcp.href, `${site.url}/callback`] as const,
+  );
+  const asked = new URL(found.server.authorization_endpoint);
+  asked.search = new URLSearchParams({
+    response_type: "code",
+    client_id: found.clientId,
+    redirect_uri: `${site.url}/callback`,
+    resource: found.resource,
+    state: "a-state",
+    code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    code_challenge_method: "S256",
+  }).toString();
+  await page.goto(asked.href);
+  await allowWith(page, system.keys.alice);
+  const code = (await isBack(page, site)).get("code") ?? "";
+  const sessionId = await page.evaluate(
+    async ([tokenEndpoint, mcp, body]) => {
+      const answer = await fetch(tokenEndpoint, { method: "POST", body: new URLSearchParams(body) });
+      const { access_token: token } = JSON.parse(await answer.text());
+      const opened = await fetch(mcp, {
+        method: "POST",
+        headers: {
+          Authorization: `Bearer ${token}`,
+          "Content-Type": "application/json",
+          Accept: "application/json, text/event-stream",
+        },
+        body: JSON.stringify({
+          jsonrpc: "2.0",
+          id: 1,
+          method: "initialize",
+          params: {
+            protocolVersion: "2025-11-25",
+            capabilities: {},
+            clientInfo: { name: "a web page", version: "1" },
+          },
+        }),
+      });
+      return opened.headers.get("Mcp-Session-Id");
+    },
+    [
+      found.server.token_endpoint,
+      worker.mcp.href,
+      {
+        grant_type: "authorization_code",
+        code,
+        client_id: found.clientId,
+        redirect_uri: `${site.url}/callback`,
+        code_verifier: verifier,
+      },
+    ] as const,
+  );
+  expect(sessionId).toMatch(/\S{20}/);
+  expect(await system.ask("SELECT 1 FROM mcp_sessions")).toHaveLength(1);
+  await page.close();
+});
+
 test("a client that is denied gets nothing", async () => {
   const denied = connect((page) => page.getByRole("button", { name: "Deny" }).click());
   await expect(denied).rejects.toThrow(/access_denied|denied/);

@@ -135,6 +135,21 @@ describe("a person who is asked", () => {
   });
 });
 
+test("its metadata has what clients look for", async () => {
+  const response = await fetch(`${signIn.url}/.well-known/oauth-authorization-server`);
+  expect(await response.json()).toMatchObject({
+    issuer: signIn.url,
+    authorization_endpoint: `${signIn.url}/authorize`,
+    registration_endpoint: `${signIn.url}/oauth/register`,
+    code_challenge_methods_supported: ["S256"],
+    // claude.ai takes a metadata document for its id only with both of these.
+    client_id_metadata_document_supported: true,
+    token_endpoint_auth_methods_supported: expect.arrayContaining(["none"]),
+    authorization_response_iss_parameter_supported: true,
+    grant_types_supported: ["authorization_code", "refresh_token"],
+  });
+});
+
 describe("what is seen", () => {
   // They are kept in the folder SCREENSHOTS when there is one, to be looked at.
   const pictures = process.env["SCREENSHOTS"] ?? mkdtempSync(join(tmpdir(), "sign-in-pages-"));
