@@ -109,6 +109,27 @@ describe("a person who is asked", () => {
     expect((await isBack(page, client)).has("code")).toBe(true);
   });
 
+  test("does not end what the same client has got before: people share a name, and a client", async () => {
+    const clientId = await register(signIn.url, redirectUri);
+    const signedIn = async () => {
+      await page.goto(askingUrl(signIn.url, { clientId, redirectUri }));
+      await allowWith(page, signIn.keys.alice);
+      const code = (await isBack(page, client)).get("code") ?? "";
+      return (await redeem(signIn.url, { code, clientId, redirectUri })).body;
+    };
+    const first = await signedIn();
+    await signedIn();
+    const refreshed = await fetch(`${signIn.url}/oauth/token`, {
+      method: "POST",
+      body: new URLSearchParams({
+        grant_type: "refresh_token",
+        refresh_token: String(first["refresh_token"]),
+        client_id: clientId,
+      }),
+    });
+    expect(refreshed.status).toBe(200);
+  });
+
   test("gives no more than the key has, whatever is asked for", async () => {
     const scopes = async (key: string, scope: string) => {
       const clientId = await beAsked({ scope });
