@@ -20,6 +20,7 @@ const SESSIONLESS_TOOLS = [
   "greet",
   "later",
   "list_my_sessions",
+  "read_notes",
   "report",
   "session_info",
 ];

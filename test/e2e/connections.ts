@@ -1,5 +1,6 @@
 // Connections of real MCP clients to a Worker: the same verbs over either package and every mode of it, and plain
 // requests for what a client hides.
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   Client as ClientV2,
   StreamableHTTPClientTransport as TransportV2,
@@ -142,6 +143,15 @@ export async function send({ mcp, key, session, method = "POST", message }: Plai
   });
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: bodyOf(response.headers, text) };
+}
+
+/** Sends until the answer is no 503, and waits as each of them asks for. Only the patience of the test ends it. */
+export async function untilAvailable(ask: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    const answer = await ask();
+    if (answer.status !== 503) return answer;
+    await sleep(Number(answer.headers.get("Retry-After")) * 1000);
+  }
 }
 
 /** The last JSON-RPC message of a response, whether it is JSON or a stream; undefined when it is empty. */

@@ -32,7 +32,7 @@ export default defineServer({
 });
 
 function registerContextTools(server: McpServer, context: Context): void {
-  const { session, principal, sessions, env, waitUntil, signal } = context;
+  const { session, principal, sessions, env, waitUntil, signal, requireScopes } = context;
   const none = { inputSchema: z.object({}) };
 
   server.registerTool("session_info", none, () => {
@@ -72,6 +72,10 @@ function registerContextTools(server: McpServer, context: Context): void {
 
   server.registerTool("greet", none, () =>
     result({ greeting: env.TEST_GREETING, limit: env.MCP_TEST_LIMIT ?? null, aborted: signal.aborted }),
+  );
+
+  server.registerTool("read_notes", { ...none, scopeChallenge: requireScopes("notes:read") }, () =>
+    result({ notes: ["A note"] }),
   );
 
   // Reports progress before it answers.
