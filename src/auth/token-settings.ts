@@ -132,7 +132,7 @@ export const tokenShape = {
     address.refine((value) => URL.parse(value)?.origin === value, { error: "must be an origin" }).optional(),
     {
       description:
-        "The team of Cloudflare Access in front of the Worker. Whoever Access lets in needs no key. Example: `https://team.cloudflareaccess.com`.",
+        "The team of Cloudflare Access in front of the Worker. People whom Access lets in need no key. Example: `https://team.cloudflareaccess.com`.",
       form: "origin",
       default: NOT_SET,
     },
