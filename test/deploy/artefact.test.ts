@@ -135,12 +135,12 @@ describe("what watches it", () => {
 
 describe("a cron event", () => {
   const [IMMEDIATE, REGULAR] = ["*/10 * * * *", "0 * * * *"];
-  const insert = ({ ask: query }: Database) =>
-    query(`
+  const insert = (into: Database) =>
+    into.ask(`
       INSERT INTO mcp_sessions (session_id, principal, expires_at)
       VALUES ('dead', 'alice', now() - interval '1 day'), ('live', 'alice', now() + interval '1 day')`);
-  const left = async ({ ask: query }: Database) =>
-    (await query<{ session_id: string }>("SELECT session_id FROM mcp_sessions ORDER BY 1")).map(
+  const left = async (within: Database) =>
+    (await within.ask<{ session_id: string }>("SELECT session_id FROM mcp_sessions ORDER BY 1")).map(
       ({ session_id: id }) => id,
     );
 

@@ -1,6 +1,7 @@
 // A deployed Worker, run as it was uploaded, with keys and a database of the test's own.
 import { randomBytes } from "node:crypto";
-import { type Cloudflare, startCloudflare, type Version } from "./cloudflare.ts";
+import type { Version } from "./account.ts";
+import { type Cloudflare, startCloudflare } from "./cloudflare.ts";
 import { createProject, type Project } from "./project.ts";
 import { scriptOf } from "./upload.ts";
 import type { Runnable } from "./workerd.ts";

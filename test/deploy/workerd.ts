@@ -21,6 +21,7 @@ export interface Runnable {
 
 export interface RunningWorker {
   url: string;
+  pid: number | undefined;
   /** The MCP endpoint. */
   mcp: URL;
   /** Sends a cron event; returns how it ended. */
@@ -139,6 +140,7 @@ export async function startWorkerd(runnable: Runnable, neonPort: number): Promis
     const url = `http://127.0.0.1:${ports.get("main")}`;
     return {
       url,
+      pid: child.pid,
       mcp: new URL("/mcp", url),
       lines,
       stop,
