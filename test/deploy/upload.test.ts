@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
-import { type Cloudflare, startCloudflare, type Version } from "./cloudflare.ts";
+import type { Version } from "./account.ts";
+import { type Cloudflare, startCloudflare } from "./cloudflare.ts";
 import { API_KEYS, deployedVersion, keys, NAME, secretsFile } from "./deployed.ts";
 import { createProject, type Outcome, type Project } from "./project.ts";
 import { scriptOf, SOURCE_MAP } from "./upload.ts";
@@ -53,6 +54,22 @@ test("a deploy ends with the Worker's URL and both crons, and shows no secret", 
     for (const cron of config.triggers.crons ?? []) expect(output).toContain(`schedule: ${cron}`);
     for (const secret of secrets) expect(output).not.toContain(secret);
   }
+});
+
+test("a $ in a password arrives when it is written as docs/deploy.md says", async () => {
+  const other = await startCloudflare();
+  const fresh = createProject(other);
+  const url = DATABASE_URL.replace("hunter2", "pa%24word%23");
+  // Two keys, with a space between them.
+  fresh.write(".dev.vars.production", `DATABASE_URL=${url}\nAPI_KEYS=${API_KEYS.replaceAll(",", " ")}\n`);
+  const { code, output } = await fresh.sh("npx wrangler deploy --secrets-file .dev.vars.production", {
+    vars: { word: "EXPANDED" },
+  });
+  fresh.remove();
+  await other.close();
+  expect(code, output).toBe(0);
+  const arrived = deployedVersion(other).bindings.filter(({ type }) => type === "secret_text");
+  expect(arrived.map(({ text }) => text)).toEqual([url, API_KEYS.replaceAll(",", " ")]);
 });
 
 test("there is one Worker with both crons, on workers.dev, and one KV namespace, however often it is deployed", () => {
@@ -153,4 +170,23 @@ test("an update of a Worker whose secret was deleted is refused, and names it", 
   expect(code).toBe(1);
   expect(output).toMatch(/required secrets have not been set: API_KEYS/);
   expect(deployedVersion(cloudflare)).toBe(version);
+});
+
+describe("a Deploy to Cloudflare button", () => {
+  test("shows a description of everything that a deploy is given", () => {
+    const { cloudflare: shown } = JSON.parse(readFileSync("package.json", "utf8")) as {
+      cloudflare: { bindings: Record<string, { description: string }> };
+    };
+    const given = deployedVersion(cloudflare).bindings.filter(({ type }) => type !== "version_metadata");
+    const names = new Set(["API_KEYS", ...given.map(({ name }) => name)]);
+    expect(Object.keys(shown.bindings).toSorted()).toEqual([...names].toSorted());
+    for (const { description } of Object.values(shown.bindings)) expect(description).toMatch(/^\S.*\.$/);
+  });
+
+  test("asks for the required secrets, and for nothing else", () => {
+    const example = readFileSync(".dev.vars.example", "utf8");
+    const asked = [...example.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => ({ name, value }));
+    // It would deploy an example value as it is.
+    expect(asked).toEqual(config.secrets?.required?.map((name: string) => ({ name, value: "" })));
+  });
 });
