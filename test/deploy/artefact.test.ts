@@ -102,6 +102,7 @@ describe("what watches it", () => {
     const live = await ask("/healthz");
     expect({ status: live.status, body: await live.json() }).toEqual({ status: 200, body: { status: "ok" } });
     expect((await ask("/session-health")).status).toBe(401);
+    expect((await ask("/session-health", keys.alice)).status).toBe(403);
     const health = await ask("/session-health?verbose=1&write=1", keys.monitor);
     expect({ status: health.status, body: await health.json() }).toMatchObject({
       status: 200,
