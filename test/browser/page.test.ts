@@ -199,6 +199,12 @@ describe("what is seen", () => {
     await allowWith(page, "a-wrong-key");
     await alert().waitFor();
     await expectGood("wrong-key");
+    // With no content a browser stays where it is, and the way back can be looked at.
+    await page.route(`${client.url}/**`, (route) => route.fulfill({ status: 204 }));
+    await allowWith(page, signIn.keys.alice);
+    await page.getByRole("heading", { name: "Going back" }).waitFor();
+    expect(await page.getByRole("link").getAttribute("href")).toMatch(`${redirectUri}?code=`);
+    await expectGood("going-back");
     await page.goto(askingUrl(signIn.url, { clientId: "nobody", redirectUri }));
     await expectGood("refused");
   });
