@@ -35,16 +35,6 @@ const handleOf = (asked: Page) => asked.locator("[name=handle]").inputValue();
 const forge = (asked: Page, handle: string) =>
   asked.evaluate(`document.querySelector("[name=handle]").value = ${JSON.stringify(handle)}`);
 
-/** The form as a program sends it, from the address that Cloudflare would see. */
-function send(fields: Record<string, string>, from: string, origin = signIn.url): Promise<Response> {
-  return fetch(`${signIn.url}/authorize`, {
-    method: "POST",
-    redirect: "manual",
-    headers: { Origin: origin, "CF-Connecting-IP": from },
-    body: new URLSearchParams({ decision: "allow", ...fields }),
-  });
-}
-
 describe("an address to be sent back to that is not registered", () => {
   test.each(["https://evil.example/callback", "the client's own, with more", "javascript:alert(1)//"])(
     "stays on a page that says so: %s",
@@ -100,10 +90,11 @@ describe("a form that is not the person's own", () => {
       } finally {
         await attacker.close();
       }
-      // It has not been used up either.
-      await page.goBack();
-      const own = await send({ handle, key: signIn.keys.alice }, "198.51.100.1");
-      expect(own.status).toBe(400);
+      // It has not been used up: in the page itself it still is good.
+      await page.goto(asking);
+      await forge(page, handle);
+      await allowWith(page, signIn.keys.alice);
+      expect((await isBack(page, client)).has("code")).toBe(true);
     },
   );
 
@@ -143,11 +134,6 @@ describe("a form that is not the person's own", () => {
       await page.getByRole("link", { name: "Start again" }).click();
       await page.getByLabel("Your key").waitFor();
     }
-  });
-
-  test("is refused when it is longer than any form of the page", async () => {
-    const response = await send({ key: "x".repeat(10_000) }, "198.51.100.2");
-    expect(response.status).toBe(413);
   });
 });
 
@@ -206,49 +192,6 @@ test("a key is in no address, in no page and in no history", async () => {
     expect(await page.content()).not.toContain(signIn.keys.alice);
   }
   expect(asked.join("\n")).not.toMatch(new RegExp(`a-wrong-key|${signIn.keys.alice}`));
-});
-
-test("one address can try few keys in a minute, whatever else it sends, and others can still", async () => {
-  const from = "198.51.100.7";
-  let tries = 0;
-  let last: Response;
-  // At most one new minute begins meanwhile.
-  do {
-    last = await send({ handle: "x", key: "a-wrong-key" }, from);
-    tries += 1;
-  } while (last.status !== 429 && tries < 30);
-  expect(last.status).toBe(429);
-  expect(last.headers.get("Retry-After")).toBe("60");
-  expect(tries).toBeGreaterThan(10);
-  expect(await last.text()).not.toContain("a-wrong-key");
-  expect((await send({ handle: "x", key: "a-wrong-key" }, "198.51.100.8")).status).toBe(400);
-
-  await context.setExtraHTTPHeaders({ "CF-Connecting-IP": from });
-  await page.goto(asking);
-  const answered = page.waitForResponse((response) => response.request().method() === "POST");
-  await allowWith(page, signIn.keys.alice);
-  expect((await answered).status()).toBe(429);
-  expect(await heading()).toBe("Too many attempts");
-  await expectAccessible(page);
-});
-
-test("one address can open few pages and register few clients in a minute: each is stored", async () => {
-  for (const [path, method] of [
-    [asking.slice(signIn.url.length), "GET"],
-    ["/oauth/register", "POST"],
-  ] as const) {
-    const from = method === "GET" ? "198.51.100.20" : "198.51.100.21";
-    let status = 0;
-    let tries = 0;
-    // At most one new minute begins meanwhile.
-    for (; status !== 429 && tries < 130; tries++) {
-      const response = await fetch(`${signIn.url}${path}`, { method, headers: { "CF-Connecting-IP": from } });
-      status = response.status;
-      await response.body?.cancel();
-    }
-    expect(status, path).toBe(429);
-    expect(tries, path).toBeGreaterThan(60);
-  }
 });
 
 test("a client that says who it is by an address that nobody can read gets no further", async () => {
