@@ -178,8 +178,8 @@ describe.each(["RS256", "ES256"] as const)("with tokens signed by %s", (alg) => 
   // The older client refreshes its token in place of asking its person.
   test("@modelcontextprotocol/client 2.x asks its person for a scope that a tool needs, and goes on", async () => {
     const provider = createSignIn(createBrowser("ann"));
-    // A client that has registered itself for less must not ask for more here.
-    await provider.register(authority.issuer, "mcp notes:read");
+    // A client that has registered itself for less must not ask for more here. It asks for refresh tokens, too.
+    await provider.register(authority.issuer, "mcp notes:read offline_access");
     const connection = await connectSignedInV2({ mcp: worker.mcp, provider });
     const id = connection.sessionId();
     const scopeOf = () => decodeJwt(provider.tokens()?.access_token ?? "")["scope"];
