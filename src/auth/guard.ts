@@ -26,6 +26,11 @@ const log = logOf("auth", {
         "A token was presented that is good for nothing here, or lacks the scope of the route. `reason` says why. [More](../oauth.md#it-says-401)",
       fields: ["reason", "principal", "request_id"],
     },
+    "Key of a token not known yet": {
+      meaning:
+        "A token names a key that its issuer did not have when its keys were fetched, less than 30 seconds ago. Its request got 503. New keys cause this for a moment, and made-up tokens at any time.",
+      fields: ["request_id"],
+    },
   },
   error: {
     "Authorization server unreachable": {
@@ -92,7 +97,8 @@ export function requireScope({ authenticate, tokens, verifyAccess }: Authenticat
     if (verdict.kind === "accepted") return verdict.principal;
     const request_id = c.get("requestId");
     if (verdict.kind === "unavailable") {
-      log.error("Authorization server unreachable", { source: verdict.source, request_id });
+      if (verdict.source === "new_keys") log.info("Key of a token not known yet", { request_id });
+      else log.error("Authorization server unreachable", { source: verdict.source, request_id });
       throw new AppError("authorization_unavailable", undefined, { "Retry-After": RETRY_AFTER_SECONDS });
     }
     log.info("Token refused", { reason: verdict.reason, request_id });

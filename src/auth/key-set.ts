@@ -146,7 +146,9 @@ export function createKeySet(
       // Perhaps they have moved. Keys that are still good stay, whatever a made-up key has caused.
       if (error instanceof Unreachable && !found.fresh) found = undefined;
       if (error instanceof Unreachable || isOfToken(error, isTooSoon)) throw error;
-      throw new Unreachable("keys", { cause: error });
+      throw new Unreachable(error instanceof errors.JWKSNoMatchingKey ? "new_keys" : "keys", {
+        cause: error,
+      });
     }
   };
 }

@@ -26,8 +26,11 @@ export type Verdict =
   /** What tells what a token is worth cannot be reached: nothing is known of the token. */
   | { kind: "unavailable"; source: VerdictSource };
 
-/** What a verdict is made of: the issuer's metadata and its keys, its introspection, or the bound authorization server. */
-export type VerdictSource = "metadata" | "keys" | "introspection" | "binding";
+/**
+ * What a verdict is made of: the issuer's metadata and its keys, its introspection, or the bound authorization server.
+ * `new_keys`: keys that its issuer may have made since they were fetched, a moment ago.
+ */
+export type VerdictSource = "metadata" | "keys" | "new_keys" | "introspection" | "binding";
 
 /**
  * Says what a token is worth. Never throws.

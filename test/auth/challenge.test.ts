@@ -254,6 +254,21 @@ describe("with OAuth", () => {
     expect((await send(env, "/session-health", bearer(keys.health))).status).toBe(200);
   });
 
+  test("a made-up key soon after a fetch signs nobody out, and is no error of the issuer in the log", async () => {
+    await issuer.publish();
+    const env = (await createDatabase()).env({ OAUTH_ISSUERS: issuer.url });
+    expect((await send(env, "/session-health", bearer(await issuer.token("zoe", "health")))).status).toBe(
+      200,
+    );
+    // Of the same issuer by its own word, and signed with another key.
+    const impostor = await createIssuer();
+    const made = await impostor.token("zoe", "health", { iss: issuer.url });
+    const response = await send(env, "/session-health", bearer(made));
+    expect([response.status, response.headers.get("Retry-After")]).toEqual([503, "5"]);
+    expect(logged("Key of a token not known yet")).toEqual([expect.objectContaining({ level: "INFO" })]);
+    expect(logged("Authorization server unreachable")).toEqual([]);
+  });
+
   test("Access is not asked for whom presents something else", async () => {
     const access = await createIssuer({ isAccess: true });
     await access.publish();
