@@ -2,7 +2,8 @@
 // `npm run check` runs this file by itself.
 import { dirname } from "node:path";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
-import { ConfigurationError, readConfig, rooms } from "../src/env.ts";
+import { readConfig, rooms } from "../src/env.ts";
+import { ConfigurationError } from "../src/settings.ts";
 import { findUnknownVariables } from "../src/unknown-variables.ts";
 import { report } from "./failure.ts";
 import { generateApiKeys, readVars, remoteDatabaseUrl, type Vars } from "./vars.ts";

@@ -8,7 +8,7 @@ import { healthSettings } from "./health/settings.ts";
 import { httpSettings } from "./http/settings.ts";
 import { logSettings } from "./log.ts";
 import { sessionSettings } from "./session/settings.ts";
-import type { Rule } from "./settings.ts";
+import { ConfigurationError, type Rule } from "./settings.ts";
 import { findUnknownVariables } from "./unknown-variables.ts";
 
 /** Every room that has variables, in the order of the reference manual. */
@@ -32,19 +32,6 @@ const roomShape = {
   ...logSettings.shape,
 };
 const roomValues = z.object(roomShape);
-
-/** A configuration that stops the Worker. Its message names the variables and what they must be. */
-export class ConfigurationError extends Error {
-  override name = "ConfigurationError";
-  /** Variable name → what it must be. */
-  readonly problems: Record<string, string>;
-
-  constructor(problems: Record<string, string>) {
-    const list = Object.entries(problems).map(([name, problem]) => `${name} ${problem}`);
-    super(`The configuration is wrong: ${list.join("; ")}`);
-    this.problems = problems;
-  }
-}
 
 /**
  * The Worker's environment as a configuration. docs/reference/variables.md has every variable.

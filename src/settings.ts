@@ -128,3 +128,36 @@ export function optionalBinding<T>(
     .optional();
   return documented(schema, { description, form, default: null }, "binding");
 }
+
+/** A configuration that stops the Worker. Its message names the variables and what they must be. */
+export class ConfigurationError extends Error {
+  override name = "ConfigurationError";
+  /** Variable name → what it must be. */
+  readonly problems: Record<string, string>;
+
+  constructor(problems: Record<string, string>) {
+    const list = Object.entries(problems).map(([name, problem]) => `${name} ${problem}`);
+    super(`The configuration is wrong: ${list.join("; ")}`);
+    this.problems = problems;
+  }
+}
+
+/**
+ * The configuration of one room, for programs that have no others.
+ * @throws ConfigurationError naming every variable of the room that is wrong.
+ */
+export function readSettings<Shape extends z.ZodRawShape, Config>(
+  { shape, rules = [], read }: Settings<Shape, Config>,
+  env: object,
+): Config {
+  const { data, error } = z.object(shape).safeParse(env);
+  const problems: [string, string][] = (error?.issues ?? []).map(({ path, message }) => [
+    String(path[0]),
+    message,
+  ]);
+  if (data !== undefined) {
+    for (const { variable, holds, problem } of rules) if (!holds(data)) problems.push([variable, problem]);
+  }
+  if (data === undefined || problems.length > 0) throw new ConfigurationError(Object.fromEntries(problems));
+  return read(data);
+}

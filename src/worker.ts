@@ -1,14 +1,16 @@
 // Both doors, HTTP and cron, for any server definition. A wrong configuration opens neither.
+import type { ExecutionContext } from "hono";
 import type * as z from "zod";
 import { createApp } from "./app.ts";
 import { logCleanupFailure } from "./cleanup/clean.ts";
 import { handleCron } from "./cron.ts";
 import { createDeps } from "./deps.ts";
-import { ConfigurationError, readConfig } from "./env.ts";
+import { readConfig } from "./env.ts";
 import { AppError, errorResponse } from "./http/errors.ts";
 import { configureLog, logOf } from "./log.ts";
 import type { ServerDefinition } from "./mcp/context.ts";
 import { createServerFactory } from "./mcp/server-factory.ts";
+import { ConfigurationError } from "./settings.ts";
 
 const log = logOf("config", {
   warning: {
@@ -29,9 +31,9 @@ const log = logOf("config", {
 /** A Worker with the routes and the cron events of this project, and `server` behind `/mcp`. */
 export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefinition<Shape>) {
   // Cloudflare passes one `env` for the life of an isolate.
-  const opened = new WeakMap<Env, ReturnType<typeof open>>();
+  const opened = new WeakMap<object, ReturnType<typeof open>>();
 
-  function open(env: Env) {
+  function open(env: object) {
     const { log: logConfig, server: serverEnv, ...config } = readConfig(env, server.variables);
     configureLog(logConfig);
     for (const { name, nearest } of config.unknownVariables) {
@@ -46,14 +48,14 @@ export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefiniti
     return { app, cleanup: config.cleanup, deps };
   }
 
-  function doorsOf(env: Env): ReturnType<typeof open> {
+  function doorsOf(env: object): ReturnType<typeof open> {
     const doors = opened.get(env) ?? open(env);
     opened.set(env, doors);
     return doors;
   }
 
   return {
-    async fetch(request, env, context) {
+    async fetch(request: Request, env: object, context: ExecutionContext): Promise<Response> {
       try {
         return await doorsOf(env).app.fetch(request, env, context);
       } catch (error) {
@@ -62,7 +64,7 @@ export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefiniti
         return errorResponse(new AppError("configuration_invalid"), requestId);
       }
     },
-    async scheduled(event, env) {
+    async scheduled(event: { cron: string; scheduledTime: number }, env: object): Promise<void> {
       try {
         const { cleanup, deps } = doorsOf(env);
         await handleCron(event, cleanup, deps.cleanups, deps.idleSleep);
@@ -71,7 +73,7 @@ export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefiniti
         throw error;
       }
     },
-  } satisfies ExportedHandler<Env>;
+  };
 }
 
 /** Which variables are wrong, after the log has been configured to say so. @throws any other error again. */

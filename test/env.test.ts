@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { ConfigurationError, readConfig, rooms } from "../src/env.ts";
+import { readConfig, rooms } from "../src/env.ts";
+import { ConfigurationError } from "../src/settings.ts";
 import { manuals } from "../src/settings.ts";
 
 const DIGEST = "ab".repeat(32);

@@ -5,6 +5,7 @@
 import { timeout, TimeoutStrategy } from "cockatiel";
 import type * as z from "zod";
 import { errorName, logOf } from "../log.ts";
+import type { Records } from "./settings.ts";
 import type { CleanupReport } from "./store.ts";
 import { eachTier, type Tier } from "./tiers.ts";
 import { activityRecord, mergeActivity, runRecord, wakeTime } from "./wake-time.ts";
@@ -16,12 +17,6 @@ export interface IdleSleep {
   recordRun: (report: CleanupReport, scheduledAt: Date) => Promise<void>;
   /** Records that sessions are being opened or ended. An isolate writes this once in five minutes. */
   recordActivity: () => Promise<void>;
-}
-
-/** What is needed of Workers KV. */
-export interface Records {
-  get: (key: string) => Promise<string | null>;
-  put: (key: string, value: string) => Promise<void>;
 }
 
 export interface IdleSleepOptions {

@@ -1,4 +1,3 @@
-import type { KVNamespace } from "@cloudflare/workers-types";
 import {
   defineSettings,
   documented,
@@ -10,6 +9,12 @@ import {
   type Values,
 } from "../settings.ts";
 import { type CleanupMode, eachTier, parseCron, type Tier, tiers } from "./tiers.ts";
+
+/** What is needed of Workers KV. */
+export interface Records {
+  get: (key: string) => Promise<string | null>;
+  put: (key: string, value: string) => Promise<void>;
+}
 
 /** How the cleanup is scheduled and bounded. */
 export interface CleanupConfig {
@@ -23,7 +28,7 @@ export interface CleanupConfig {
   timeBudgetMs: number;
   runRetentionDays: number;
   /** Undefined: every cron event asks the database. */
-  idleSleep: { records: KVNamespace; maxSeconds: number } | undefined;
+  idleSleep: { records: Records; maxSeconds: number } | undefined;
 }
 
 function isCron(value: string): boolean {
@@ -97,7 +102,7 @@ const shape = {
     unit: "seconds",
     description: "The longest sleep. It matters only when other programs write to the table, too.",
   }),
-  CLEANUP_SLEEP: optionalBinding<KVNamespace>("put", {
+  CLEANUP_SLEEP: optionalBinding<Records>("put", {
     description: "Keeps until when the database can sleep.",
     form: "KV namespace",
   }),

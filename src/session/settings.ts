@@ -1,4 +1,3 @@
-import type { RateLimit } from "@cloudflare/workers-types";
 import {
   choice,
   defineSettings,
@@ -10,6 +9,11 @@ import {
 } from "../settings.ts";
 import { CLIENT_DATA_BYTES } from "./client-data.ts";
 import type { Lifetimes } from "./session.ts";
+
+/** What is needed of a rate limit binding. */
+export interface RateLimit {
+  limit: (options: { key: string }) => Promise<{ success: boolean }>;
+}
 
 /** How sessions live, and what they may use. */
 export interface SessionConfig extends Lifetimes {

@@ -1,6 +1,7 @@
 // The records of idle sleep: when they are written, and what is made of one that cannot be read or written.
 import { expect, test } from "vitest";
-import { createIdleSleep, type Records } from "../../src/cleanup/idle-sleep.ts";
+import { createIdleSleep } from "../../src/cleanup/idle-sleep.ts";
+import type { Records } from "../../src/cleanup/settings.ts";
 import { at } from "../support/cleanup.ts";
 
 const start = new Date("2026-11-25T12:00:00Z");
