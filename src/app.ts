@@ -14,9 +14,8 @@ import type { SessionsStore } from "./admin/sessions-store.ts";
 import { METADATA_PATH, RESOURCE_PATH } from "./auth/challenge.ts";
 import { type Authentication, requireScope } from "./auth/guard.ts";
 import { metadataCors, metadataEndpoint, metadataMethods, metadataRoute } from "./auth/metadata-endpoint.ts";
-import { callerOf, principalOf, type PrincipalVariables } from "./auth/principal.ts";
+import { callerOf, principalOf } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
-import { DatabaseFault } from "./db/fault.ts";
 import type { UnknownVariable } from "./unknown-variables.ts";
 import { healthEndpoint, healthRoute, readHealthQuery } from "./health/endpoint.ts";
 import type { Limits } from "./health/grade.ts";
@@ -26,9 +25,9 @@ import { sharedAnswers } from "./health/shared-answers.ts";
 import { isAnnouncedTooLarge } from "./http/body.ts";
 import { mcpCors, originGuard } from "./http/cors.ts";
 import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.ts";
-import { AppError, bearerError, errorResponse, oauthError, refusalOfFault } from "./http/errors.ts";
+import { AppError, bearerError, errorResponse, oauthError } from "./http/errors.ts";
+import { refusalOf } from "./http/refusal.ts";
 import { requestLog, type RequestVariables } from "./http/request-log.ts";
-import { errorName, logOf } from "./log.ts";
 import {
   isLegacyRequest,
   legacyVersions,
@@ -43,26 +42,11 @@ import { jsonRpcError } from "./session/protocol.ts";
 import type { StateStore } from "./session/state-store.ts";
 import type { SessionStore } from "./session/store.ts";
 
-const log = logOf("http", {
-  error: {
-    "MCP session store failed": {
-      meaning: "A request needed the database and got 503. `kind` and `sqlstate` say why.",
-      fields: ["kind", "sqlstate", "request_id"],
-    },
-    "The request failed": {
-      meaning: "A mistake in the Worker, answered with 500. `error` is the name of the error.",
-      fields: ["error", "request_id"],
-    },
-  },
-});
-
 const MCP_PATH = RESOURCE_PATH;
 const mcpMethods = ["POST", "DELETE"];
 // RFC 9728 §3.1 for the resource /mcp; and clients that look at the root alone.
 const metadataPaths = [`${METADATA_PATH}${MCP_PATH}`, METADATA_PATH];
 const RUNS_PATH = "/cleanup/runs";
-
-type AppContext = Context<{ Variables: RequestVariables & Partial<PrincipalVariables> }>;
 
 export interface AppDeps {
   now: () => Date;
@@ -189,18 +173,6 @@ function methodRefusal(path: string, methods: readonly string[]): AppError {
     [RUNS_PATH]: methods.filter((method) => method !== "POST"),
   };
   return new AppError("method_not_allowed", undefined, { Allow: (allowed[path] ?? methods).join(", ") });
-}
-
-/** What the client is told of an error. The rest is logged. */
-function refusalOf(error: Error, c: AppContext): AppError {
-  if (error instanceof AppError) return error;
-  const id = c.get("requestId");
-  if (error instanceof DatabaseFault) {
-    log.error("MCP session store failed", { kind: error.kind, sqlstate: error.sqlstate, request_id: id });
-    return refusalOfFault(error, c.get("principal")?.scopes.includes("admin"));
-  }
-  log.error("The request failed", { error: errorName(error), request_id: id });
-  return new AppError("internal");
 }
 
 /** The body of a refusal where it is not the usual one. @param areTokensTaken then clients of OAuth read those of the guard. */

@@ -24,7 +24,7 @@ import { endReasons } from "../src/session/session.ts";
 const floors: Record<number, RegExp> = {
   4: /^index\.ts$/,
   3: /^(worker|app|cron|deps|env)\.ts$/,
-  2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/guard|session\/middleware|mcp\/transport|health\/shared-answers|http\/(cors|document|request-log))\.ts$/,
+  2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/guard|session\/middleware|mcp\/transport|health\/shared-answers|http\/(cors|document|refusal|request-log))\.ts$/,
   1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller)|session\/(state|own-sessions))\.ts$/,
   0: /^(log|settings|unknown-variables|[a-z]+\/settings|auth\/(api-keys|principal|credentials|verdict|claims|scope-map|token-settings|challenge)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|messages|client-data))\.ts$/,
 };
