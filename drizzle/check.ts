@@ -19,6 +19,7 @@ import { lookAtServer } from "./check/server.ts";
 import { findSubject } from "./check/subject.ts";
 import { lookAtFamily, lookAtIndexes, lookAtKind, lookAtStorage } from "./check/table.ts";
 import { configOf, databaseTarget, reasonOf, shortReasonOf, variable } from "./connection.ts";
+import { checkout, type Terminal } from "./terminal.ts";
 import type { RunStatement } from "./trial.ts";
 
 /**
@@ -145,31 +146,33 @@ function refusedByWorker(connectionString: string, endpoint: string | undefined)
   }));
 }
 
-const USAGE = "npm run db:check [-- --json]";
-
-function stop(message: string): never {
-  console.error(message);
-  process.exit(2);
-}
-
-if (import.meta.main) {
+/**
+ * The command.
+ * @returns the exit code: 1 when the Worker cannot work, 2 when nothing was checked
+ */
+export async function runCheck(args: string[], { folder, usage, log, error }: Terminal): Promise<number> {
   let isJson: boolean | undefined;
   try {
-    isJson = parseArgs({ options: { json: { type: "boolean" } } }).values.json;
-  } catch (error) {
-    stop(`${reasonOf(error)}\nUsage: ${USAGE}`);
+    isJson = parseArgs({ args, options: { json: { type: "boolean" } } }).values.json;
+  } catch (problem) {
+    error(`${reasonOf(problem)}\nUsage: ${usage}`);
+    return 2;
   }
   let url: string;
   let endpoint: string | undefined;
   try {
     ({ url } = databaseTarget());
     endpoint = variable("NEON_ENDPOINT_OVERRIDE");
-  } catch (error) {
-    stop(error instanceof Error ? error.message : String(error));
+  } catch (problem) {
+    error(problem instanceof Error ? problem.message : String(problem));
+    return 2;
   }
-  const findings = await check(url, endpoint);
-  console.log(
-    isJson === true ? JSON.stringify({ works: works(findings), findings }, null, 2) : textOf(findings),
-  );
-  process.exitCode = works(findings) ? 0 : 1;
+  const findings = await check(url, endpoint, folder);
+  log(isJson === true ? JSON.stringify({ works: works(findings), findings }, null, 2) : textOf(findings));
+  return works(findings) ? 0 : 1;
+}
+
+if (import.meta.main) {
+  const usage = "npm run db:check [-- --json]";
+  process.exitCode = await runCheck(process.argv.slice(2), checkout(import.meta.dirname, usage));
 }

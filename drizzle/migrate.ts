@@ -18,6 +18,7 @@ import { buildIndexes, type IndexContext } from "./indexes.ts";
 import { journalStatements, RECOUNT_DUE } from "./journal.ts";
 import { enterPlace, type Place } from "./place.ts";
 import { linesOf, type Plan, planOf, readState } from "./plan.ts";
+import { checkout, type Terminal } from "./terminal.ts";
 import { proveUsable } from "./usable.ts";
 import { DEFAULT_WAIT_MS, Observer, Wait, type Waiting } from "./waiting.ts";
 
@@ -152,14 +153,17 @@ async function recount(client: Client, { limitMs }: Waiting): Promise<void> {
 
 const notesOf = ({ notes }: Pick<Plan, "notes">) => notes.map((note) => `Note: ${note}`);
 
-const USAGE = "npm run db:migrate [-- [--plan] [--convert] [--wait SECONDS]]";
-
-if (import.meta.main) {
+/**
+ * The command: migrates, or prints the plan.
+ * @returns the exit code: 2 when the arguments are wrong
+ */
+export async function runMigrate(args: string[], { folder, usage, log, error }: Terminal): Promise<number> {
   let isPlan: boolean;
   let convert: boolean;
   let limitMs: number;
   try {
     const { values } = parseArgs({
+      args,
       options: {
         plan: { type: "boolean", default: false },
         convert: { type: "boolean", default: false },
@@ -168,31 +172,32 @@ if (import.meta.main) {
     });
     ({ plan: isPlan, convert } = values);
     limitMs = readSeconds(values.wait);
-  } catch (error) {
-    console.error(`${reasonOf(error)}\nUsage: ${USAGE}`);
-    process.exit(2);
+  } catch (problem) {
+    error(`${reasonOf(problem)}\nUsage: ${usage}`);
+    return 2;
   }
   let config: ClientConfig;
   try {
     config = await configOf(databaseTarget());
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
+  } catch (problem) {
+    error(problem instanceof Error ? problem.message : String(problem));
+    return 1;
   }
   try {
     const lines = await (isPlan
-      ? driftOf(config, import.meta.dirname, { convert })
-      : migrate(config, import.meta.dirname, { convert, limitMs, say: (line) => console.error(line) }));
+      ? driftOf(config, folder, { convert })
+      : migrate(config, folder, { convert, limitMs, say: error }));
     const isUpToDate = lines.every((line) => line.startsWith("Note: "));
-    console.log([...(isUpToDate ? ["The database is up to date."] : []), ...lines].join("\n"));
-  } catch (error) {
-    if (error instanceof Unfinished) {
-      if (error.done.length > 0) console.log(error.done.join("\n"));
-      console.error(`Migration not finished, run it again: ${error.message}`);
+    log([...(isUpToDate ? ["The database is up to date."] : []), ...lines].join("\n"));
+    return 0;
+  } catch (problem) {
+    if (problem instanceof Unfinished) {
+      if (problem.done.length > 0) log(problem.done.join("\n"));
+      error(`Migration not finished, run it again: ${problem.message}`);
     } else {
-      console.error(`Migration failed, nothing was applied: ${reasonOf(error)}`);
+      error(`Migration failed, nothing was applied: ${reasonOf(problem)}`);
     }
-    process.exit(1);
+    return 1;
   }
 }
 
@@ -200,4 +205,10 @@ function readSeconds(text: string | undefined): number {
   if (text === undefined) return DEFAULT_WAIT_MS;
   if (!/^\d{1,6}$/.test(text)) throw new Error(`--wait takes a number of seconds, not ${text}`);
   return Number(text) * 1000;
+}
+
+if (import.meta.main) {
+  const usage = "npm run db:migrate [-- [--plan] [--convert] [--wait SECONDS]]";
+  const code = await runMigrate(process.argv.slice(2), checkout(import.meta.dirname, usage));
+  if (code > 0) process.exit(code);
 }

@@ -22,10 +22,10 @@ export const lookAtPublications: Look = async ({ client, schema }) => {
     [schema, declaredTables.map(({ name }) => name)],
   );
   const broken = found.filter((published) => published.is_broken);
-  const whole = Map.groupBy(
-    found.filter((published) => !published.is_broken),
-    ({ publication }) => publication,
-  );
+  const whole = new Map<string, string[]>();
+  for (const { publication, table, is_broken: isBroken } of found) {
+    if (!isBroken) whole.set(publication, [...(whole.get(publication) ?? []), table]);
+  }
   return [
     ...broken.map(({ publication, table }): Finding => ({
       level: "error",
@@ -37,7 +37,7 @@ export const lookAtPublications: Look = async ({ client, schema }) => {
     ...[...whole].map(([publication, tables]): Finding => ({
       level: "note",
       about: "publication",
-      what: `The publication ${publication} sends ${tables.map(({ table }) => table).join(", ")} to its subscribers.`,
+      what: `The publication ${publication} sends ${tables.join(", ")} to its subscribers.`,
       means: "They get the names of principals and what clients say of themselves.",
       todo: "",
     })),

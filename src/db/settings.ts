@@ -24,8 +24,10 @@ const loopbackHosts = ["127.0.0.1", "localhost", "[::1]"];
 const endpointOverride = text
   .refine(
     (value) => {
-      const url = value === "" ? undefined : URL.parse(value);
-      return url === undefined || (url?.protocol === "http:" && loopbackHosts.includes(url.hostname));
+      if (value === "") return true;
+      // Not URL.parse: the command runs on Node 20, too.
+      const url = URL.canParse(value) ? new URL(value) : undefined;
+      return url?.protocol === "http:" && loopbackHosts.includes(url.hostname);
     },
     { error: "must be empty, or an http URL whose host is 127.0.0.1, localhost or [::1]" },
   )
