@@ -28,13 +28,8 @@ import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.
 import { AppError, bearerError, errorResponse, oauthError } from "./http/errors.ts";
 import { refusalOf } from "./http/refusal.ts";
 import { requestLog, type RequestVariables } from "./http/request-log.ts";
-import {
-  isLegacyRequest,
-  legacyVersions,
-  mcpDeleteRoute,
-  mcpEndpoint,
-  mcpPostRoute,
-} from "./mcp/endpoint.ts";
+import { mcpDeleteRoute, mcpEndpoint, mcpPostRoute } from "./mcp/endpoint.ts";
+import { isLegacyRequest, legacyVersions } from "./mcp/revisions.ts";
 import type { ServerFactory } from "./mcp/server-factory.ts";
 import { metricsEndpoint, metricsRoute } from "./metrics/endpoint.ts";
 import { sessionMiddleware, type SessionMiddlewareOptions } from "./session/middleware.ts";

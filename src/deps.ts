@@ -4,16 +4,14 @@ import { createSessionsStore } from "./admin/sessions-store.ts";
 import { createVerifyAccess } from "./auth/jwt.ts";
 import { createAuthenticate } from "./auth/keys.ts";
 import { createVerifyToken } from "./auth/tokens.ts";
-import { createIdleSleep } from "./cleanup/idle-sleep.ts";
 import { createCleanupStore } from "./cleanup/store.ts";
-import { eachTier, parseCron, runsIn, tierNames } from "./cleanup/tiers.ts";
 import { connect } from "./db/client.ts";
 import type { Config } from "./env.ts";
 import { createHealthStore } from "./health/store.ts";
-import { createActivityStore, createAdminActivityStore } from "./session/activity-store.ts";
-import { createCachedStore } from "./session/cached-store.ts";
+import { healthLimitsOf, idleSleepOf } from "./parts/cleanup.ts";
+import { openingLimitOf, sessionsOn } from "./parts/sessions.ts";
+import { createAdminActivityStore } from "./session/activity-store.ts";
 import { createStateStore } from "./session/state-store.ts";
-import { createSessionStore } from "./session/store.ts";
 
 const now = () => new Date();
 
@@ -35,21 +33,8 @@ export function createDeps({
   const { version } = health;
   const database = connect(address);
 
-  const idleSleep = createIdleSleep(cleanup.idleSleep, {
-    versionId: version.id,
-    minAgeSeconds: cleanup.minAgeSeconds,
-    now,
-  });
-
-  // Activity is recorded next to the database, so that the cache outside cannot keep it from being seen.
-  const cachedSessions = createCachedStore(
-    createActivityStore(createSessionStore(database, sessions), idleSleep.recordActivity),
-    {
-      intervalSeconds: sessions.validationIntervalSeconds,
-      canRecall: sessions.degradedMode === "serve",
-      now,
-    },
-  );
+  const idleSleep = idleSleepOf(cleanup, version, now);
+  const cachedSessions = sessionsOn(database, sessions, idleSleep, now);
 
   return {
     now,
@@ -67,9 +52,7 @@ export function createDeps({
     recall: sessions.degradedMode === "serve" ? cachedSessions.recall : undefined,
     clientDataMaxBytes: sessions.clientDataMaxBytes,
     bodyMaxValues,
-    mayOpenSession: async (principal: string) =>
-      sessions.initializeRateLimit === undefined ||
-      (await sessions.initializeRateLimit.limit({ key: principal })).success,
+    mayOpenSession: openingLimitOf(sessions),
 
     idleSleep,
     cleanups: createCleanupStore(database, { ...cleanup, trigger: "cron" }, idleSleep.recordRun),
@@ -86,11 +69,7 @@ export function createDeps({
 
     health: createHealthStore(database, { timeoutMs: health.timeoutMs, idleSleep, now }),
     healthMaxAgeSeconds: health.maxAgeSeconds,
-    healthLimits: {
-      crons: eachTier((tier) => parseCron(cleanup.crons[tier])),
-      expiredRatioMax: health.expiredRatioMax,
-      activeTiers: tierNames.filter((tier) => runsIn(tier, cleanup.mode)),
-    },
+    healthLimits: healthLimitsOf(cleanup, health.expiredRatioMax),
   };
 }
 

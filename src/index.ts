@@ -1,5 +1,5 @@
-// What Cloudflare runs: both doors, for the author's server.
+// What Cloudflare runs: both doors, for the author's server. It uses what other programs use of this one.
+import { createWorker } from "./public/worker.ts";
 import server from "./server/index.ts";
-import { createWorker } from "./worker.ts";
 
 export default createWorker(server);

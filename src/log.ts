@@ -1,6 +1,7 @@
 // Structured logs: one line an event, to the console, which Workers Logs collects. The only place that names a sink.
 import {
   configureSync,
+  getConfig,
   getConsoleSink,
   getJsonLinesFormatter,
   getLogger,
@@ -57,6 +58,11 @@ export function configureLog({ level, format }: LogConfig): void {
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["console"] },
     ],
   });
+}
+
+/** The same, unless the program has a configuration of its own: then its sinks get the lines of `mcp-sessions`. */
+export function configureLogOnce(config: LogConfig): void {
+  if (getConfig() === null) configureLog(config);
 }
 
 /** Every field that a line of ours can have, beside the four that all have. The reference manual takes these texts. */

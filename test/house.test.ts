@@ -22,11 +22,12 @@ import { endReasons } from "../src/session/session.ts";
 
 // Imports go down only. Every file of src stands on one floor; the author's room may have any files.
 const floors: Record<number, RegExp> = {
-  4: /^index\.ts$/,
-  3: /^(worker|app|cron|deps|env)\.ts$/,
+  5: /^index\.ts$/,
+  4: /^public\/[a-z]+\.ts$/,
+  3: /^(worker|app|cron|deps|env|parts\/[a-z-]+)\.ts$/,
   2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/guard|session\/middleware|mcp\/transport|health\/shared-answers|http\/(cors|document|refusal|request-log))\.ts$/,
-  1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller)|session\/(state|own-sessions))\.ts$/,
-  0: /^(log|settings|unknown-variables|[a-z]+\/settings|auth\/(api-keys|principal|credentials|verdict|claims|scope-map|token-settings|challenge)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|messages|client-data))\.ts$/,
+  1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller|revisions)|session\/(state|own-sessions))\.ts$/,
+  0: /^(log|settings|unknown-variables|(?!public)[a-z]+\/settings|auth\/(api-keys|principal|credentials|verdict|claims|scope-map|token-settings|challenge)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|messages|client-data))\.ts$/,
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })
@@ -69,6 +70,22 @@ test("nothing but index.ts imports from the author's room", () => {
   expect(users, "Move what these need out of src/server/: its author may replace everything there").toEqual(
     [],
   );
+});
+
+test("index.ts uses what other programs use, and each subpath of the package is a file of src/public", () => {
+  expect(importsOf("index.ts").map(({ file }) => file)).toEqual(["public/worker.ts", "server/index.ts"]);
+  const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
+  const subpaths = Object.keys(exports).filter((subpath) => subpath !== "./package.json");
+  expect(
+    subpaths.map((subpath) => (subpath === "." ? "worker.ts" : `${subpath.slice(2)}.ts`)).toSorted(),
+    "A file of src/public is a subpath: add both, and a line to docs/library.md",
+  ).toEqual(readdirSync("src/public").toSorted());
+  for (const [subpath, { types, default: module }] of subpaths.map(
+    (name) => [name, exports[name]] as const,
+  )) {
+    const path = `./dist/package/${subpath === "." ? "worker" : subpath.slice(2)}`;
+    expect({ types, module }).toEqual({ types: `${path}.d.ts`, module: `${path}.js` });
+  }
 });
 
 test("each of these libraries has one room that knows it", () => {

@@ -1,10 +1,6 @@
 // The MCP endpoint behind the session gate. Every request gets a fresh server of the author's definition: for clients up to
 // 2025-11-25 in their session, for clients of 2026-07-28 without one.
-import {
-  createMcpHandler,
-  isLegacyRequest as isLegacyForSdk,
-  SUPPORTED_PROTOCOL_VERSIONS,
-} from "@modelcontextprotocol/server";
+import { createMcpHandler } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import * as z from "zod";
 import type { Principal } from "../auth/principal.ts";
@@ -27,6 +23,7 @@ import type { Caller } from "./context.ts";
 import type { RequestContext, ServerFactory } from "./server-factory.ts";
 import { initializeProblem } from "./initialize.ts";
 import { jsonAnswerOf } from "./json-answer.ts";
+import { legacyVersions } from "./revisions.ts";
 import { acceptingBoth, SessionTransport } from "./transport.ts";
 
 const log = logOf("mcp", {
@@ -71,8 +68,6 @@ const refusal = z.union([
     .strictObject({ error: z.enum(["invalid_token", "insufficient_scope"]), error_description: z.string() })
     .describe("401 and 403 with OAUTH_ISSUERS (RFC 6750)"),
 ]);
-/** The revisions with sessions, newest first. */
-export const legacyVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS;
 
 const sessionHeaders = z.object({
   [SESSION_HEADER]: z.string().optional().describe("The id of the session; `initialize` does not need it"),
@@ -137,10 +132,6 @@ export interface McpEndpointOptions {
   /** Undefined: no token is taken. */
   tokens: TokenConfig | undefined;
 }
-
-/** Whether a request belongs to a revision with sessions. Gets the parsed body. */
-export const isLegacyRequest = (request: Request, body: unknown): Promise<boolean> =>
-  isLegacyForSdk(request, body);
 
 // RFC 5424, as logging/setLevel takes them.
 const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];

@@ -3,7 +3,7 @@
 import type { ClientConfig } from "pg";
 import { describe, expect, test } from "vitest";
 import { parseApiKeys } from "../../src/auth/api-keys.ts";
-import { legacyVersions } from "../../src/mcp/endpoint.ts";
+import { legacyVersions } from "../../src/mcp/revisions.ts";
 import { OPENED_WITH } from "../../drizzle/adopted-columns.ts";
 import { MOST_CHARACTERS } from "../../drizzle/column-types.ts";
 import { reasonOf } from "../../drizzle/connection.ts";

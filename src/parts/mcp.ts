@@ -1,0 +1,68 @@
+// The MCP endpoint for a server definition, for an app that has other routes and an authentication of its own.
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import type * as z from "zod";
+import type { Principal } from "../auth/principal.ts";
+import { mcpCors, originGuard } from "../http/cors.ts";
+import { httpSettings } from "../http/settings.ts";
+import type { ServerDefinition } from "../mcp/context.ts";
+import { mcpEndpoint } from "../mcp/endpoint.ts";
+import { createServerFactory } from "../mcp/server-factory.ts";
+import { createStateStore } from "../session/state-store.ts";
+import { ConfigurationError, readSettings } from "../settings.ts";
+import { databaseOf } from "./database.ts";
+import { fromEnv } from "./per-env.ts";
+import { type McpSessionsOptions, refusedAsJsonRpc, sessionGate, sessionsIn } from "./sessions.ts";
+
+export interface McpRoutesOptions extends McpSessionsOptions {
+  /** Runs before the session gate, and refuses who may not ask. Left out: what stands before the routes has done that. */
+  guard?: MiddlewareHandler;
+}
+
+const pass: MiddlewareHandler = (_c, next) => next();
+
+/**
+ * Serves `server` in sessions: `app.route("/mcp", mcpRoutes(server, { principal }))`. Web pages of ALLOWED_ORIGINS may call it.
+ * @throws ConfigurationError at a request, while a variable is wrong.
+ */
+export function mcpRoutes<Shape extends z.ZodRawShape>(
+  server: ServerDefinition<Shape>,
+  { principal, guard = pass }: McpRoutesOptions,
+): Hono {
+  const methods = ["POST", "DELETE"];
+  const app = new Hono({ strict: false });
+  app.use(fromEnv((env) => mcpCors({ ...readSettings(httpSettings, env), methods })));
+  app.use(fromEnv((env) => originGuard(readSettings(httpSettings, env).allowedOrigins)));
+  app.all(
+    "/",
+    guard,
+    sessionGate({ principal }),
+    fromEnv((env) => {
+      const { settings, store } = sessionsIn(env);
+      return mcpEndpoint({
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- who declares no variables has none in the type either
+        createServer: createServerFactory(server, readVariables(server.variables ?? ({} as Shape), env)),
+        sessions: store,
+        state: createStateStore(databaseOf(env), settings),
+        principal: callerBy(principal),
+        tokens: undefined,
+      });
+    }),
+  );
+  app.onError((error, c) => {
+    if (error instanceof ConfigurationError) throw error;
+    return refusedAsJsonRpc(error, c);
+  });
+  return app;
+}
+
+/** The caller that the app has found, by the name that it gives. */
+const callerBy =
+  (nameOf: McpRoutesOptions["principal"]) =>
+  (c: Context): Principal => {
+    const name = nameOf(c);
+    const known: Principal | undefined = c.get("principal");
+    return known?.name === name ? known : { name, scopes: ["mcp"], label: name };
+  };
+
+const readVariables = <Shape extends z.ZodRawShape>(shape: Shape, env: object) =>
+  readSettings({ shape, read: (values) => values }, env);

@@ -1,0 +1,3 @@
+// mcp-sessions/metrics: the census in Prometheus's format.
+export { metricsRoutes } from "../parts/metrics.ts";
+export type { GuardOption } from "../parts/routes.ts";

@@ -1,0 +1,20 @@
+// mcp-sessions/session: sessions before an MCP handler of your own.
+export { connect, type Database } from "../db/client.ts";
+export { DatabaseFault, type FaultKind } from "../db/fault.ts";
+export { AppError, type ErrorCode, refusalOfFault } from "../http/errors.ts";
+export { isLegacyRequest, legacyVersions } from "../mcp/revisions.ts";
+export { mcpSessions, type McpSessionsOptions } from "../parts/sessions.ts";
+export {
+  type AnswerForm,
+  sessionMiddleware,
+  type SessionMiddlewareOptions,
+  type SessionVariables,
+} from "../session/middleware.ts";
+export { jsonRpcError } from "../session/protocol.ts";
+export { createSessionId, keyOfSession, nameOfSession, type Session } from "../session/session.ts";
+export {
+  createSessionStore,
+  type NewSession,
+  type SessionSettings,
+  type SessionStore,
+} from "../session/store.ts";
