@@ -1,6 +1,6 @@
-// Six projects: what runs in workerd, against the embedded PostgreSQL; the runs of cleanup again, behind PgBouncer; what
-// runs in Node; what needs Prometheus; what needs a browser; and what is deployed. PgBouncer, Prometheus and Chromium are not
-// in npm.
+// Seven projects: what runs in workerd, against the embedded PostgreSQL; the runs of cleanup again, behind PgBouncer; what
+// runs in Node; the package, which installs from the registry; what needs Prometheus; what needs a browser; and what is
+// deployed. PgBouncer, Prometheus and Chromium are not in npm.
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { guardRun } from "./support/run.ts";
@@ -30,7 +30,7 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
   test: {
     name,
     include,
-    exclude: [...inNode, "test/ops/**", "test/browser/**", "test/deploy/**", ...exclude],
+    exclude: [...inNode, "test/ops/**", "test/browser/**", "test/deploy/**", "test/package/**", ...exclude],
     globalSetup: [globalSetup],
     setupFiles: [
       "test/support/captured-logs.ts",
@@ -62,7 +62,7 @@ export default defineConfig({
           hookTimeout: PATIENCE_MS,
         },
       },
-      ...["ops", "browser", "deploy"].map((name) => ({
+      ...["ops", "browser", "deploy", "package"].map((name) => ({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],
