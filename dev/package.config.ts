@@ -1,5 +1,5 @@
 // How `npm run build` makes the package: one module with types for each file of src/public, and the command. ESM alone.
-import { readdirSync } from "node:fs";
+import { copyFileSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { defineConfig, type UserConfig } from "tsdown";
 
@@ -30,6 +30,13 @@ export default defineConfig([
       "@standard-community/standard-openapi": vendors,
     },
     deps: { onlyBundle: ["hono-openapi", "@hono/standard-validator"] },
+    hooks: {
+      "build:done": () =>
+        copyFileSync(
+          join(root, "node_modules/hono-openapi/LICENSE"),
+          join(root, "dist/package/hono-openapi.LICENSE"),
+        ),
+    },
   },
   {
     ...shared,

@@ -23,7 +23,8 @@ export function createRoutes(guard: MiddlewareHandler): Hono<RoutesEnv> {
   app.use(guard);
   app.onError((error, c) => {
     if (error instanceof ConfigurationError) throw error;
-    return errorResponse(refusalOf(error, c), requestIdOf(c));
+    const id = requestIdOf(c);
+    return errorResponse(refusalOf(error, c), id);
   });
   return app;
 }

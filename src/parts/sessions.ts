@@ -92,6 +92,7 @@ export function mcpSessions(options: McpSessionsOptions): MiddlewareHandler<{ Va
 
 /** The answer to a request of MCP that has failed. */
 export function refusedAsJsonRpc(error: Error, c: Context): Response {
+  const id = requestIdOf(c);
   const refusal = refusalOf(error, c);
-  return errorResponse(refusal, requestIdOf(c), jsonRpcError(refusal));
+  return errorResponse(refusal, id, jsonRpcError(refusal));
 }

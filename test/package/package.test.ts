@@ -44,6 +44,8 @@ test("it holds modules with types and maps, the SQL, and nothing of this checkou
   );
   const others = files.filter((file) => !/^(dist|drizzle)(\/|$)/.test(file));
   expect(others.toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+  // Its code is inside.
+  expect(files).toContain("dist/package/hono-openapi.LICENSE");
   for (const file of files.filter((name) => name.endsWith(".js"))) {
     const text = readFileSync(join(folder, file), "utf8");
     if (existsSync(join(folder, `${file}.map`))) {

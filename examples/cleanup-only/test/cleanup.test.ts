@@ -37,7 +37,8 @@ test("health and metrics count the sessions of the other server, and a cron even
   );
   assert.match(await (await ask("/metrics")).text(), /^mcp_session_store_up 1$/m);
 
-  assert.equal((await worker.scheduled({ cron: "0 * * * *" })).outcome, "ok");
+  const event = await ask("/cdn-cgi/local/scheduled?cron=0+*+*+*+*&format=json");
+  assert.match(await event.text(), /"outcome":\s*"ok"/);
   const { rows } = await database.query("SELECT session_id FROM mcp_sessions");
   assert.deepEqual(rows, [{ session_id: "live" }]);
   assert.match(await (await ask("/metrics")).text(), /^mcp_sessions_deleted_total\{.*\} 2$/m);

@@ -1,0 +1,231 @@
+// The parts of the Worker in an app of somebody else, by the names that the package has.
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { Hono } from "hono";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { adminRoutes } from "../../src/public/admin.ts";
+import { requireKey } from "../../src/public/auth.ts";
+import { scheduledCleanup, UnknownCron } from "../../src/public/cron.ts";
+import { healthRoutes } from "../../src/public/health.ts";
+import { defineServer, mcpRoutes } from "../../src/public/mcp.ts";
+import { metricsRoutes } from "../../src/public/metrics.ts";
+import { mcpSessions, type SessionVariables } from "../../src/public/session.ts";
+import { ConfigurationError } from "../../src/public/settings.ts";
+import { keepSecret, logged } from "../support/captured-logs.ts";
+import { initializeParams, rowsOf } from "../support/mcp.ts";
+import {
+  addSessions,
+  bearer,
+  createDatabase,
+  environment,
+  keys,
+  REGULAR_CRON,
+  remaining,
+  setFaults,
+} from "../support/worker.ts";
+
+type App = Hono<{ Variables: SessionVariables & { user: string } }>;
+
+/** An app that takes the name of its user from a header, and shows what it must answer by itself. */
+function createApp(): App {
+  const app: App = new Hono();
+  app.use(async function authentication(c, next) {
+    c.set("user", c.req.header("X-User") ?? "nobody");
+    await next();
+  });
+  app.onError((error, c) => c.text(`host: ${error.name}`, 500));
+  return app;
+}
+
+async function send(app: App, env: Env, path: string, init: RequestInit = {}): Promise<Response> {
+  const context = createExecutionContext();
+  const response = await app.fetch(new Request(`https://app.test${path}`, init), env, context);
+  await waitOnExecutionContext(context);
+  return response;
+}
+
+const post = (app: App, env: Env, method: string, { session, ...headers }: Record<string, string> = {}) =>
+  send(app, env, "/mcp", {
+    method: "POST",
+    headers: {
+      Accept: "application/json, text/event-stream",
+      "Content-Type": "application/json",
+      "X-User": "ann",
+      ...(session !== undefined && { "Mcp-Session-Id": session }),
+      ...headers,
+    },
+    body: JSON.stringify({
+      jsonrpc: "2.0",
+      id: 1,
+      method,
+      params: method === "initialize" ? initializeParams : {},
+    }),
+  });
+
+function idOf(response: Response): string {
+  const id = response.headers.get("Mcp-Session-Id") ?? "";
+  expect(id).toMatch(/^[\w-]{43}$/);
+  return keepSecret(id);
+}
+
+afterEach(() => setFaults());
+
+describe("mcpSessions before a handler", () => {
+  const initialized = { jsonrpc: "2.0", id: 1, result: { protocolVersion: "2025-11-25" } };
+  const withHandler = () => {
+    const app = createApp();
+    app.all("/mcp", mcpSessions({ principal: (c) => c.get("user") }), (c) => {
+      if (c.req.header("X-Fail") !== undefined) throw new TypeError("of the handler");
+      return c.json(c.get("session") === undefined ? initialized : { of: c.get("session")?.principal });
+    });
+    return app;
+  };
+
+  test("a session belongs to the user that the app has found", async () => {
+    const app = withHandler();
+    const database = await createDatabase();
+    const env = database.env();
+    const session = idOf(await post(app, env, "initialize"));
+    expect(await (await post(app, env, "ping", { session })).json()).toEqual({ of: "ann" });
+    const foreign = await post(app, env, "ping", { session, "X-User": "ben" });
+    expect([foreign.status, await foreign.json()]).toEqual([
+      404,
+      expect.objectContaining({ error: expect.objectContaining({ code: -32_001 }) }),
+    ]);
+    expect(foreign.headers.get("X-Request-Id")).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await rowsOf(database)).toMatchObject([{ principal: "ann" }]);
+  });
+
+  test("an error of the handler is the app's, and opens no session", async () => {
+    const app = withHandler();
+    const database = await createDatabase();
+    const failed = await post(app, database.env(), "initialize", { "X-Fail": "1" });
+    expect([failed.status, await failed.text()]).toEqual([500, "host: TypeError"]);
+    expect(await rowsOf(database)).toEqual([]);
+  });
+
+  test("a database that cannot be asked is 503, and logged with the id of the answer", async () => {
+    const app = withHandler();
+    const env = (await createDatabase()).env({ MCP_SESSION_TIMEOUT_MS: "300" });
+    const session = idOf(await post(app, env, "initialize"));
+    await setFaults({ fault: { kind: "reset" } });
+    const failed = await post(app, env, "ping", { session });
+    expect(failed.status).toBe(503);
+    expect(logged("MCP session store failed")).toMatchObject([
+      { request_id: failed.headers.get("X-Request-Id") },
+    ]);
+  });
+
+  test("a wrong variable is the app's to answer, and named without its value", async () => {
+    const app = withHandler();
+    let thrown: unknown;
+    app.onError((error, c) => {
+      thrown = error;
+      return c.text("host", 500);
+    });
+    const secret = keepSecret("no-connection-string-at-all");
+    expect(await (await post(app, environment({ DATABASE_URL: secret }), "initialize")).text()).toBe("host");
+    expect(thrown).toBeInstanceOf(ConfigurationError);
+    expect(String(thrown)).toContain("DATABASE_URL");
+    expect(String(thrown)).not.toContain(secret);
+  });
+});
+
+describe("mcpRoutes", () => {
+  const server = defineServer({
+    name: "part",
+    version: "1.0.0",
+    register(registering, { principal }) {
+      registering.registerTool("who", {}, () => ({ content: [{ type: "text", text: principal }] }));
+    },
+  });
+  const mounted = (options: Partial<Parameters<typeof mcpRoutes>[1]> = {}) => {
+    const app = createApp();
+    app.route("/mcp", mcpRoutes(server, { principal: (c) => c.get("user"), ...options }));
+    return app;
+  };
+
+  test("serves a definition in sessions", async () => {
+    const app = mounted();
+    const env = (await createDatabase()).env();
+    const session = idOf(await post(app, env, "initialize"));
+    expect(await (await post(app, env, "tools/list", { session })).text()).toContain('"who"');
+    expect((await post(app, env, "tools/list", { session, "X-User": "ben" })).status).toBe(404);
+  });
+
+  test("refuses pages that are not allowed, and lets those read that are", async () => {
+    const app = mounted();
+    const env = (await createDatabase()).env({ ALLOWED_ORIGINS: "https://page.test" });
+    const foreign = await post(app, env, "initialize", { Origin: "https://evil.test" });
+    expect([foreign.status, await foreign.json()]).toMatchObject([403, { jsonrpc: "2.0" }]);
+    const allowed = await post(app, env, "initialize", { Origin: "https://page.test" });
+    expect(allowed.status).toBe(200);
+    expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe("https://page.test");
+    idOf(allowed);
+  });
+
+  test("its guard comes before the sessions", async () => {
+    const app = mounted({ guard: requireKey("mcp") });
+    const database = await createDatabase();
+    expect((await post(app, database.env(), "initialize")).status).toBe(401);
+    expect(await rowsOf(database)).toEqual([]);
+  });
+});
+
+describe("routes of monitors and operators", () => {
+  const mounted = () => {
+    const app = createApp();
+    app.route("/session-health", healthRoutes());
+    app.route("/metrics", metricsRoutes());
+    app.route("/operators", adminRoutes());
+    return app;
+  };
+
+  test.each([
+    ["/session-health", keys.health, '"total_sessions":1'],
+    ["/metrics", keys.metrics, "mcp_session_store_up 1"],
+    ["/operators/sessions", keys.admin, '"sessions":[{'],
+    ["/operators/cleanup/runs", keys.admin, '"runs":[]'],
+  ])("%s answers a key with its scope, and no other", async (path, key, text) => {
+    const database = await createDatabase();
+    await addSessions(database, { one: null });
+    const app = mounted();
+    const env = database.env();
+    const answer = await send(app, env, path, bearer(key));
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining(text)]);
+    expect(answer.headers.get("Cache-Control")).toBe("no-store");
+    expect((await send(app, env, path)).status).toBe(401);
+    expect((await send(app, env, path, bearer(keys.alice))).status).toBe(403);
+  });
+
+  test("a guard of the app's own takes the place of the keys", async () => {
+    const app = createApp();
+    const env = (await createDatabase()).env();
+    const guard = vi.fn<() => Promise<Response>>(() =>
+      Promise.resolve(new Response("host", { status: 418 })),
+    );
+    app.route("/session-health", healthRoutes({ guard }));
+    expect((await send(app, env, "/session-health", bearer(keys.health))).status).toBe(418);
+  });
+});
+
+describe("scheduledCleanup", () => {
+  test("deletes what has expired, and nothing else", async () => {
+    const database = await createDatabase();
+    const scheduledTime = Date.now();
+    await addSessions(database, {
+      old: new Date(scheduledTime - 60_000),
+      live: new Date(scheduledTime + 60_000),
+    });
+    await scheduledCleanup()({ cron: REGULAR_CRON, scheduledTime }, database.env());
+    expect(await remaining(database)).toEqual(["live"]);
+  });
+
+  test("throws for a cron of another subject, and for a wrong variable", async () => {
+    const scheduled = scheduledCleanup();
+    const env = (await createDatabase()).env();
+    const event = { cron: "5 5 * * *", scheduledTime: Date.now() };
+    await expect(scheduled(event, env)).rejects.toBeInstanceOf(UnknownCron);
+    const wrong = environment({ MCP_CLEANUP_BATCH_SIZE: "many" });
+    await expect(scheduled(event, wrong)).rejects.toBeInstanceOf(ConfigurationError);
+  });
+});
