@@ -127,5 +127,6 @@ test("the Python server of examples/cleanup-only is Python", async ({ skip }) =>
   const python = await run(".", "python3", "--version").catch(() => undefined);
   if (python?.code !== 0) skip("There is no Python");
   const parse = "import ast, sys; ast.parse(open(sys.argv[1]).read())";
-  await succeed(".", "python3", "-c", parse, "examples/cleanup-only/server.py");
+  const parsed = await run(".", "python3", "-c", parse, "examples/cleanup-only/server.py");
+  expect(parsed).toEqual({ code: 0, stdout: "", stderr: "" });
 });

@@ -46,13 +46,17 @@ test("it holds modules with types and maps, the SQL, and nothing of this checkou
   expect(others.toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
   // Its code is inside.
   expect(files).toContain("dist/package/hono-openapi.LICENSE");
-  for (const file of files.filter((name) => name.endsWith(".js"))) {
-    const text = readFileSync(join(folder, file), "utf8");
-    if (existsSync(join(folder, `${file}.map`))) {
-      expect(text).toMatch(/^\/\/# sourceMappingURL=[\w.-]+\.js\.map$/m);
-    }
-    expect(text).not.toContain(resolve("."));
-  }
+  const modules = files.filter((file) => file.endsWith(".js"));
+  const textOf = (file: string) => readFileSync(join(folder, file), "utf8");
+  // A module that only exports what others have needs no map.
+  const mapped = modules.filter((file) => existsSync(join(folder, `${file}.map`)));
+  expect(mapped.length).toBeGreaterThan(modules.length / 2);
+  expect(mapped.filter((file) => !/^\/\/# sourceMappingURL=[\w.-]+\.js\.map$/m.test(textOf(file)))).toEqual(
+    [],
+  );
+  expect(files.filter((file) => /\.(js|ts|map)$/.test(file) && textOf(file).includes(resolve(".")))).toEqual(
+    [],
+  );
 });
 
 test.each(subpaths)("%s does nothing when it is imported", async (subpath) => {
