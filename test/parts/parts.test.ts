@@ -1,7 +1,9 @@
 // The parts of the Worker in an app of somebody else, by the names that the package has.
+import { resetSync } from "@logtape/logtape";
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { Hono } from "hono";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { perEnv } from "../../src/parts/per-env.ts";
 import { adminRoutes } from "../../src/public/admin.ts";
 import { requireKey } from "../../src/public/auth.ts";
 import { scheduledCleanup, UnknownCron } from "../../src/public/cron.ts";
@@ -208,6 +210,57 @@ describe("routes of monitors and operators", () => {
   });
 });
 
+test("what an operator ends is gone for the gate of the same Worker at once, cache or not", async () => {
+  const app = createApp();
+  app.route("/operators", adminRoutes());
+  app.all("/mcp", mcpSessions({ principal: (c) => c.get("user") }), (c) =>
+    c.json({ result: { protocolVersion: "2025-11-25" } }),
+  );
+  const env = (await createDatabase()).env({ MCP_SESSION_VALIDATION_INTERVAL_SECONDS: "600" });
+  const session = idOf(await post(app, env, "initialize"));
+  expect((await post(app, env, "ping", { session })).status).toBe(200);
+  const init = { ...bearer(keys.admin), method: "DELETE" };
+  const ended = await send(app, env, "/operators/sessions?principal=ann", init);
+  expect(await ended.json()).toEqual({ ended: 1, has_more: false });
+  expect((await post(app, env, "ping", { session })).status).toBe(404);
+});
+
+describe("the log", () => {
+  const openSession = async (variables: Record<string, string>) => {
+    const app = createApp();
+    app.all("/mcp", mcpSessions({ principal: (c) => c.get("user") }), (c) =>
+      c.json({ result: { protocolVersion: "2025-11-25" } }),
+    );
+    idOf(await post(app, (await createDatabase()).env(variables), "initialize"));
+  };
+
+  test("stays as the app has configured it", async () => {
+    await openSession({ LOG_LEVEL: "error" });
+    expect(logged("MCP session opened")).toHaveLength(1);
+  });
+
+  test("is configured by the variables where the app has not", async () => {
+    resetSync();
+    await openSession({ LOG_LEVEL: "info" });
+    expect(logged("MCP session opened")).toHaveLength(1);
+    resetSync();
+    await openSession({ LOG_LEVEL: "error" });
+    expect(logged("MCP session opened")).toHaveLength(1);
+  });
+});
+
+test("what is made of an environment is made once, and again only after a failure", () => {
+  let count = 0;
+  const made = perEnv(() => {
+    count += 1;
+    if (count === 1) throw new Error("not yet");
+    return count;
+  });
+  const env = {};
+  expect(() => made(env)).toThrow("not yet");
+  expect([made(env), made(env), made({})]).toEqual([2, 2, 3]);
+});
+
 describe("scheduledCleanup", () => {
   test("deletes what has expired, and nothing else", async () => {
     const database = await createDatabase();
@@ -225,7 +278,12 @@ describe("scheduledCleanup", () => {
     const env = (await createDatabase()).env();
     const event = { cron: "5 5 * * *", scheduledTime: Date.now() };
     await expect(scheduled(event, env)).rejects.toBeInstanceOf(UnknownCron);
-    const wrong = environment({ MCP_CLEANUP_BATCH_SIZE: "many" });
-    await expect(scheduled(event, wrong)).rejects.toBeInstanceOf(ConfigurationError);
+    for (const wrong of [
+      { MCP_CLEANUP_BATCH_SIZE: "many" },
+      // Each is right, but they are not right together.
+      { MCP_REGULAR_CLEANUP_CRON: "5 5 * * *", MCP_IMMEDIATE_CLEANUP_CRON: "5 5 * * *" },
+    ]) {
+      await expect(scheduled(event, environment(wrong))).rejects.toBeInstanceOf(ConfigurationError);
+    }
   });
 });
