@@ -2,7 +2,9 @@
 export { connect, type Database } from "../db/client.ts";
 export { DatabaseFault, type FaultKind } from "../db/fault.ts";
 export { AppError, type ErrorCode, refusalOfFault } from "../http/errors.ts";
+export { jsonAnswerOf } from "../mcp/json-answer.ts";
 export { isLegacyRequest, legacyVersions } from "../mcp/revisions.ts";
+export { acceptingBoth } from "../mcp/transport.ts";
 export { mcpSessions, type McpSessionsOptions } from "../parts/sessions.ts";
 export {
   type AnswerForm,
