@@ -52,7 +52,10 @@ export const sessionsIn = perEnv((env) => {
 });
 
 export interface McpSessionsOptions {
-  /** Who is asking: the user that your authentication has found. A session belongs to this text, and nobody else can use it. */
+  /**
+   * Who is asking: the user that your authentication has found. A session belongs to this text, and nobody else can use it. It
+   * stands in log lines, so take an id and no e-mail address.
+   */
   principal: SessionMiddlewareOptions["principal"];
 }
 

@@ -1,6 +1,6 @@
 // The variables of OAuth and of Cloudflare Access: what each takes, and which go together.
 import { describe, expect, test } from "vitest";
-import { ConfigurationError } from "../../src/env.ts";
+import { ConfigurationError } from "../../src/settings.ts";
 import { configured } from "../support/tokens.ts";
 
 const ISSUER = "https://issuer.example/tenant";
