@@ -1,9 +1,10 @@
 // Whatever is presented as a token, nobody gets in by it, the Worker does not fail, and nothing of it comes out again.
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { keepSecret, logged } from "../support/captured-logs.ts";
+import { clearWeb, putPages } from "../support/issuer.ts";
 import { base64url, claimsOf, newKey, sign } from "../support/tokens.ts";
-import { bearer, createDatabase, databaseRequests, publishKeys, send } from "../support/worker.ts";
+import { bearer, createDatabase, databaseRequests, send } from "../support/worker.ts";
 
 const REQUESTS = 2000;
 
@@ -20,14 +21,18 @@ test("2,000 random tokens and headers", async () => {
   const keys = [await newKey("one"), await newKey("two", "RS256")];
   const [key = await newKey("one")] = keys;
   const stranger = await newKey("one");
-  const trusted = await publishKeys(keys.map(({ jwk }) => jwk));
+  const keySet = { body: { keys: keys.map(({ jwk }) => jwk) } };
+  const issuer = inject("webServer");
+  await clearWeb();
+  await putPages({ "/keys": keySet, "/cdn-cgi/access/certs": keySet });
   const env = (await createDatabase()).env({
-    ...trusted,
-    ACCESS_TEAM_DOMAIN: trusted.OAUTH_ISSUERS,
+    OAUTH_ISSUERS: issuer,
+    OAUTH_JWKS_URI: `${issuer}/keys`,
+    ACCESS_TEAM_DOMAIN: issuer,
     ACCESS_AUDIENCE: "tag",
   });
   const now = Date.now() / 1000;
-  const said = claimsOf(trusted.OAUTH_ISSUERS, {
+  const said = claimsOf(issuer, {
     sub: SUBJECT,
     email: EMAIL,
     exp: now + 3600,

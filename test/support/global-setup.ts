@@ -54,8 +54,6 @@ export async function setUpWith(
 
   const web = await startWebServer();
 
-  // Of the issuer of a test, at whatever address it is asked for.
-  let keySet = "";
   let databases = 0;
   const made: string[] = [];
   const actions: Record<string, (body: never) => unknown> = {
@@ -99,17 +97,10 @@ export async function setUpWith(
       else rmSync(signal, { force: true });
       await postgres.start();
     },
-    publish(keys: unknown) {
-      keySet = JSON.stringify({ keys });
-    },
     stop: () => postgres.stop(),
     start: () => postgres.start(),
   };
   const control = createServer((request, response) => {
-    if (request.method === "GET") {
-      response.setHeader("Content-Type", "application/json").end(keySet);
-      return;
-    }
     const action = actions[request.url?.slice(1) ?? ""];
     json(request)
       .then((body) => action?.(body as never))

@@ -34,14 +34,6 @@ export const databaseRequests = () => control<number>("requests");
 export const faultHits = () => control<number[]>("hits");
 export const stopPostgres = () => control<null>("stop");
 export const startPostgres = () => control<null>("start");
-/** Publishes the public keys of an issuer. @returns the variables that make the Worker trust it. */
-export async function publishKeys(
-  jwks: readonly object[],
-): Promise<Record<"OAUTH_ISSUERS" | "OAUTH_JWKS_URI", string>> {
-  await control<null>("publish", jwks);
-  return { OAUTH_ISSUERS: inject("control"), OAUTH_JWKS_URI: `${inject("control")}/keys` };
-}
-
 /** Restarts PostgreSQL as a read replica, or as a primary again. */
 export const becomeReplica = (isOn: boolean) => control<null>("replica", { isOn });
 
