@@ -11,7 +11,7 @@ let signIn: SignIn;
 let browser: Browser;
 let asking: string;
 beforeAll(async () => {
-  [signIn, browser] = await Promise.all([startSignIn(), openBrowser()]);
+  [signIn, browser] = await Promise.all([startSignIn({ isLimited: true }), openBrowser()]);
   const clientId = await register(signIn.url, REDIRECT_URI);
   asking = askingUrl(signIn.url, { clientId, redirectUri: REDIRECT_URI });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepareSignIn } from "../../dev/sign-in.ts";
 import { lowPort, newKey, prepareWorker } from "../e2e/support.ts";
+import { unlimited } from "../support/unlimited.ts";
 
 /** The resource that tokens are for. Nothing answers there: only the sign-in is started. */
 export const PORT_OF_MCP = 8787;
@@ -17,12 +18,14 @@ export interface SignIn {
   close(): Promise<void>;
 }
 
-export async function startSignIn(): Promise<SignIn> {
+/** @param isLimited whether it has its limits of a minute, which a test on a fast machine reaches. */
+export async function startSignIn({ isLimited = false } = {}): Promise<SignIn> {
   const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-sign-in-"));
   const keys = { alice: newKey(), operator: newKey(), monitor: newKey() };
   const apiKeys = `alice:mcp:${keys.alice} operator:mcp+admin:${keys.operator} monitor:health:${keys.monitor}`;
   const { signIn } = prepareSignIn({ port: PORT_OF_MCP, signInPort: await lowPort(), folder, apiKeys });
-  const { worker, start, close } = await prepareWorker(signIn, new AbortController().signal);
+  const config = isLimited ? signIn.config : unlimited(signIn.config, folder);
+  const { worker, start, close } = await prepareWorker({ ...signIn, config }, new AbortController().signal);
   await start();
   return {
     url: worker.url,

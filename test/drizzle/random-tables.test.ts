@@ -269,7 +269,13 @@ const AT_ONCE = 4;
 test(`of ${TABLES} random tables each is adopted and works, or is refused and as it was`, async () => {
   const first = Math.floor(Math.random() * 2 ** 31);
   const searches = Array.from({ length: AT_ONCE }, (_, i) =>
-    fc.assert(property, { numRuns: TABLES / AT_ONCE, seed: first + i, endOnFailure: true }),
+    fc
+      .assert(property, { numRuns: TABLES / AT_ONCE, seed: first + i, endOnFailure: true })
+      .catch((error: unknown) => {
+        // At once: what is found is rare, and the run may be ended before its summary.
+        process.stderr.write(`${String(error)}\n`);
+        throw error;
+      }),
   );
   await Promise.allSettled(searches);
   await Promise.all(searches);

@@ -16,7 +16,12 @@ let worker: TestWorker;
 let document: { paths: Record<string, Record<string, Described>> };
 beforeAll(async () => {
   system = await startSystem();
-  worker = await system.startWorker({ HEALTH_TIMEOUT_MS: "5000", MCP_SESSION_TIMEOUT_MS: "5000" });
+  worker = await system.startWorker({
+    HEALTH_TIMEOUT_MS: "5000",
+    MCP_SESSION_TIMEOUT_MS: "5000",
+    // Nobody answers there.
+    OAUTH_ISSUERS: "http://127.0.0.1:9",
+  });
   document = (await (await fetch(`${worker.url}/openapi.json`)).json()) as typeof document;
 });
 afterAll(() => system.stop());
@@ -93,6 +98,8 @@ test("it has every route", () => {
     "DELETE /mcp",
     "DELETE /sessions",
     "DELETE /sessions/{handle}",
+    "GET /.well-known/oauth-protected-resource",
+    "GET /.well-known/oauth-protected-resource/mcp",
     "GET /cleanup/runs",
     "GET /healthz",
     "GET /metrics",
@@ -135,6 +142,8 @@ test("every route answers as the document says", async () => {
   for (const path of [
     "/healthz",
     "/openapi.json",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
     "/metrics",
     "/session-health",
     "/sessions",
@@ -178,6 +187,11 @@ test("every route answers as the document says", async () => {
       expect((await exercise(method.toUpperCase(), path, { url, key: "unknown", ...body })).status).toBe(401);
     }
   }
+
+  // With a token, while its issuer cannot be asked for its keys.
+  const claims = Buffer.from(JSON.stringify({ iss: "http://127.0.0.1:9" })).toString("base64url");
+  const ofNobody = `${Buffer.from('{"alg":"ES256"}').toString("base64url")}.${claims}.c2lnbmF0dXJl`;
+  expect((await exercise("GET", "/metrics", { key: ofNobody })).status).toBe(503);
 
   // Without a database.
   await system.postgres.stop();

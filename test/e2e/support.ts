@@ -14,6 +14,7 @@ import { type DevWorker, launchWorker, type WorkerOptions } from "../../dev/work
 import { fileURLToPath } from "node:url";
 import { migrate } from "../../drizzle/migrate.ts";
 import { connected, startTestPostgres } from "../support/postgres.ts";
+import { unlimited } from "../support/unlimited.ts";
 
 /** A Worker under a wrangler of its own. */
 export interface TestWorker {
@@ -116,15 +117,23 @@ export async function startSystem(): Promise<System> {
       async startWithSignIn(vars = {}) {
         const stateDir = mkdtempSync(join(folder, "worker-"));
         const mainPort = await lowPort();
+        const signInFolder = mkdtempSync(join(folder, "sign-in-"));
         const pair = prepareSignIn({
           port: mainPort,
           signInPort: await freePort(mainPort + 1),
-          folder: mkdtempSync(join(folder, "sign-in-")),
+          folder: signInFolder,
           apiKeys: secrets.API_KEYS,
         });
         // Read at each start.
         const signInSecrets: Record<string, string> = { ...pair.signIn.secrets };
-        const signIn = await prepareWorker({ ...pair.signIn, secrets: signInSecrets }, stopping.signal);
+        const signIn = await prepareWorker(
+          {
+            ...pair.signIn,
+            config: unlimited(pair.signIn.config, signInFolder),
+            secrets: signInSecrets,
+          },
+          stopping.signal,
+        );
         open.unshift(signIn.close);
         await signIn.start();
         const main = { ...pair.main, secrets, stateDir, port: mainPort };

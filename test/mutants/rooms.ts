@@ -29,6 +29,8 @@ const ALSO: Record<string, string[]> = {
   ],
   mcp: ["test/app.test.ts", "test/session/middleware.test.ts", "test/fuzz.test.ts"],
   metrics: ["test/cleanup/clean.test.ts"],
+  public: ["test/parts"],
+  rpc: ["test/parts"],
   server: ["test/server"],
   session: ["test/mcp", "test/env.test.ts", "test/recovery/degraded.test.ts", "test/admin/sessions.test.ts"],
 };

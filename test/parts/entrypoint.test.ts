@@ -1,0 +1,84 @@
+// The door for other Workers, called in the isolate itself. test/deploy/rpc.test.ts calls it from another Worker.
+import { createExecutionContext } from "cloudflare:test";
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { type Input, type SessionsEntrypoint, sessionsEntrypoint, type Verb } from "../../src/public/rpc.ts";
+import { createDatabase } from "../support/worker.ts";
+
+const worker = { fetch: () => Promise.resolve(new Response("served")) };
+const Sessions = sessionsEntrypoint(WorkerEntrypoint, worker);
+
+function calledBy(env: Env, props: unknown): SessionsEntrypoint {
+  const context = Object.assign(createExecutionContext(), { props });
+  return new Sessions(context as never, env as never);
+}
+const front = { caller: "front", scopes: ["mcp", "health", "admin"] };
+const open = { user: "zoe", protocolVersion: "2025-11-25" };
+
+test("every call needs its scope, and props that say who calls", async () => {
+  const env = (await createDatabase()).env();
+  const inputs: { [V in Verb]: Input<V> } = {
+    open,
+    resume: { user: "zoe", id: "x" },
+    end: { user: "zoe", id: "x" },
+    getState: { user: "zoe", id: "x", key: "k" },
+    setState: { user: "zoe", id: "x", key: "k", value: 1 },
+    deleteState: { user: "zoe", id: "x", key: "k" },
+    list: {},
+    endAll: { principal: "zoe" },
+    census: {},
+    cleanUp: { tier: "regular" },
+  };
+  const needed: Record<Verb, string> = {
+    open: "mcp",
+    resume: "mcp",
+    end: "mcp",
+    getState: "mcp",
+    setState: "mcp",
+    deleteState: "mcp",
+    list: "admin",
+    endAll: "admin",
+    census: "health",
+    cleanUp: "admin",
+  };
+  for (const verb of Object.keys(inputs) as Verb[]) {
+    for (const scope of ["mcp", "health", "metrics", "admin"]) {
+      const target = calledBy(env, { caller: "front", scopes: [scope] });
+      const call = target[verb] as (input: unknown) => Promise<{ code?: string }>;
+      const { code } = await call.call(target, inputs[verb]);
+      expect([verb, scope, code === "forbidden"]).toEqual([verb, scope, scope !== needed[verb]]);
+    }
+  }
+  for (const props of [
+    undefined,
+    {},
+    { caller: "", scopes: [] },
+    { caller: "a b", scopes: ["mcp"] },
+    { caller: "a" },
+  ])
+    expect(await calledBy(env, props).open(open)).toMatchObject({ ok: false, code: "forbidden" });
+});
+
+test("each caller has users of its own, and an operator tells them apart", async () => {
+  const env = (await createDatabase()).env();
+  const opened = await calledBy(env, front).open(open);
+  if (!opened.ok) throw new Error(opened.message);
+  const { id } = opened.value;
+  const other = calledBy(env, { ...front, caller: "other" });
+  expect(await other.resume({ user: "zoe", id })).toMatchObject({ ok: false, code: "session_not_found" });
+  expect(await calledBy(env, front).resume({ user: "ben", id })).toMatchObject({ code: "session_not_found" });
+  expect(await calledBy(env, front).resume({ user: "zoe", id })).toMatchObject({ ok: true });
+  const listed = await other.list({ issuer: "binding:front", subject: "zoe" });
+  expect(listed).toMatchObject({ value: { sessions: [{ issuer: "binding:front", subject: "zoe" }] } });
+  expect(await other.list({ issuer: "binding:other", subject: "zoe" })).toMatchObject({
+    value: { sessions: [] },
+  });
+  expect(await other.list({ principal: "zoe", issuer: "binding:front", subject: "zoe" })).toMatchObject({
+    code: "invalid_request",
+  });
+});
+
+test("a wrong configuration is an answer, too", async () => {
+  const env = { ...(await createDatabase()).env(), DATABASE_URL: "mysql://nowhere" };
+  expect(await calledBy(env, front).census({})).toMatchObject({ ok: false, code: "configuration_invalid" });
+});
