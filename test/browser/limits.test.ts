@@ -29,8 +29,8 @@ function send(fields: Record<string, string>, from: string): Promise<Response> {
   });
 }
 
-test("one address can try few keys in a minute, whatever else it sends, and others can still", async () => {
-  const from = "198.51.100.7";
+/** As many keys as one address may try in a minute. */
+async function tryAllKeys(from: string): Promise<void> {
   let tries = 0;
   let last: Response;
   // At most one new minute begins meanwhile.
@@ -40,15 +40,25 @@ test("one address can try few keys in a minute, whatever else it sends, and othe
   } while (last.status !== 429 && tries < 30);
   expect(last.status).toBe(429);
   expect(last.headers.get("Retry-After")).toBe("60");
-  expect(tries).toBeGreaterThan(10);
+  // Ten may be tried. The page may have used one of them.
+  expect(tries).toBeGreaterThan(9);
   expect(await last.text()).not.toContain("a-wrong-key");
   expect((await send({ handle: "x", key: "a-wrong-key" }, "198.51.100.8")).status).toBe(400);
+}
 
+test("one address can try few keys in a minute, whatever else it sends, and others can still", async () => {
+  const from = "198.51.100.7";
   const page = await browser.newPage({ extraHTTPHeaders: { "CF-Connecting-IP": from } });
-  await page.goto(asking);
-  const answered = page.waitForResponse((response) => response.request().method() === "POST");
-  await allowWith(page, signIn.keys.alice);
-  expect((await answered).status()).toBe(429);
+  let status = 0;
+  // A new minute may begin before the page is sent, and a second one does not.
+  for (let round = 0; status !== 429 && round < 2; round++) {
+    await tryAllKeys(from);
+    await page.goto(asking);
+    const answered = page.waitForResponse((response) => response.request().method() === "POST");
+    await allowWith(page, signIn.keys.alice);
+    status = (await answered).status();
+  }
+  expect(status).toBe(429);
   expect(await page.getByRole("heading").innerText()).toBe("Too many attempts");
   await expectAccessible(page);
 });
