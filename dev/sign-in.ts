@@ -18,7 +18,7 @@ export interface SignInPlaces {
 }
 
 export interface SignInOptions {
-  signIn: Omit<WorkerOptions, "inspectorPort" | "foreign"> & { stateDir: string };
+  signIn: Omit<WorkerOptions, "inspectorPort" | "foreign"> & { stateDir: string; config: string };
   main: Required<Pick<WorkerOptions, "config" | "registryDir">> & { vars: Vars };
 }
 
