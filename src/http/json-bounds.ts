@@ -166,7 +166,7 @@ function says(bytes: Uint8Array, start: number, end: number, word: Uint8Array): 
   return i === end;
 }
 
-/** The code unit that is escaped as `\uXXXX`; undefined where there is no such escape. */
+/** The code unit that is escaped as `\u` and four hex digits; undefined where there is no such escape. */
 function escapedAt(bytes: Uint8Array, i: number): number | undefined {
   if (byteAt(bytes, i) !== BACKSLASH) return undefined;
   const written = String.fromCharCode(...bytes.subarray(i + 1, i + ESCAPE_LENGTH));
