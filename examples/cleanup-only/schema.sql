@@ -5,5 +5,6 @@ CREATE TABLE IF NOT EXISTS mcp_sessions (
   last_active timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz NOT NULL,
   capabilities jsonb NOT NULL DEFAULT '{}',
-  client_info jsonb NOT NULL DEFAULT '{}'
+  client_info jsonb NOT NULL DEFAULT '{}',
+  total bigint NOT NULL DEFAULT 0
 );

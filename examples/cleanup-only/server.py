@@ -1,56 +1,118 @@
-# The server whose table the Worker keeps clean: one tool, and a row of PostgreSQL for each session.
-# pip install mcp==2.3.0 "psycopg[binary]" uvicorn
-# DATABASE_URL=postgresql://… python server.py
+# The server whose table the Worker keeps clean. A session is a row of PostgreSQL and nothing else: it outlives a restart,
+# and one that has expired, or whose row is gone, is answered with 404. Then its client opens another one.
+#   python3 -m venv .venv && .venv/bin/pip install -r requirements.txt
+#   DATABASE_URL=postgresql://… .venv/bin/python server.py
+import json
 import os
+import secrets
 from pathlib import Path
 
 import psycopg
 import uvicorn
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE, RequestBodyLimitMiddleware
+from psycopg.types.json import Jsonb
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SESSION_HEADER = b"mcp-session-id"
+SESSION_HEADER = "mcp-session-id"
+URL = os.environ["DATABASE_URL"]
+
+OPEN = """
+INSERT INTO mcp_sessions (session_id, capabilities, client_info, expires_at) VALUES (%s, %s, %s, now() + interval '1 day')
+"""
+# Each use gives it another day.
+USE = """
+UPDATE mcp_sessions SET last_active = now(), expires_at = now() + interval '1 day'
+WHERE session_id = %s AND expires_at > now()
+"""
+END = "DELETE FROM mcp_sessions WHERE session_id = %s AND expires_at > now()"
+ADD = "UPDATE mcp_sessions SET total = total + %s WHERE session_id = %s RETURNING total"
+
 server = MCPServer("calculator")
 
 
 @server.tool()
-def add(a: int, b: int) -> int:
-    """Adds two numbers."""
-    return a + b
+async def add(number: int, context: Context) -> int:
+    """Adds a number to the total of this session."""
+    # A client of MCP 2026-07-28 has no session.
+    session = (context.headers or {}).get(SESSION_HEADER)
+    async with await psycopg.AsyncConnection.connect(URL) as connection:
+        row = await (await connection.execute(ADD, [number, session])).fetchone()
+    if row is None:
+        raise ToolError("There is no session to keep a total in")
+    return row[0]
 
 
-class SessionRows:
-    """Writes a row when a session is opened or used, and takes it away when its client ends it."""
+class Sessions:
+    """Opens, checks and ends sessions. The SDK behind it keeps none: it gets each request as if it were the first."""
 
-    def __init__(self, app: ASGIApp, url: str) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.url = url
-
-    async def execute(self, statement: str, session: str) -> None:
-        async with await psycopg.AsyncConnection.connect(self.url) as connection:
-            await connection.execute(statement, [session])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def noting(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < 300:
-                headers = dict(scope["headers"]) | dict(message["headers"])
-                if session := headers.get(SESSION_HEADER):
-                    ended = scope["method"] == "DELETE"
-                    await self.execute(DELETE if ended else UPSERT, session.decode("ascii"))
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request = Request(scope, receive)
+        session = request.headers.get(SESSION_HEADER)
+        if request.method == "POST" and session is None:
+            return await self.without_session(request, send)
+        if request.method == "POST" and await changes_row(USE, session):
+            return await self.app(scope, receive, send)
+        if request.method == "DELETE" and await changes_row(END, session):
+            return await Response(status_code=204)(scope, receive, send)
+        # It has nothing to say unasked, so there is no stream to GET.
+        refused = refusal(404, "Session not found") if request.method in ("POST", "DELETE") else Response(status_code=405)
+        await refused(scope, receive, send)
+
+    async def without_session(self, request: Request, send: Send) -> None:
+        body = await request.body()
+        params = params_of_initialize(body)
+
+        async def opening(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                session = secrets.token_urlsafe(32)
+                told = [Jsonb(params.get(name, {})) for name in ("capabilities", "clientInfo")]
+                await changes_row(OPEN, session, *told)
+                header = (SESSION_HEADER.encode(), session.encode())
+                message = {**message, "headers": [*message["headers"], header]}
             await send(message)
 
-        await self.app(scope, receive, noting if scope["type"] == "http" else send)
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            return unread.pop() if unread else await request.receive()
+
+        await self.app(request.scope, receive, send if params is None else opening)
 
 
-UPSERT = """
-INSERT INTO mcp_sessions (session_id, expires_at) VALUES (%s, now() + interval '1 day')
-ON CONFLICT (session_id) DO UPDATE SET last_active = now(), expires_at = excluded.expires_at
-"""
-DELETE = "DELETE FROM mcp_sessions WHERE session_id = %s"
+async def changes_row(statement: str, *values: object) -> bool:
+    # A server with more to do would keep a pool of connections.
+    async with await psycopg.AsyncConnection.connect(URL) as connection:
+        return (await connection.execute(statement, values)).rowcount == 1
+
+
+def params_of_initialize(body: bytes) -> dict | None:
+    """None for everything else, also for what is no JSON: the SDK says what is wrong with it."""
+    try:
+        message = json.loads(body)
+    except ValueError:
+        return None
+    is_initialize = isinstance(message, dict) and message.get("method") == "initialize"
+    params = message.get("params") if is_initialize else None
+    return params if isinstance(params, dict) else None
+
+
+def refusal(status: int, message: str) -> Response:
+    error = {"code": -32600, "message": message}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status)
+
 
 if __name__ == "__main__":
-    url = os.environ["DATABASE_URL"]
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(URL) as connection:
         connection.execute(Path(__file__).with_name("schema.sql").read_text())
-    port = int(os.environ.get("PORT", "8000"))
-    uvicorn.run(SessionRows(server.streamable_http_app(), url), host="127.0.0.1", port=port)
+    app = Sessions(server.streamable_http_app(stateless_http=True, json_response=True))
+    limited = RequestBodyLimitMiddleware(app, DEFAULT_MAX_REQUEST_BODY_SIZE)
+    uvicorn.run(limited, host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))
