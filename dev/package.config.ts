@@ -1,4 +1,4 @@
-// How `npm run build` makes the package: one module with types for each file of src/public, and the command. ESM alone.
+// How `npm run build:package` makes the package: one module with types for each file of src/public, and the command. ESM alone.
 import { copyFileSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { defineConfig, type UserConfig } from "tsdown";

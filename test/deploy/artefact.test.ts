@@ -109,7 +109,7 @@ describe("what watches it", () => {
       body: {
         status: "healthy",
         database: "connected",
-        worker: { version_id: "the-version", unknown_variables: [] },
+        worker: { version_id: uploaded.versionId, unknown_variables: [] },
       },
     });
     const metrics = await ask("/metrics", keys.prometheus);

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { type Account, Refused, routesOf, type Script } from "./account.ts";
+import { routesOf } from "./account.ts";
+import { type Account, Refused, type Script } from "./api.ts";
 
 export const ACCOUNT = "0123456789abcdef0123456789abcdef";
 export const TOKEN = "token-of-the-stand-in";

@@ -1,6 +1,6 @@
 // A deployed Worker, run as it was uploaded, with keys and a database of the test's own.
 import { randomBytes } from "node:crypto";
-import type { Version } from "./account.ts";
+import type { Version } from "./api.ts";
 import { type Cloudflare, startCloudflare } from "./cloudflare.ts";
 import { createProject, type Project } from "./project.ts";
 import { scriptOf } from "./upload.ts";
@@ -48,15 +48,16 @@ export async function deployOnce(
   }
 }
 
-/** The version that gets the traffic. */
+/** The version that gets all of the traffic. */
 export function deployedVersion({ scripts }: Cloudflare, name = NAME): Version {
   const script = scripts.get(name);
-  const version = script?.versions.find(({ id }) => id === script.deployed.at(-1));
+  const version = script?.versions.find(({ id }) => script.deployments.at(-1)?.[id] === 100);
   if (version === undefined) throw new Error(`${name} is not deployed`);
   return version;
 }
 
-export const runnable = ({ upload, bindings }: Version): Runnable => ({
+export const runnable = ({ id, upload, bindings }: Version): Runnable => ({
+  versionId: id,
   script: scriptOf(upload),
   compatibilityDate: upload.metadata.compatibility_date,
   compatibilityFlags: upload.metadata.compatibility_flags,

@@ -28,6 +28,7 @@ export function formerWorker(databaseUrl: string): Runnable {
   const secrets: Record<string, string> = { DATABASE_URL: databaseUrl, API_KEYS };
   return {
     ...worker,
+    versionId: "the-version-before",
     script: brotliDecompressSync(readFileSync(join(FORMER, "worker.js.br"))),
     bindings: bindings.map((binding) =>
       binding.type === "secret_text" ? { ...binding, text: secrets[binding.name] ?? "" } : binding,

@@ -9,7 +9,12 @@ import { deployOnce, runnable } from "./deployed.ts";
 import { FORMER, FORMER_SQL } from "./former.ts";
 
 const [, , from = "."] = process.argv;
-const { script, bindings, ...worker } = runnable(
+const {
+  script,
+  bindings,
+  versionId: _,
+  ...worker
+} = runnable(
   await deployOnce("postgresql://role:password@ep-name-12345678.region.aws.neon.tech/database", {
     from,
     hasTestServer: true,

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { codeBlocks } from "../../dev/manual.ts";
-import type { Script } from "./account.ts";
+import type { Deployment, Script, Version } from "./api.ts";
 import { type Cloudflare, startCloudflare } from "./cloudflare.ts";
 import { type Database, type DeployDatabase, startDatabase } from "./database.ts";
 import { deployedVersion, keys, NAME, runnable, secretsFile } from "./deployed.ts";
@@ -55,6 +55,18 @@ async function run(line: string, values: Record<string, string> = {}, input?: st
   return outcome;
 }
 
+/** Runs a line that asks the Worker, which is on no network: `fetch` does it. */
+async function curl(line: string, { url }: RunningWorker): Promise<Record<string, unknown>> {
+  expect(commands, "docs/deploy.md does not have this line").toContain(line);
+  tried.add(line);
+  const headers = [...line.matchAll(/-H (["'])(.*?)\1/g)].map(([, , header = ""]) => {
+    const [name = "", value = ""] = header.replace("$KEY1", keys.monitor).split(": ");
+    return [name, value] as [string, string];
+  });
+  const [, path = ""] = /"\$WORKER(.*)"$/.exec(line) ?? [];
+  return (await (await fetch(`${url}${path}`, { headers })).json()) as Record<string, unknown>;
+}
+
 const scriptOf = (name = NAME): Script => {
   const script = cloudflare.scripts.get(name);
   if (script === undefined) throw new Error(`${name} is not there`);
@@ -70,19 +82,8 @@ test("the first time: from an empty database to a Worker that answers", async ()
 
   // The lines of the shell that say where the Worker is, and with which key.
   for (const line of ["WORKER=https://mcp-sessions.YOUR-SUBDOMAIN.workers.dev", "KEY1=…"]) tried.add(line);
-  const curl = async (line: string) => {
-    expect(commands).toContain(line);
-    tried.add(line);
-    const [, header, path = ""] = /^curl (?:-H "(.*)" )?"\$WORKER(.*)"$/.exec(line) ?? [];
-    const [name = "", value = ""] = header?.replace("$KEY1", keys.monitor).split(": ") ?? [];
-    const response = await fetch(
-      `${worker?.url}${path}`,
-      header === undefined ? {} : { headers: { [name]: value } },
-    );
-    return (await response.json()) as Record<string, unknown>;
-  };
-  expect(await curl('curl "$WORKER/healthz"')).toEqual({ status: "ok" });
-  const health = await curl('curl -H "Authorization: Bearer $KEY1" "$WORKER/session-health"');
+  expect(await curl('curl "$WORKER/healthz"', worker)).toEqual({ status: "ok" });
+  const health = await curl('curl -H "Authorization: Bearer $KEY1" "$WORKER/session-health"', worker);
   const shown = blocks
     .filter(({ language }) => language === "json")
     .map(({ text }) => JSON.parse(text) as object);
@@ -91,7 +92,8 @@ test("the first time: from an empty database to a Worker that answers", async ()
 
 test("a changed secret is a version of its own, and nothing else changes", async () => {
   const before = deployedVersion(cloudflare);
-  await run("npx wrangler secret put API_KEYS", {}, "alice:mcp:another-key-0123456789abcdef\n");
+  const changed = `alice:mcp:another-key-0123456789abcdef monitor:health:${keys.monitor}`;
+  await run("npx wrangler secret put API_KEYS", {}, `${changed}\n`);
   const after = deployedVersion(cloudflare);
   expect(after.id).not.toBe(before.id);
   expect(after.bindings.find(({ name }) => name === "API_KEYS")?.text).toContain("another-key");
@@ -110,19 +112,51 @@ test("an upgrade: the plan, the migration, the deploy, which keeps the secrets",
   expect(runnable(version).script).toEqual(first && runnable(first).script);
 });
 
+const traffic = (): Deployment | undefined => scriptOf().deployments.at(-1);
+const newest = () => scriptOf().versions.at(-1) as Version;
+
+test("a gradual upgrade: a version that only its id reaches, then a part of the requests, then all", async () => {
+  const { id: OLD_ID } = deployedVersion(cloudflare);
+  const uploaded = await run("npx wrangler versions upload");
+  expect(traffic()).toEqual({ [OLD_ID]: 100 });
+  const { id: NEW_ID } = newest();
+  expect(uploaded.output).toContain(NEW_ID);
+  expect((await run("npx wrangler deployments list")).output).toContain(OLD_ID);
+
+  const ids = { NEW_ID, OLD_ID };
+  await run("npx wrangler versions deploy NEW_ID@0% OLD_ID@100%", ids);
+  expect(traffic()).toEqual({ [NEW_ID]: 0, [OLD_ID]: 100 });
+  const other = await startWorkerd(runnable(newest()), databases.neon.port);
+  try {
+    const health = await curl(
+      `curl -H "Authorization: Bearer $KEY1" -H 'Cloudflare-Workers-Version-Overrides: mcp-sessions="NEW_ID"' "$WORKER/session-health?write=1&verbose=1"`,
+      other,
+    );
+    expect(health).toMatchObject({ status: "healthy", worker: { version_id: NEW_ID } });
+  } finally {
+    await other.stop();
+  }
+  await run("npx wrangler versions deploy NEW_ID@10% OLD_ID@90%", ids);
+  expect(traffic()).toEqual({ [NEW_ID]: 10, [OLD_ID]: 90 });
+  await run("npx wrangler versions deploy NEW_ID@100%", ids);
+  expect(traffic()).toEqual({ [NEW_ID]: 100 });
+  await run("npx wrangler triggers deploy");
+});
+
 test("going back: to the version before, or to one by its id", async () => {
-  const [first, , third] = scriptOf().versions.map(({ id }) => id);
-  const before = scriptOf().deployed.at(-2);
+  const [first] = scriptOf().versions.map(({ id }) => id);
+  const latest = deployedVersion(cloudflare).id;
+  // Not one where two versions had a part.
+  const whole = scriptOf().deployments.filter((deployment) => Object.keys(deployment).length === 1);
   await run("npx wrangler rollback");
-  expect(scriptOf().deployed.at(-1)).toBe(before);
+  expect(traffic()).toEqual(whole.at(-2));
   const { output } = await run("npx wrangler versions list");
   expect(output).toContain(first);
   await run("npx wrangler rollback VERSION_ID", { VERSION_ID: first ?? "" });
-  expect(scriptOf().deployed.at(-1)).toBe(first);
+  expect(traffic()).toEqual({ [first ?? ""]: 100 });
   // And forward again.
   await run("npm run deploy");
-  expect(scriptOf().deployed).not.toContain(undefined);
-  expect(scriptOf().deployed.at(-1)).not.toBe(third);
+  expect(deployedVersion(cloudflare).id).not.toBe(latest);
 });
 
 test("an environment has its own Worker, crons, secrets and KV namespace, and leaves production alone", async () => {
@@ -131,9 +165,9 @@ test("an environment has its own Worker, crons, secrets and KV namespace, and le
   const staging = await databases.create();
   await staging.migrate();
   project.write(".dev.vars.staging", secretsFile(staging.url));
-  const production = structuredClone(scriptOf().deployed);
+  const production = structuredClone(scriptOf().deployments);
   await run("npx wrangler deploy --env staging --secrets-file .dev.vars.staging");
-  expect(scriptOf().deployed).toEqual(production);
+  expect(scriptOf().deployments).toEqual(production);
 
   const name = "mcp-sessions-staging";
   expect(scriptOf(name).crons).toEqual(["0 * * * *"]);
@@ -161,7 +195,7 @@ test("an environment has its own Worker, crons, secrets and KV namespace, and le
     await other.stop();
   }
   await run('npm run deploy -- --env=""');
-  expect(scriptOf().deployed).toHaveLength(production.length + 1);
+  expect(scriptOf().deployments).toHaveLength(production.length + 1);
   expect(cloudflare.scripts.size).toBe(2);
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
-import type { Version } from "./account.ts";
+import type { Version } from "./api.ts";
 import { type Cloudflare, startCloudflare } from "./cloudflare.ts";
 import { API_KEYS, deployedVersion, keys, NAME, secretsFile } from "./deployed.ts";
 import { createProject, type Outcome, type Project } from "./project.ts";
@@ -78,7 +78,9 @@ test("there is one Worker with both crons, on workers.dev, and one KV namespace,
   expect(script?.crons).toEqual(["*/10 * * * *", "0 * * * *"]);
   expect(script?.onSubdomain).toBe(true);
   expect(script?.versions).toHaveLength(2);
-  expect(script?.deployed).toEqual(script?.versions.map(({ id }) => id));
+  // At its URL, an old version would answer with its old secrets: also to keys that are no longer good.
+  expect(script?.hasVersionUrls).toBe(false);
+  expect(script?.deployments).toEqual(script?.versions.map(({ id }) => ({ [id]: 100 })));
   expect([...cloudflare.namespaces.values()]).toEqual([`${NAME}-cleanup-sleep`]);
 });
 
@@ -173,14 +175,52 @@ test("an update of a Worker whose secret was deleted is refused, and names it", 
 });
 
 describe("a Deploy to Cloudflare button", () => {
-  test("shows a description of everything that a deploy is given", () => {
-    const { cloudflare: shown } = JSON.parse(readFileSync("package.json", "utf8")) as {
-      cloudflare: { bindings: Record<string, { description: string }> };
-    };
-    const given = deployedVersion(cloudflare).bindings.filter(({ type }) => type !== "version_metadata");
-    const names = new Set(["API_KEYS", ...given.map(({ name }) => name)]);
-    expect(Object.keys(shown.bindings).toSorted()).toEqual([...names].toSorted());
+  const { scripts, cloudflare: shown } = JSON.parse(readFileSync("package.json", "utf8")) as {
+    scripts: Record<string, string>;
+    cloudflare: { bindings: Record<string, { description: string }> };
+  };
+
+  test("shows a description of every secret, variable and binding that a deploy is given", () => {
+    const given = cloudflare.scripts.get(NAME)?.versions[0]?.bindings.map(({ name }) => name);
+    expect(given).toEqual(
+      expect.arrayContaining([...Object.keys(config.vars), ...(config.secrets?.required ?? [])]),
+    );
+    expect(Object.keys(shown.bindings).toSorted()).toEqual(given?.toSorted());
     for (const { description } of Object.values(shown.bindings)) expect(description).toMatch(/^\S.*\.$/);
+  });
+
+  test("deploys by the script for it, and has nothing to build before", () => {
+    // It fills in its fields from these two.
+    expect({ build: scripts["build"], deploy: scripts["deploy"] }).toEqual({ deploy: "wrangler deploy" });
+    // An id would be one of another account. Without one, the deploy makes the namespace.
+    expect(config.kv_namespaces).toEqual([{ binding: "CLEANUP_SLEEP" }]);
+  });
+
+  test("has made a Worker with the secrets before it deploys: that needs no file of them", async () => {
+    const other = await startCloudflare();
+    const fresh = createProject(other);
+    try {
+      await fresh.sh("mkdir hello");
+      fresh.write("hello/index.js", 'export default { fetch: () => new Response("Hello world") };');
+      fresh.write(
+        "hello/wrangler.toml",
+        `name = "${NAME}"\nmain = "index.js"\ncompatibility_date = "2026-10-20"\n`,
+      );
+      fresh.write("hello/secrets", secretsFile(DATABASE_URL));
+      const hello = await fresh.sh(
+        "npx wrangler deploy --config hello/wrangler.toml --secrets-file hello/secrets",
+      );
+      expect(hello.code, hello.output).toBe(0);
+      const { code, output } = await fresh.sh(scripts["deploy"] ?? "");
+      expect(code, output).toBe(0);
+      expect(other.unknown).toEqual([]);
+      const { bindings } = deployedVersion(other);
+      expect(bindings.map(({ name }) => name).toSorted()).toEqual(Object.keys(shown.bindings).toSorted());
+      expect(other.scripts.get(NAME)?.crons).toEqual(config.triggers.crons);
+    } finally {
+      fresh.remove();
+      await other.close();
+    }
   });
 
   test("asks for the required secrets, and for nothing else", () => {

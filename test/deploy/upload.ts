@@ -8,7 +8,8 @@ const metadatas = z.looseObject({
   compatibility_date: z.string(),
   compatibility_flags: z.array(z.string()).default([]),
   keep_bindings: z.array(z.string()).optional(),
-  observability: z.unknown(),
+  // A version that is only uploaded has none: it is no part of it.
+  observability: z.unknown().optional(),
 });
 
 export type Binding = z.infer<typeof bindings>;

@@ -13,6 +13,8 @@ import type { Binding } from "./upload.ts";
 
 /** What workerd needs of a version. */
 export interface Runnable {
+  /** What CF_VERSION_METADATA says. */
+  versionId: string;
   script: Buffer;
   compatibilityDate: string;
   compatibilityFlags: readonly string[];
@@ -92,14 +94,14 @@ const callerOf = ({ script, bindings }: CallingWorker) => `
     )),`;
 
 /** @throws Error for a binding that is none of ours. */
-function bindingOf(binding: Binding): string {
+function bindingOf(binding: Binding, versionId: string): string {
   const { name, type, text = "" } = binding;
   const value = {
     plain_text: () => `text = ${quoted(text)}`,
     secret_text: () => `text = ${quoted(text)}`,
     kv_namespace: () => `kvNamespace = "kv"`,
     version_metadata: () =>
-      `json = ${quoted(JSON.stringify({ id: "the-version", tag: "", timestamp: "2026-11-25T00:00:00Z" }))}`,
+      `json = ${quoted(JSON.stringify({ id: versionId, tag: "", timestamp: "2026-11-25T00:00:00Z" }))}`,
     ratelimit: () => {
       const { limit } = binding["simple"] as { limit: number };
       return `wrapped = (moduleName = "stand-in:rate-limit", innerBindings = [(name = "limit", json = "${limit}")])`;
@@ -110,7 +112,7 @@ function bindingOf(binding: Binding): string {
 }
 
 const configOf = (
-  { compatibilityDate, compatibilityFlags, bindings }: Runnable,
+  { versionId, compatibilityDate, compatibilityFlags, bindings }: Runnable,
   neonPort: number,
   caller?: CallingWorker,
 ) => `
@@ -121,7 +123,7 @@ const config :Workerd.Config = (
       modules = [(name = "index.js", esModule = embed "index.js")],
       compatibilityDate = ${quoted(compatibilityDate)},
       compatibilityFlags = [${compatibilityFlags.map(quoted).join(", ")}],
-      bindings = [${bindings.map(bindingOf).join(",\n        ")}],
+      bindings = [${bindings.map((binding) => bindingOf(binding, versionId)).join(",\n        ")}],
       globalOutbound = "neon",
     )),
     (name = "crons", worker = (
