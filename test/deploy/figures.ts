@@ -1,4 +1,4 @@
-// `node test/deploy/figures.ts`: the size of what a deploy uploads, and what its start costs workerd, beside a Worker that does
+// What `npm run test:deploy` ends with: the size of what a deploy uploads, and what its start costs workerd, beside a Worker that does
 // nothing. Processor time, so that other work of the machine does not count.
 import { gzipSync } from "node:zlib";
 import { cpuMsOf } from "../bench/workerd.ts";

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { driftOf, migrate } from "../../drizzle/migrate.ts";
 import { connected } from "../support/postgres.ts";
 import { counted, createDatabase, query, schemaOf, untilWaiting, valueOf, withCopy } from "./databases.ts";
+import { liveAndEnd } from "./life.ts";
 import { createMigrated, expectFinished } from "./migrated.ts";
 
 const rows = [
@@ -67,6 +68,22 @@ test.each([
       "SELECT value::int FROM mcp_session_totals WHERE name = 'sessions_deleted/regular'",
     ),
   ).toBe(5);
+});
+
+test("a copy without rows, as a schema-only branch of Neon is, becomes a database that works", async () => {
+  const config = await createUsed(
+    "SET session_replication_role = replica",
+    `DO $$ DECLARE name text; BEGIN
+       FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+         EXECUTE format('TRUNCATE %I CASCADE', name);
+       END LOOP;
+     END $$`,
+  );
+  expect(await driftOf(config)).toContain("Would apply 0000_baseline: not applied yet");
+  await migrate(config);
+  await expectFinished(config, 0);
+  await liveAndEnd(config);
+  await expectFinished(config);
 });
 
 const python = `CREATE TABLE mcp_sessions (
