@@ -12,6 +12,7 @@ import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE, RequestBodyLimitMiddleware
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from psycopg.types.json import Jsonb
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -37,7 +38,6 @@ server = MCPServer("calculator")
 @server.tool()
 async def add(number: int, context: Context) -> int:
     """Adds a number to the total of this session."""
-    # A client of MCP 2026-07-28 has no session.
     session = (context.headers or {}).get(SESSION_HEADER)
     async with await psycopg.AsyncConnection.connect(URL) as connection:
         row = await (await connection.execute(ADD, [number, session])).fetchone()
@@ -58,7 +58,7 @@ class Sessions:
         request = Request(scope, receive)
         session = request.headers.get(SESSION_HEADER)
         if request.method == "POST" and session is None:
-            return await self.without_session(request, send)
+            return await self.without_session(request, receive, send)
         if request.method == "POST" and await changes_row(USE, session):
             return await self.app(scope, receive, send)
         if request.method == "DELETE" and await changes_row(END, session):
@@ -67,9 +67,12 @@ class Sessions:
         refused = refusal(404, "Session not found") if request.method in ("POST", "DELETE") else Response(status_code=405)
         await refused(scope, receive, send)
 
-    async def without_session(self, request: Request, send: Send) -> None:
+    async def without_session(self, request: Request, receive: Receive, send: Send) -> None:
+        revision = request.headers.get("mcp-protocol-version")
         body = await request.body()
         params = params_of_initialize(body)
+        if params is None and (revision is None or revision in HANDSHAKE_PROTOCOL_VERSIONS):
+            return await refusal(400, "Open a session first, with initialize")(request.scope, receive, send)
 
         async def opening(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:
@@ -82,10 +85,11 @@ class Sessions:
 
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-        async def receive() -> Message:
-            return unread.pop() if unread else await request.receive()
+        async def again() -> Message:
+            return unread.pop() if unread else await receive()
 
-        await self.app(request.scope, receive, send if params is None else opening)
+        # A client of MCP 2026-07-28 has no session, and needs none.
+        await self.app(request.scope, again, send if params is None else opening)
 
 
 async def changes_row(statement: str, *values: object) -> bool:
@@ -95,7 +99,7 @@ async def changes_row(statement: str, *values: object) -> bool:
 
 
 def params_of_initialize(body: bytes) -> dict | None:
-    """None for everything else, also for what is no JSON: the SDK says what is wrong with it."""
+    """None for everything else, also for what is no JSON."""
     try:
         message = json.loads(body)
     except ValueError:

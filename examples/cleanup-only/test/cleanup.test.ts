@@ -65,7 +65,7 @@ test(
   "server.py has 404 for sessions that expired, and goes on with the others",
   { skip: whyNot },
   async () => {
-    const NOT_FOUND = { data: { status: 404 } };
+    const NOT_FOUND = { name: "SdkHttpError", status: 404 };
     let server = await startServer(connectionString);
     try {
       const [live, first, second] = await Promise.all([
@@ -97,7 +97,9 @@ test(
       assert.equal(await again.add(4), 9);
       await again.end();
       assert.deepEqual(await ids(), []);
-      await assert.rejects(again.add(1), NOT_FOUND);
+      await assert.rejects(again.add(1), { name: "SdkHttpError", status: 400 });
+      const gone = await connect(server.url, live);
+      await assert.rejects(gone.add(1), NOT_FOUND);
     } finally {
       await server.stop();
     }
