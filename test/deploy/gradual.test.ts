@@ -57,7 +57,14 @@ async function traffic(): Promise<{ workers: RunningWorker[]; mcp: () => URL }> 
     workers.push(worker);
   }
   let requests = 0;
-  return { workers, mcp: () => workers[requests++ % workers.length].mcp };
+  return {
+    workers,
+    mcp() {
+      const next = workers.at(requests++ % workers.length);
+      if (next === undefined) throw new Error("No version is deployed");
+      return next.mcp;
+    },
+  };
 }
 
 test("an uploaded version gets no request, and brings no secret and no cron of its own", () => {
