@@ -11,9 +11,15 @@ import {
   sessionsEndpoint,
 } from "./admin/sessions-endpoint.ts";
 import type { SessionsStore } from "./admin/sessions-store.ts";
-import { METADATA_PATH, RESOURCE_PATH } from "./auth/challenge.ts";
+import { RESOURCE_PATH } from "./auth/challenge.ts";
 import { type Authentication, requireScope } from "./auth/guard.ts";
-import { metadataCors, metadataEndpoint, metadataMethods, metadataRoute } from "./auth/metadata-endpoint.ts";
+import {
+  metadataCors,
+  metadataEndpoint,
+  metadataMethods,
+  metadataPaths,
+  metadataRoute,
+} from "./auth/metadata-endpoint.ts";
 import { callerOf, principalOf } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import type { UnknownVariable } from "./unknown-variables.ts";
@@ -25,7 +31,7 @@ import { sharedAnswers } from "./health/shared-answers.ts";
 import { isAnnouncedTooLarge } from "./http/body.ts";
 import { mcpCors, originGuard } from "./http/cors.ts";
 import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.ts";
-import { AppError, bearerError, errorResponse, oauthError } from "./http/errors.ts";
+import { AppError, errorResponse, oauthError } from "./http/errors.ts";
 import { refusalOf } from "./http/refusal.ts";
 import { requestLog, type RequestVariables } from "./http/request-log.ts";
 import { mcpDeleteRoute, mcpEndpoint, mcpPostRoute } from "./mcp/endpoint.ts";
@@ -33,14 +39,12 @@ import { isLegacyRequest, legacyVersions } from "./mcp/revisions.ts";
 import type { ServerFactory } from "./mcp/server-factory.ts";
 import { metricsEndpoint, metricsRoute } from "./metrics/endpoint.ts";
 import { sessionMiddleware, type SessionMiddlewareOptions } from "./session/middleware.ts";
-import { jsonRpcError } from "./session/protocol.ts";
+import { mcpRefusal } from "./session/protocol.ts";
 import type { StateStore } from "./session/state-store.ts";
 import type { SessionStore } from "./session/store.ts";
 
 const MCP_PATH = RESOURCE_PATH;
 const mcpMethods = ["POST", "DELETE"];
-// RFC 9728 §3.1 for the resource /mcp; and clients that look at the root alone.
-const metadataPaths = [`${METADATA_PATH}${MCP_PATH}`, METADATA_PATH];
 const RUNS_PATH = "/cleanup/runs";
 
 export interface AppDeps {
@@ -170,8 +174,7 @@ function methodRefusal(path: string, methods: readonly string[]): AppError {
   return new AppError("method_not_allowed", undefined, { Allow: (allowed[path] ?? methods).join(", ") });
 }
 
-/** The body of a refusal where it is not the usual one. @param areTokensTaken then clients of OAuth read those of the guard. */
+/** The body of a refusal where it is not the usual one. */
 function refusalBody(path: string, error: AppError, areTokensTaken: boolean): object | undefined {
-  if (path !== MCP_PATH) return oauthError(path, error);
-  return (areTokensTaken ? bearerError(error) : undefined) ?? jsonRpcError(error);
+  return path === MCP_PATH ? mcpRefusal(error, areTokensTaken) : oauthError(path, error);
 }

@@ -1,22 +1,17 @@
 // The recipe: the only place that builds the database, the stores and the clock. One builder a room.
 import { createRunsStore } from "./admin/runs-store.ts";
 import { createSessionsStore } from "./admin/sessions-store.ts";
-import { createVerifyAccess } from "./auth/jwt.ts";
-import { createAuthenticate } from "./auth/keys.ts";
-import { createVerifyToken } from "./auth/tokens.ts";
 import { createCleanupStore } from "./cleanup/store.ts";
 import { connect } from "./db/client.ts";
 import type { Config } from "./env.ts";
 import { createHealthStore } from "./health/store.ts";
+import { authenticationOf } from "./parts/authentication.ts";
 import { healthLimitsOf, idleSleepOf } from "./parts/cleanup.ts";
 import { openingLimitOf, sessionsOn } from "./parts/sessions.ts";
 import { createAdminActivityStore } from "./session/activity-store.ts";
 import { createStateStore } from "./session/state-store.ts";
 
 const now = () => new Date();
-
-// On Workers fetch must be called as a function of the global object.
-const verifier = { fetch: (url: string, init: RequestInit) => fetch(url, init), now };
 
 export function createDeps({
   database: address,
@@ -41,11 +36,7 @@ export function createDeps({
     version,
     unknownVariables,
     allowedOrigins,
-    authentication: {
-      authenticate: createAuthenticate(apiKeys),
-      tokens: tokens && { config: tokens, verify: createVerifyToken(tokens, verifier) },
-      verifyAccess: access && createVerifyAccess(access, verifier),
-    },
+    authentication: authenticationOf({ apiKeys, tokens, access }, now),
 
     sessions: cachedSessions,
     state: createStateStore(database, sessions),

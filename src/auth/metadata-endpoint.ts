@@ -4,7 +4,7 @@ import { cors } from "hono/cors";
 import * as z from "zod";
 import { documentedRoute } from "../http/openapi.ts";
 import type { RequestVariables } from "../http/request-log.ts";
-import { resourceOf, scopesToAskFor } from "./challenge.ts";
+import { METADATA_PATH, RESOURCE_PATH, resourceOf, scopesToAskFor } from "./challenge.ts";
 import type { TokenConfig } from "./token-settings.ts";
 
 // An issuer that is added or taken away is known to all clients after an hour.
@@ -27,6 +27,8 @@ export const metadataRoute = documentedRoute({
   },
 });
 
+/** RFC 9728 §3.1 for the resource /mcp; and clients that look at the root alone. */
+export const metadataPaths = [`${METADATA_PATH}${RESOURCE_PATH}`, METADATA_PATH];
 export const metadataMethods = ["GET", "HEAD"];
 
 /** Any page may read it: it has to, before it can ask anything else. */

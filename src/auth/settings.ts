@@ -8,6 +8,13 @@ const apiKeys = text.transform((value, context) => {
   return keys;
 });
 
+/** OAuth by itself, for an app that may have no keys. */
+export const tokenSettings = defineSettings({
+  shape: tokenShape,
+  rules: tokenRules,
+  read: readTokenSettings,
+});
+
 export const authSettings = defineSettings({
   shape: {
     API_KEYS: documented(

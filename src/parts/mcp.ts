@@ -2,6 +2,7 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type * as z from "zod";
 import type { Principal } from "../auth/principal.ts";
+import { tokenSettings } from "../auth/settings.ts";
 import { mcpCors, originGuard } from "../http/cors.ts";
 import { httpSettings } from "../http/settings.ts";
 import type { ServerDefinition } from "../mcp/context.ts";
@@ -10,15 +11,16 @@ import { createServerFactory } from "../mcp/server-factory.ts";
 import { createStateStore } from "../session/state-store.ts";
 import { ConfigurationError, readSettings } from "../settings.ts";
 import { databaseOf } from "./database.ts";
-import { fromEnv } from "./per-env.ts";
+import { fromEnv, pass } from "./per-env.ts";
 import { type McpSessionsOptions, refusedAsJsonRpc, sessionGate, sessionsIn } from "./sessions.ts";
 
 export interface McpRoutesOptions extends McpSessionsOptions {
-  /** Runs before the session gate, and refuses who may not ask. Left out: what stands before the routes has done that. */
+  /**
+   * Runs before the session gate, and refuses who may not ask, as `requireScope("mcp")` does. Left out: what stands before the
+   * routes has done that.
+   */
   guard?: MiddlewareHandler;
 }
-
-const pass: MiddlewareHandler = (_c, next) => next();
 
 /**
  * Serves `server` in sessions: `app.route("/mcp", mcpRoutes(server, { principal }))`. Web pages of ALLOWED_ORIGINS may call it.
@@ -44,7 +46,7 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
         sessions: store,
         state: createStateStore(databaseOf(env), settings),
         principal: callerBy(principal),
-        tokens: undefined,
+        tokens: readSettings(tokenSettings, env).tokens,
       });
     }),
   );

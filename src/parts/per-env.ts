@@ -12,6 +12,9 @@ export function perEnv<T>(make: (env: object) => T): (env: object) => T {
   };
 }
 
+/** For an environment that wants nothing done. */
+export const pass: MiddlewareHandler = (_c, next) => next();
+
 /** A middleware that is made of the environment at the first request. */
 export function fromEnv(make: (env: object) => MiddlewareHandler): MiddlewareHandler {
   const madeOf = perEnv(make);

@@ -1,5 +1,5 @@
 // The session rules of Streamable HTTP (MCP 2025-03-26 to 2025-11-25): headers, and errors as JSON-RPC. Pure.
-import type { AppError, ErrorCode } from "../http/errors.ts";
+import { type AppError, bearerError, type ErrorCode } from "../http/errors.ts";
 
 export const SESSION_HEADER = "Mcp-Session-Id";
 export const VERSION_HEADER = "MCP-Protocol-Version";
@@ -47,6 +47,10 @@ export function jsonRpcError({ code, message, fault }: AppError) {
   const error = { code: jsonRpcCodes[code], message, ...(fault !== undefined && { data: fault }) };
   return { jsonrpc: "2.0", error, id: null };
 }
+
+/** The body of a refusal on the MCP endpoint. @param areTokensTaken then clients of OAuth read those of the guard. */
+export const mcpRefusal = (error: AppError, areTokensTaken: boolean): object =>
+  (areTokensTaken ? bearerError(error) : undefined) ?? jsonRpcError(error);
 
 /** The messages of a body. A batch is an array of them (2025-03-26 only). */
 export function messagesOf(body: unknown): { method?: unknown; params?: unknown }[] {
