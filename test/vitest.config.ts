@@ -27,6 +27,8 @@ const inNode = [
 
 const inWorkerd = (name: string, include: string[], globalSetup: string, exclude: string[] = []) => ({
   plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+  // examples/sign-in imports the package.
+  resolve: { tsconfigPaths: true },
   test: {
     name,
     include,

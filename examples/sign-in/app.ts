@@ -10,7 +10,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { csrf } from "hono/csrf";
 import { HTTPException } from "hono/http-exception";
-import { type Scope, scopes } from "../../src/auth/api-keys.ts";
+import { type Scope, scopes } from "mcp-sessions/auth";
 import {
   addressOf,
   askAgain,

@@ -1,6 +1,5 @@
 // Who holds which key, and whether a key that granted something still is one. Never asks anybody.
-import type { ApiKey, Scope } from "../../src/auth/api-keys.ts";
-import { createAuthenticate } from "../../src/auth/keys.ts";
+import { type ApiKey, createAuthenticate, type Scope } from "mcp-sessions/auth";
 
 /** What a grant remembers of the key that made it. It is stored encrypted, and leaves this Worker never. */
 export interface Granted {

@@ -1,6 +1,6 @@
 // The pages. Whatever comes from a client is text in them, isolated in its direction and of bounded length.
 import { html } from "hono/html";
-import type { Scope } from "../../src/auth/api-keys.ts";
+import type { Scope } from "mcp-sessions/auth";
 import { style } from "./style.ts";
 
 export interface Asking {

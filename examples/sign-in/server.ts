@@ -1,6 +1,6 @@
 // The authorization server, by the library, with one rule of ours: a grant lives as long as the key that made it.
 import { OAuthAuthorizationServer, OAuthError } from "@cloudflare/workers-oauth-provider";
-import { scopes } from "../../src/auth/api-keys.ts";
+import { scopes } from "mcp-sessions/auth";
 import type { Granted, Keyring } from "./keyring.ts";
 import { log } from "./log.ts";
 import type { Env, Settings } from "./settings.ts";

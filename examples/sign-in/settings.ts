@@ -1,5 +1,5 @@
 // What the sign-in is told: its variables, secrets and bindings.
-import { type ApiKey, parseApiKeys } from "../../src/auth/api-keys.ts";
+import { type ApiKey, parseApiKeys } from "mcp-sessions/auth";
 
 export interface Env {
   /** Grants, codes and tokens, as hashes; clients that have registered themselves; pages that wait for an answer. */

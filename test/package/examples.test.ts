@@ -1,6 +1,15 @@
 // Each example as a user meets it: in an empty folder, with the packed file and the machine's own Node and npm.
 import { randomBytes } from "node:crypto";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -31,6 +40,7 @@ const secrets: Record<string, () => Record<string, string>> = {
   worker: () => ({ API_KEYS: `me:mcp:${newKey()}` }),
   "hono-app": () => ({ USER_TOKENS: `'${JSON.stringify({ [newKey()]: "ann", [newKey()]: "ben" })}'` }),
   "cleanup-only": () => ({ API_KEYS: `monitor:health+metrics:${newKey()}` }),
+  "sign-in": () => ({ API_KEYS: `ann:mcp:${newKey()} ben:mcp+admin:${newKey()}` }),
 };
 
 const projects = readdirSync("examples").filter((name) => {
@@ -71,9 +81,11 @@ async function copyOf(name: string): Promise<{ folder: string; remove: () => voi
   const lines = Object.entries(variables).map(([variable, value]) => `${variable}=${value}\n`);
   writeFileSync(join(folder, ".dev.vars"), lines.join(""));
   // Of .dev.vars wrangler takes the secrets alone.
-  const config = join(folder, "wrangler.toml");
   const override = `[vars]\nNEON_ENDPOINT_OVERRIDE = "${neon.endpoint}"`;
-  writeFileSync(config, readFileSync(config, "utf8").replace("[vars]", override));
+  for (const config of globSync(join(folder, "wrangler*.toml"))) {
+    const text = readFileSync(config, "utf8");
+    if (text.includes('"DATABASE_URL"')) writeFileSync(config, text.replace("[vars]", override));
+  }
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
