@@ -93,27 +93,25 @@ function clientOf(key: string) {
     },
   };
 
-  const client = new Client({ name: "test", version: "1.0.0" });
-  const open = () => new StreamableHTTPClientTransport(mcp, { authProvider });
-  let transport = open();
-
+  let client: Client;
+  let transport: StreamableHTTPClientTransport;
+  const connect = async () => {
+    transport = new StreamableHTTPClientTransport(mcp, { authProvider });
+    client = new Client({ name: "test", version: "1.0.0" });
+    await client.connect(transport);
+  };
   /** Does it; when the person must sign in first, does it again after that. */
-  async function signedIn<T>(work: () => Promise<T>, again = work): Promise<T> {
+  async function signedIn<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (!UnauthorizedError.isInstance(error)) throw error;
       await transport.finishAuth(returned);
-      return again();
+      return work();
     }
   }
-  const connect = () => client.connect(transport);
   return {
-    connect: () =>
-      signedIn(connect, () => {
-        transport = open();
-        return connect();
-      }),
+    connect: () => signedIn(connect),
     call: (name: string) => signedIn(async () => (await client.callTool({ name, arguments: {} })).content),
     session: () => transport.sessionId ?? "",
     token: () => tokens?.access_token ?? "",
