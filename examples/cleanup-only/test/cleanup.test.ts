@@ -14,7 +14,10 @@ const connectionString = variable("DATABASE_URL").replace(/@[\w.-]+\.localhost/,
 
 const database = new pg.Client({ connectionString });
 await database.connect();
-const worker = await startWorker({ config: "wrangler.toml", dev: { server: { port: 0 }, logLevel: "warn" } });
+const worker = await startWorker({
+  config: "wrangler.toml",
+  dev: { server: { port: 0 }, inspector: false, logLevel: "warn" },
+});
 after(async () => {
   await worker.dispose();
   await database.end();

@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import {
   Client,
   type OAuthClientProvider,
+  type OAuthDiscoveryState,
   type StoredOAuthTokens,
   StreamableHTTPClientTransport,
   UnauthorizedError,
@@ -35,6 +36,8 @@ async function start(config: string, port: number, vars: Record<string, string>)
       server: { hostname: "127.0.0.1", port },
       persist: `.wrangler/${config}`,
       registry: ".wrangler/registry",
+      // Its port would be the same for both.
+      inspector: false,
       logLevel: "warn",
     },
   });
@@ -68,6 +71,7 @@ async function typeKey(url: URL, key: string): Promise<Response> {
 function clientOf(key: string) {
   let information: { client_id: string } | undefined;
   let tokens: StoredOAuthTokens | undefined;
+  let discovered: OAuthDiscoveryState | undefined;
   let verifier = "";
   let returned = new URLSearchParams();
   const asked: string[] = [];
@@ -85,6 +89,8 @@ function clientOf(key: string) {
     saveTokens: (saved) => void (tokens = saved),
     codeVerifier: () => verifier,
     saveCodeVerifier: (saved) => void (verifier = saved),
+    discoveryState: () => discovered,
+    saveDiscoveryState: (saved) => void (discovered = saved),
     async redirectToAuthorization(url) {
       asked.push(url.searchParams.get("scope") ?? "");
       const page = await (await typeKey(url, key)).text();

@@ -5,7 +5,10 @@ import { after, test } from "node:test";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { unstable_startWorker as startWorker } from "wrangler";
 
-const worker = await startWorker({ config: "wrangler.toml", dev: { server: { port: 0 }, logLevel: "warn" } });
+const worker = await startWorker({
+  config: "wrangler.toml",
+  dev: { server: { port: 0 }, inspector: false, logLevel: "warn" },
+});
 after(() => worker.dispose());
 
 const key = /^API_KEYS=.*me:[^:]+:([\w-]+)/m.exec(readFileSync(".dev.vars", "utf8"))?.[1];
