@@ -131,6 +131,14 @@ describe("a refusal of the guard is that of the Worker", () => {
     expect(await rowsOf(database)).toEqual([]);
   });
 
+  test("where no token is taken it is of JSON-RPC, and says nothing of tokens", async () => {
+    const without = database.env();
+    const answered = await post(createApp(), without, initialize, {});
+    const expected = await contentOf(await post(worker, without, initialize, {}));
+    expect(JSON.parse(expected.body)).toMatchObject({ jsonrpc: "2.0", error: { code: -32_000 } });
+    expect(await contentOf(answered)).toEqual(expected);
+  });
+
   test("while the issuer cannot be reached it is 503, and says when to come again", async () => {
     await issuer.publish({ metadata: { status: 500 }, keys: { status: 500 } });
     const headers = as(await issuer.token("zoe", "mcp"));
@@ -322,7 +330,11 @@ describe("a guard by itself", () => {
     });
     await send(app, wrong, "/.well-known/oauth-protected-resource");
     await post(app, wrong, initialize, as(keys.alice));
-    expect(thrown.map((error) => error instanceof ConfigurationError)).toEqual([true, true]);
+    // Each is right, but they are not right together.
+    const half = environment({ OAUTH_AUDIENCE: "https://worker.test/mcp" });
+    await send(app, half, "/.well-known/oauth-protected-resource");
+    expect(thrown.map((error) => error instanceof ConfigurationError)).toEqual([true, true, true]);
     expect(String(thrown[0])).toContain("OAUTH_ISSUERS must be https addresses");
+    expect(String(thrown[2])).toContain("OAUTH_ISSUERS must be set when");
   });
 });
