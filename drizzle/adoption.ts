@@ -116,12 +116,16 @@ export function refusalsOfRoutines(
     });
 }
 
+// Types of former versions, which a migration changes.
+const FORMER_TYPES: Readonly<Record<string, string>> = { "mcp_session_totals.shard": "smallint" };
+
 function wrongOf(table: Table): string[] {
   const declared = declaredTables.find(({ name }) => name === table.name);
   if (declared === undefined) return [];
   const types = declared.columns.flatMap(({ name, type }) => {
     const found = table.columns.find((column) => column.name === name);
-    return found === undefined || found.type === type ? [] : [`${name} must be ${type}, is ${found.type}`];
+    const isFit = found?.type === type || found?.type === FORMER_TYPES[`${table.name}.${name}`];
+    return found === undefined || isFit ? [] : [`${name} must be ${type}, is ${found.type}`];
   });
   const unfilled = table.columns.filter(
     ({ name, mustBeGiven }) => mustBeGiven && !declared.columns.some((column) => column.name === name),

@@ -1,5 +1,5 @@
--- What a cleanup run does before it deletes: removes old records of runs, merges the changes of the number of sessions, and
--- counts the sessions again when rows may have come or gone past the triggers.
+-- What a cleanup run does before it deletes: counts what has expired, removes old records of runs, merges the changes of the
+-- number of sessions, counts the sessions again when rows may have come or gone past the triggers, and folds the totals.
 CREATE OR REPLACE FUNCTION mcp_tidy_cleanup(p_run_id bigint, p_keep_runs_since timestamptz)
 RETURNS void
 LANGUAGE plpgsql
@@ -15,6 +15,7 @@ DECLARE
 BEGIN
   -- The lease of the run (mcp_begin_cleanup_run): counting can take longer than five seconds.
   PERFORM FROM mcp_cleanup_runs r WHERE r.run_id = p_run_id FOR UPDATE;
+  PERFORM mcp_count_expired();
   DELETE FROM mcp_cleanup_runs r WHERE r.started_at < p_keep_runs_since AND r.run_id <> p_run_id;
   PERFORM mcp_merge_session_changes();
   SELECT coalesce(sum(c.change), 0) INTO total FROM mcp_session_changes c;
@@ -24,5 +25,7 @@ BEGIN
   IF pages <= counted_pages OR total < 0 OR abs(total - estimate) > 0.1 * estimate THEN
     PERFORM mcp_recount_sessions();
   END IF;
+  -- Last, because it holds its locks until the transaction ends.
+  PERFORM mcp_fold_totals();
 END
 $$;

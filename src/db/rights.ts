@@ -15,6 +15,7 @@ export const routineRights = [
   "mcp_begin_cleanup_run",
   "mcp_choose_bulk",
   "mcp_cleanup_sessions",
+  "mcp_count_expired",
   "mcp_count_sessions",
   "mcp_delete_in_batches",
   "mcp_delete_oldest",
@@ -23,6 +24,7 @@ export const routineRights = [
   "mcp_delete_sessions",
   "mcp_end_cleanup_run",
   "mcp_find_expired",
+  "mcp_fold_totals",
   "mcp_may_be_kept",
   "mcp_merge_session_changes",
   "mcp_open_session",
@@ -31,3 +33,12 @@ export const routineRights = [
   "mcp_tidy_cleanup",
   "mcp_try_session",
 ] as const;
+
+/**
+ * Those that the version before does not have, and that only other routines call. Without them this one works, too, so a
+ * health check does not ask for them.
+ */
+export const newRoutines: readonly (typeof routineRights)[number][] = [
+  "mcp_count_expired",
+  "mcp_fold_totals",
+];

@@ -11,7 +11,6 @@ import {
   jsonb,
   pgTable,
   primaryKey,
-  smallint,
   text,
   timestamp,
 } from "drizzle-orm/pg-core";
@@ -155,14 +154,21 @@ export const mcpCleanupBlocked = pgTable("mcp_cleanup_blocked", {
 /**
  * Totals that only grow, such as the number of sessions opened. A total is written in the transaction of what it counts.
  * It is spread over several rows, called shards, so that transactions that add to it at once do not wait for each other.
+ * The totals of sessions have rows of their own for each hour. A cleanup run folds the rows of past hours into fewer.
  */
 export const mcpSessionTotals = pgTable(
   "mcp_session_totals",
   {
-    /** What is counted, with its labels, such as `cleanup_runs/regular/completed`. */
+    /**
+     * What is counted, with its labels, such as `cleanup_runs/regular/completed`. `expired_until` is a time: until when expired
+     * sessions have been counted, in microseconds since 1970.
+     */
     name: text("name").notNull(),
-    /** Which of the total's rows this is: 0 to 15. */
-    shard: smallint("shard").notNull(),
+    /**
+     * Which of the total's rows this is: the hour in which it was counted, in whole hours since 1970 in UTC, times 16, plus 0
+     * to 15. A row of 0 to 15 is of no hour. After eight days one row is for a day, after 32 days for all days before.
+     */
+    shard: integer("shard").notNull(),
     /** What was counted in this row. The total is the sum over all shards. */
     value: bigint("value", { mode: "number" }).notNull(),
   },

@@ -1,5 +1,5 @@
 // The census: a trial of the tables, the counts, the last runs and the totals, in one statement.
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { IdleSleep } from "../cleanup/idle-sleep.ts";
 import { runOutcomes, tierNames, triggers } from "../cleanup/tiers.ts";
@@ -18,6 +18,17 @@ export interface HealthStore {
    * @throws DatabaseFault
    */
   takeCensus(overdueSeconds: number, isWholeLife?: boolean): Promise<Census>;
+
+  /** The same census, and more of the tables in the same statement. */
+  takeCensusWith<T>(overdueSeconds: number, more: More<T>): Promise<{ census: Census; more: T }>;
+}
+
+/** What is asked besides the census. */
+export interface More<T> {
+  /** A query of one value. */
+  query: SQL;
+  /** Reads the value, of type jsonb. */
+  schema: z.ZodType<T>;
 }
 
 const tierRows = sql.join(
@@ -97,13 +108,13 @@ export function createHealthStore(
   database: Database,
   { timeoutMs, idleSleep, now }: HealthStoreOptions,
 ): HealthStore {
-  const count = (overdueSeconds: number, isWholeLife: boolean) =>
+  const count = <T>(overdueSeconds: number, isWholeLife: boolean, columns: SQL, read: (more: unknown) => T) =>
     // Nothing of it stays. It is sent although the circuit is open: that is how the circuit closes again.
     database.run(
       { name: "session census", budgetMs: timeoutMs, isIdempotent: true, isProbe: true },
       async (db) => {
         const { rows } = await db.execute(sql`
-          SELECT usable.*, sessions.*, runs.history, totals.totals
+          SELECT usable.*, sessions.*, runs.history, totals.totals${columns}
             FROM (${usability(isWholeLife)}) AS usable
             -- Sessions are counted after the trial, and only if it has worked: the trial says best what is wrong. OFFSET
             -- keeps the condition in here, where it is checked before the function is called.
@@ -133,17 +144,26 @@ export function createHealthStore(
         const usable = usabilities.parse(rows);
         const refusal = refusalOf(usable);
         if (refusal !== undefined) throw refusal;
-        return { ...censuses.parse(rows)[0], mayHideRows: usable[0].may_hide_rows };
+        const counted = { ...censuses.parse(rows)[0], mayHideRows: usable[0].may_hide_rows };
+        return { counted, more: read(rows[0]?.["more"]) };
       },
     );
 
+  const take = async <T>(...asked: Parameters<typeof count<T>>) => {
+    const [overdueSeconds] = asked;
+    const [{ counted, more }, wakesAt] = await Promise.all([count(...asked), idleSleep.wakesAt()]);
+    // Another program has added it, and cleanup is rightly asleep.
+    const isExcused =
+      wakesAt !== undefined && wakesAt.regular.getTime() > now().getTime() - overdueSeconds * 1000;
+    return { census: { ...counted, isOverdue: counted.isOverdue && !isExcused, wakesAt }, more };
+  };
+
   return {
     async takeCensus(overdueSeconds, isWholeLife = false) {
-      const [counted, wakesAt] = await Promise.all([count(overdueSeconds, isWholeLife), idleSleep.wakesAt()]);
-      // Another program has added it, and cleanup is rightly asleep.
-      const isExcused =
-        wakesAt !== undefined && wakesAt.regular.getTime() > now().getTime() - overdueSeconds * 1000;
-      return { ...counted, isOverdue: counted.isOverdue && !isExcused, wakesAt };
+      const { census } = await take(overdueSeconds, isWholeLife, sql``, () => undefined);
+      return census;
     },
+    takeCensusWith: (overdueSeconds, { query, schema }) =>
+      take(overdueSeconds, false, sql`, (${query}) AS more`, (more) => schema.parse(more)),
   };
 }

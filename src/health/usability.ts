@@ -4,7 +4,7 @@ import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { DatabaseFault, type Fault, undoneWrite } from "../db/fault.ts";
 import { faultOfSqlstate } from "../db/read-fault.ts";
-import { routineRights, tableRights } from "../db/rights.ts";
+import { newRoutines, routineRights, tableRights } from "../db/rights.ts";
 import { type FailedStep, TrialFailed, trials } from "./trial.ts";
 
 const tables = sql.raw(
@@ -12,7 +12,8 @@ const tables = sql.raw(
     .flatMap(([table, rights]) => rights.map((right) => `('${table}', '${right}')`))
     .join(", "),
 );
-const routines = sql.raw(routineRights.map((name) => `'${name}'`).join(", "));
+const neededRoutines = routineRights.filter((name) => !newRoutines.includes(name));
+const routines = sql.raw(neededRoutines.map((name) => `'${name}'`).join(", "));
 
 /**
  * Whether row-level security may hide rows of mcp_sessions from the role, as an expression of SQL. A policy that lets all
@@ -38,7 +39,7 @@ export function usability(isWholeLife: boolean): SQL {
            (SELECT bool_and(CASE WHEN r.privilege = 'DELETE' THEN has_table_privilege(r.name, r.privilege)
                                  ELSE has_any_column_privilege(r.name, r.privilege) END)
               FROM (VALUES ${tables}) AS r (name, privilege)) AS may_use_tables,
-           (SELECT CASE WHEN count(DISTINCT p.proname) < ${routineRights.length} THEN 'missing'
+           (SELECT CASE WHEN count(DISTINCT p.proname) < ${neededRoutines.length} THEN 'missing'
                         WHEN NOT bool_and(has_function_privilege(p.oid, 'EXECUTE')) THEN 'denied' END
               FROM pg_proc p
              WHERE p.proname IN (${routines}) AND pg_function_is_visible(p.oid)) AS routines,

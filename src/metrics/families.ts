@@ -102,6 +102,16 @@ function familiesOfCensus(
       each("reason", endReasons, (reason) => sum(`sessions_ended/${reason}`)),
     ),
     counter(
+      "mcp_sessions_expired_total",
+      "Sessions that expired without being ended, those of other programs, too; cleanup counts them",
+      single(sum("sessions_expired")),
+    ),
+    gauge(
+      "mcp_sessions_expired_counted_timestamp_seconds",
+      "Until when expired sessions have been counted, in seconds since 1970; absent before the first count",
+      times([{ labels: {}, at: countedUntil(totals) }]),
+    ),
+    counter(
       "mcp_sessions_deleted_total",
       "Sessions deleted by cleanup, those of other programs, too",
       each("tier", tierNames, (tier) => sum(`sessions_deleted/${tier}`)),
@@ -158,6 +168,11 @@ function familiesOfCensus(
       each("reason", degradations, (reason) => (reasons.includes(reason) ? 1 : 0)),
     ),
   ];
+}
+
+/** The total `expired_until` is a time, in microseconds. */
+function countedUntil({ expired_until: microseconds }: Census["totals"]): Date | null {
+  return microseconds === undefined ? null : new Date(microseconds / 1000);
 }
 
 /** A histogram's samples: cumulative buckets, sum and count. */

@@ -361,7 +361,7 @@ const cases: Record<string, Case> = {
     ],
     says: [
       "the existing table mcp_session_totals cannot be adopted:",
-      "shard must be smallint, is text. Another program has made or changed it.",
+      "shard must be integer, is text. Another program has made or changed it.",
       "ALTER TABLE mcp_session_totals RENAME TO other_mcp_session_totals;",
     ],
   },

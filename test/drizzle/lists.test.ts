@@ -123,6 +123,10 @@ test("every total that the database writes is read by a metric", async () => {
        FROM unnest(ARRAY['${tierNames.join("','")}']) tier, unnest(ARRAY['${endedOutcomes.join("','")}']) outcome,
             unnest(ARRAY[${durations.join()}]) ms`,
     "SELECT mcp_open_session(i::text, 'alice', '2025-11-25', '{}', '{}', 60, NULL, 1) FROM generate_series(1, 3) i",
+    // What expires between two counts is counted by the second.
+    "SELECT mcp_count_expired()",
+    "INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('expired', clock_timestamp())",
+    "SELECT mcp_count_expired()",
   );
   const written = (await query(config, "SELECT DISTINCT name FROM mcp_session_totals")).map(({ name }) =>
     String(name),
