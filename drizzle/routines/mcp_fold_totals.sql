@@ -1,7 +1,7 @@
 -- Folds the rows of the totals of sessions: those of an hour that is over into one row, after two days those of six hours,
 -- after eight days those of a day, and after 32 days all that is older. The sum of a name never changes, nor that of a
 -- stretch of time that is still told apart. Runs with the rights of its owner, for the roles that may not delete totals.
-CREATE OR REPLACE FUNCTION mcp_fold_totals()
+CREATE OR REPLACE FUNCTION mcp_fold_totals(p_now timestamptz DEFAULT now())
 RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -9,12 +9,12 @@ SET search_path FROM CURRENT
 AS $$
 #variable_conflict use_variable
 DECLARE
-  this_hour CONSTANT integer := floor(extract(epoch FROM now()) / 3600);
-  -- The first hours that are told apart: a single one, for the chart of the last 25 hours; six, for that of a week; and a day,
-  -- for that of the last 31 days. Each stretch is folded as a whole.
-  hours_from CONSTANT integer := (this_hour - 48) / 6 * 6;
-  quarters_from CONSTANT integer := (this_hour - 8 * 24) / 24 * 24;
-  days_from CONSTANT integer := (this_hour - 32 * 24) / 24 * 24;
+  this_hour CONSTANT integer := floor(extract(epoch FROM p_now) / 3600);
+  -- From when single hours are told apart, for the chart of the last 25 hours; six hours, for that of a week; and days, for
+  -- that of the last 31 days.
+  hours_from CONSTANT integer := this_hour - 2 * 24;
+  quarters_from CONSTANT integer := this_hour - 8 * 24;
+  days_from CONSTANT integer := this_hour - 32 * 24;
   split record;
 BEGIN
   FOR split IN

@@ -123,7 +123,7 @@ export function createHistoryStore(database: Database, { timeoutMs }: { timeoutM
                       FROM mcp_session_totals WHERE name = 'expired_until') AS expired_until,
                    ${isoTime("now()")} AS taken_at
              -- Fails before db:migrate: its totals have no hours.
-             WHERE 'mcp_fold_totals()'::regprocedure IS NOT NULL`),
+             WHERE 'mcp_fold_totals'::regproc IS NOT NULL`),
       );
       return histories.parse(rows)[0];
     },

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { migrate as migrateByDrizzle } from "drizzle-orm/node-postgres/migrator";
-import type { ClientConfig } from "pg";
+import type { Client, ClientConfig } from "pg";
 import { afterAll, beforeAll, vi } from "vitest";
 import { fingerprintOf } from "../../drizzle/fingerprint.ts";
 import { connected, startTestPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -149,3 +149,9 @@ export const schemaOf = (config: ClientConfig, schema = "public") =>
   connected(config, (client) =>
     fingerprintOf(client, ["column", "index", "constraint", "storage", "routine", "trigger"], schema),
   );
+
+/** Waits until a backend waits for a lock. @param client is in no transaction. */
+export async function waits(client: Client, pid: number): Promise<void> {
+  const waiting = "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
+  while ((await client.query(waiting, [pid])).rows.length === 0) await setTimeout(10);
+}

@@ -290,11 +290,11 @@ test("a trigger that a migration takes away is made again", async () => {
   await migrate(config);
   await withCopy("drizzle", async (folder) => {
     writeFileSync(
-      join(folder, "0001_drop.sql"),
+      join(folder, "9990_drop.sql"),
       "DROP TRIGGER IF EXISTS mcp_count_inserted ON mcp_sessions; INSERT INTO mcp_sessions (session_id) VALUES ('a');",
     );
     expect(await migrate(config, folder)).toEqual([
-      "Applied 0001_drop: not applied yet",
+      "Applied 9990_drop: not applied yet",
       "Applied mcp_count_inserted: missing in the database",
       "Recounted the sessions",
     ]);
@@ -307,23 +307,23 @@ test("a new migration alone is applied, and a changed one with all that follow i
   await migrate(config);
   await withCopy("drizzle", async (folder) => {
     const write = (name: string, text: string) => writeFileSync(join(folder, `${name}.sql`), text);
-    write("0001_more", "CREATE TABLE IF NOT EXISTS more ();");
-    write("0002_most", "CREATE TABLE IF NOT EXISTS most ();");
+    write("9990_more", "CREATE TABLE IF NOT EXISTS more ();");
+    write("9991_most", "CREATE TABLE IF NOT EXISTS most ();");
     expect(await migrate(config, folder)).toEqual([
-      "Applied 0001_more: not applied yet",
-      "Applied 0002_most: not applied yet",
+      "Applied 9990_more: not applied yet",
+      "Applied 9991_most: not applied yet",
     ]);
-    write("0001_more", "CREATE TABLE IF NOT EXISTS more (); -- changed");
+    write("9990_more", "CREATE TABLE IF NOT EXISTS more (); -- changed");
     expect(await migrate(config, folder)).toEqual([
-      "Applied 0001_more: its file has changed",
-      "Applied 0002_most: an earlier one is applied again",
+      "Applied 9990_more: its file has changed",
+      "Applied 9991_most: an earlier one is applied again",
     ]);
     expect(await migrate(config, folder)).toEqual([]);
   });
   // An older checkout must not take back what a later one has made.
   const before = await schemaOf(config);
   await expect(migrate(config)).rejects.toThrow(
-    "a later version has migrated this database (0001_more, 0002_most); migrate it with that one",
+    "a later version has migrated this database (9990_more, 9991_most); migrate it with that one",
   );
   expect(await schemaOf(config)).toEqual(before);
 });
