@@ -79,6 +79,9 @@ describe("sessions that expire", () => {
       countExpired,
     );
     expect(await valueOf(config, expired)).toBe(1);
+    // Another one of the same hour, as a rule.
+    await query(config, insert("expired later", "clock_timestamp()"), countExpired);
+    expect(await valueOf(config, expired)).toBe(2);
   });
 
   test("are counted in the hour in which they expired", async () => {
