@@ -93,6 +93,29 @@ test("a session that its client ends is counted once, also when the answer to th
   });
 });
 
+test("a session that expires is counted by the next run, and it is said until when they were counted", async () => {
+  const database = await createDatabase();
+  const env = database.env();
+  expect(await samplesOf(await scrape(env))).not.toHaveProperty(
+    "mcp_sessions_expired_counted_timestamp_seconds",
+  );
+  await fire(env, REGULAR_CRON);
+  await database.query(
+    "INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('expired', clock_timestamp())",
+  );
+  expect(await samplesOf(await scrape(env))).toMatchObject({ mcp_sessions_expired_total: "0" });
+  await fire(env, REGULAR_CRON);
+  const samples = await samplesOf(await scrape(env));
+  expect(samples).toMatchObject({ mcp_sessions_expired_total: "1" });
+  const [{ seconds } = {}] = await database.query(
+    "SELECT extract(epoch FROM max(started_at))::float8 AS seconds FROM mcp_cleanup_runs",
+  );
+  // The run counts just after it has begun.
+  const counted = Number(samples["mcp_sessions_expired_counted_timestamp_seconds"]);
+  expect(counted).toBeGreaterThanOrEqual(Number(seconds));
+  expect(counted).toBeLessThanOrEqual(Date.now() / 1000);
+});
+
 test("sums stay when the records of runs go", async () => {
   const database = await createDatabase();
   const env = database.env();

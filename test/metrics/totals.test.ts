@@ -71,7 +71,7 @@ test("after 200 runs with kills, lost answers, overlaps and pruning, every sum i
 
   const [{ left } = {}] = await query("SELECT count(*)::int AS left FROM mcp_sessions");
   const totals = Object.fromEntries(
-    (await query("SELECT name, sum(value)::int AS value FROM mcp_session_totals GROUP BY name")).map(
+    (await query("SELECT name, sum(value) AS value FROM mcp_session_totals GROUP BY name")).map(
       ({ name, value }) => [String(name), Number(value)],
     ),
   );
