@@ -37,7 +37,19 @@ const ALSO: Record<string, string[]> = {
 
 /** The routines, by their names, and the tests that reach them. The first that fits counts. */
 const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
-  ["sql sessions", /^mcp_(open|resume|.*total)/, ["test/session", "test/mcp", "test/metrics", "test/admin"]],
+  [
+    "sql sessions",
+    /^mcp_(open|resume|.*total)/,
+    [
+      "test/drizzle/hours.test.ts",
+      "test/drizzle/fold.test.ts",
+      "test/drizzle/fold-concurrently.test.ts",
+      "test/session",
+      "test/mcp",
+      "test/metrics",
+      "test/admin",
+    ],
+  ],
   [
     "sql trial",
     /^mcp_.*(try|trial)/,
@@ -47,6 +59,7 @@ const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
     "sql counts",
     /^mcp_(count|merge|recount)/,
     [
+      "test/drizzle/hours.test.ts",
       "test/health/counts.test.ts",
       "test/metrics",
       "test/health",
