@@ -99,15 +99,18 @@ export function createHistoryStore(database: Database, { timeoutMs }: { timeoutM
                      sum(value) FILTER (WHERE starts_with(name, 'sessions_ended/')) AS ended,
                      sum(value) FILTER (WHERE name = 'sessions_expired') AS expired,
                      sum(value) FILTER (WHERE starts_with(name, 'sessions_deleted/')) AS deleted
-                FROM mcp_session_totals, bounds WHERE shard / 16 >= first GROUP BY 1
+                FROM mcp_session_totals WHERE shard / 16 >= (SELECT first FROM bounds) GROUP BY 1
             ), ran AS (
-              SELECT ${hourOf("started_at")} / ${step} * ${step} AS bar,
-                     count(*) AS runs, count(*) FILTER (WHERE outcome = 'failed') AS runs_failed,
-                     sum(deleted) AS runs_deleted,
-                     max(extract(epoch FROM finished_at - started_at) * 1000)
-                       FILTER (WHERE error_code IS DISTINCT FROM 'interrupted') AS longest_run_ms
-                FROM mcp_cleanup_runs, bounds
-               WHERE started_at >= to_timestamp(first * 3600) AND outcome <> 'skipped' GROUP BY 1
+              SELECT ${hourOf("began")} AS bar, runs, runs_failed, runs_deleted,
+                     extract(epoch FROM longest) * 1000 AS longest_run_ms
+                FROM (SELECT date_bin(${step} * interval '1 hour', started_at, to_timestamp(0)) AS began,
+                             count(*) AS runs, count(*) FILTER (WHERE outcome = 'failed') AS runs_failed,
+                             sum(deleted) AS runs_deleted,
+                             max(finished_at - started_at)
+                               FILTER (WHERE error_code IS DISTINCT FROM 'interrupted') AS longest
+                        FROM mcp_cleanup_runs
+                       WHERE started_at >= (SELECT to_timestamp(first * 3600) FROM bounds) AND outcome <> 'skipped'
+                       GROUP BY 1) AS r
             )
             SELECT (SELECT jsonb_agg(jsonb_build_object(
                              'from', ${isoTime("to_timestamp(bar * 3600)")},

@@ -44,6 +44,9 @@ const SMALLEST_CU = 0.25;
 /** What the smallest compute of Neon uses in so many seconds, in CU-hours. */
 export const cuHours = (seconds: number) => (seconds / 3600) * SMALLEST_CU;
 
+// More than two tiers with a run each minute make in a day. The latest ones are found without reading the others.
+const RUNS_OF_A_DAY = sql.raw("3000");
+
 // The index of expiry times has the session. A run keeps the compute awake from its start until five minutes after its end; of
 // one that was interrupted the end is not known. In an hour without a run something was opened, ended or deleted, or not.
 const query = sql`
@@ -53,24 +56,26 @@ const query = sql`
                                 'expires_at', ${epochMilliseconds("s.expires_at")})
         FROM ONLY mcp_sessions s WHERE s.expires_at > now() ORDER BY s.expires_at LIMIT 1),
     'awake_seconds', (
-      WITH hours AS (
-        SELECT hour, tstzmultirange(tstzrange(greatest(to_timestamp(hour * 3600), now() - interval '1 day'),
-                                              least(to_timestamp((hour + 1) * 3600), now()))) AS span
+      WITH hours AS MATERIALIZED (
+        SELECT hour, greatest(to_timestamp(hour * 3600), now() - interval '1 day') AS begins,
+               least(to_timestamp((hour + 1) * 3600), now()) AS ends
           FROM (SELECT floor(extract(epoch FROM now()) / 3600)::integer - age AS hour
                   FROM generate_series(0, 24) AS age) AS h
-      ), runs AS (
-        SELECT range_agg(tstzrange(r.started_at,
+      ), runs AS MATERIALIZED (
+        SELECT unnest(range_agg(tstzrange(r.started_at,
                  CASE WHEN r.error_code = 'interrupted' THEN r.started_at
-                      ELSE greatest(coalesce(r.finished_at, now()), r.started_at) END + ${SUSPENDED_AFTER})) AS spans
-          FROM mcp_cleanup_runs r WHERE r.started_at > now() - interval '1 day'
+                      ELSE greatest(coalesce(r.finished_at, now()), r.started_at) END + ${SUSPENDED_AFTER}))) AS span
+          FROM (SELECT * FROM mcp_cleanup_runs ORDER BY run_id DESC LIMIT ${RUNS_OF_A_DAY}) AS r
+         WHERE r.started_at > now() - interval '1 day'
+      ), counted AS MATERIALIZED (
+        SELECT DISTINCT t.shard / 16 AS hour FROM mcp_session_totals t
+         WHERE t.name <> 'sessions_expired' AND t.shard / 16 >= (SELECT min(hour) FROM hours)
       )
-      SELECT coalesce(sum(greatest(
-               (SELECT sum(extract(epoch FROM upper(part) - lower(part)))
-                  FROM runs, unnest(runs.spans * hours.span) AS part),
-               CASE WHEN EXISTS (SELECT FROM mcp_session_totals t
-                                  WHERE t.name <> 'sessions_expired' AND t.shard / 16 = hours.hour)
-                    THEN extract(epoch FROM least(${SUSPENDED_AFTER}, upper(hours.span) - lower(hours.span))) END)), 0)::float8
-        FROM hours)) AS figures`;
+      SELECT coalesce(sum(extract(epoch FROM greatest(
+               (SELECT sum(least(upper(r.span), h.ends) - greatest(lower(r.span), h.begins)) FROM runs r
+                 WHERE r.span && tstzrange(h.begins, h.ends)),
+               CASE WHEN c.hour IS NOT NULL THEN least(${SUSPENDED_AFTER}, h.ends - h.begins) END))), 0)::float8
+        FROM hours h LEFT JOIN counted c USING (hour))) AS figures`;
 
 const time = z.number().transform((ms) => new Date(ms));
 

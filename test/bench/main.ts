@@ -10,6 +10,7 @@ import { type Figure, machine, render, summaryOf } from "./figures.ts";
 import { hostile } from "./hostile.ts";
 import { idle } from "./idle.ts";
 import { large } from "./large.ts";
+import { page } from "./page.ts";
 import { requests } from "./requests.ts";
 import { soak } from "./soak.ts";
 import { touch } from "./touch.ts";
@@ -26,6 +27,7 @@ const regular: Record<string, Bench> = {
   requests,
   idle,
   weight,
+  page,
 };
 /** What measures. `adopt` takes ten minutes of its own. */
 const benches: Record<string, Bench> = { ...regular, adopt };
