@@ -38,6 +38,19 @@ test("an addition is in the row of its hour in UTC, and one of a cleanup run in 
   ]);
 });
 
+test("whichever backend adds, the row is of this hour, and backends have rows of their own", async () => {
+  const { rows: before } = await client.query("SELECT floor(extract(epoch FROM now()) / 3600)::int AS hour");
+  // Process ids are given one after the other.
+  for (let i = 0; i < 20; i += 1) await query(config, "SELECT mcp_add_to_total('sessions_opened', 1)");
+  const { rows } = await client.query(
+    `SELECT count(*)::int AS rows, min(shard / 16) AS first, max(shard / 16) AS last,
+            floor(extract(epoch FROM now()) / 3600)::int AS hour FROM mcp_session_totals`,
+  );
+  expect(rows[0].first).toBeGreaterThanOrEqual(before[0].hour);
+  expect(rows[0].last).toBeLessThanOrEqual(rows[0].hour);
+  expect(rows[0].rows).toBeGreaterThan(1);
+});
+
 test("a statement that waits for the migration, with the text of the version before, adds afterwards", async () => {
   const former = await createDatabase();
   await migrate(former, FORMER_SQL);
@@ -110,6 +123,32 @@ describe("sessions that expire", () => {
     ]);
   });
 
+  test("are in one hour only, also those at its first and its last microsecond; rows of child tables are not ours", async () => {
+    const at = (interval: string) =>
+      `date_trunc('hour', now()) - interval '3 hours' + interval '${interval}'`;
+    await query(
+      config,
+      "TRUNCATE mcp_sessions",
+      `INSERT INTO mcp_session_totals VALUES ('expired_until', 0, extract(epoch FROM ${at("0")}) * 1000000)`,
+      "CREATE TABLE child () INHERITS (mcp_sessions)",
+      `INSERT INTO child (session_id, expires_at) VALUES ('child', ${at("1 minute")})`,
+      insert("counted before", at("0")),
+      insert("first", at("1 microsecond")),
+      insert("last", at("59 minutes 59.999999 seconds")),
+      insert("next", at("1 hour")),
+      countExpired,
+      "DROP TABLE child",
+    );
+    const { rows } = await client.query(
+      "SELECT shard / 16 AS hour, value::int FROM mcp_session_totals WHERE name = 'sessions_expired' ORDER BY shard",
+    );
+    const hour = rows[0]?.hour;
+    expect(rows).toEqual([
+      { hour, value: 2 },
+      { hour: hour + 1, value: 1 },
+    ]);
+  });
+
   test.each([100_000, 100_001])(
     "are counted exactly up to 100,000 at once, and estimated beyond: %i",
     async (count) => {
@@ -119,6 +158,9 @@ describe("sessions that expire", () => {
         countExpired,
         // An hour may begin meanwhile.
         `INSERT INTO mcp_sessions (session_id, expires_at) SELECT i, clock_timestamp() FROM generate_series(1, ${count}) i`,
+        // Those that an estimate must leave out: ended ones.
+        `INSERT INTO mcp_sessions (session_id, expires_at, ended_at)
+         SELECT -i, clock_timestamp(), now() FROM generate_series(1, ${count > 100_000 ? count : 0}) i`,
         countExpired,
         "TRUNCATE mcp_sessions",
       );

@@ -17,7 +17,7 @@ const CLOCK =
   "clock_timestamp() has microseconds, and moves on between the statement that writes a time and this one.";
 const FREE_NUMBER = "The number of a change must be free in its transaction, and says nothing else.";
 const FIRST_ROW = "SELECT INTO takes the first row.";
-const totals = { file: "drizzle/routines/mcp_add_to_total.sql" };
+const folding = { file: "drizzle/routines/mcp_fold_totals.sql" };
 const opening = { file: "drizzle/routines/mcp_open_session.sql" };
 const resuming = { file: "drizzle/routines/mcp_resume_session.sql" };
 const deleting = { file: "drizzle/routines/mcp_delete_in_batches.sql" };
@@ -31,10 +31,11 @@ export const equivalents: Equivalent[] = [
     reason: "It is only compared with what it was before: whether it has changed, not in which direction.",
   },
   {
-    ...totals,
-    line: "SELECT p_name, pg_backend_pid() % 16, p_amount WHERE p_amount > 0",
-    change: "16 → 17",
-    reason: "How many shards there are decides how many backends wait for each other, and no sum.",
+    ...folding,
+    line: "WHERE t.name = split.name AND t.shard = l.shard AND l.shard > k.shard",
+    change: "AND l.shard > k.shard → nothing",
+    reason:
+      "PostgreSQL updates the row that is kept first, and leaves out a row that its own statement has updated.",
   },
   {
     ...opening,
