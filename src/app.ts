@@ -38,6 +38,8 @@ import { mcpDeleteRoute, mcpEndpoint, mcpPostRoute } from "./mcp/endpoint.ts";
 import { isLegacyRequest, legacyVersions } from "./mcp/revisions.ts";
 import type { ServerFactory } from "./mcp/server-factory.ts";
 import { metricsEndpoint, metricsRoute } from "./metrics/endpoint.ts";
+import { isPagePath, refusalPage } from "./page/refusal.ts";
+import { type PageDeps, pageRoutes } from "./page/routes.ts";
 import { sessionMiddleware, type SessionMiddlewareOptions } from "./session/middleware.ts";
 import { mcpRefusal } from "./session/protocol.ts";
 import type { StateStore } from "./session/state-store.ts";
@@ -68,13 +70,17 @@ export interface AppDeps {
   health: HealthStore;
   healthMaxAgeSeconds: number;
   healthLimits: Limits;
+  /** Undefined: there is no page of operators. */
+  page: PageDeps | undefined;
 }
 
 export function createApp(deps: AppDeps) {
-  const { now, version, authentication } = deps;
+  const { now, version, authentication, page } = deps;
   const { tokens } = authentication;
   const refuse = (c: Context<{ Variables: RequestVariables }>, error: AppError) =>
-    errorResponse(error, c.get("requestId"), refusalBody(c.req.path, error, tokens !== undefined));
+    page !== undefined && isPagePath(c.req.path)
+      ? refusalPage(c, error)
+      : errorResponse(error, c.get("requestId"), refusalBody(c.req.path, error, tokens !== undefined));
   // Not strict: every route has its path with a slash at the end, too. A redirect would lose the body of a POST.
   const app = new Hono<{ Variables: RequestVariables }>({ strict: false });
 
@@ -99,6 +105,7 @@ export function createApp(deps: AppDeps) {
     const metadata = metadataEndpoint(tokens.config, deps.serverName);
     for (const path of metadataPaths) app.get(path, metadataRoute, metadata);
   }
+  if (page !== undefined) app.route("/", pageRoutes({ ...deps, page }));
   app.get("/healthz", livenessRoute, (c) => c.json({ status: "ok" }));
   app.get("/openapi.json", documentRoute, documentEndpoint(app));
   app.get(

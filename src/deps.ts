@@ -5,7 +5,9 @@ import { createCleanupStore } from "./cleanup/store.ts";
 import { connect } from "./db/client.ts";
 import type { Config } from "./env.ts";
 import { createHealthStore } from "./health/store.ts";
-import { authenticationOf } from "./parts/authentication.ts";
+import { createCsrf } from "./page/csrf.ts";
+import { createSignInLimit } from "./page/sign-in-limit.ts";
+import { createSignIns } from "./page/sign-ins.ts";
 import { healthLimitsOf, idleSleepOf } from "./parts/cleanup.ts";
 import { openingLimitOf, sessionsOn } from "./parts/sessions.ts";
 import { createAdminActivityStore } from "./session/activity-store.ts";
@@ -24,6 +26,7 @@ export function createDeps({
   allowedOrigins,
   bodyMaxValues,
   unknownVariables,
+  page,
 }: Omit<Config, "log" | "server">) {
   const { version } = health;
   const database = connect(address);
@@ -61,6 +64,15 @@ export function createDeps({
     health: createHealthStore(database, { timeoutMs: health.timeoutMs, idleSleep, now }),
     healthMaxAgeSeconds: health.maxAgeSeconds,
     healthLimits: healthLimitsOf(cleanup, health.expiredRatioMax),
+
+    page: page.isOn
+      ? {
+          // Who knows the address of the database can do all that the page can: no other secret is needed.
+          signIns: createSignIns({ apiKeys, secret: address.url, now }),
+          csrf: createCsrf({ secret: address.url, now }),
+          hearsWrongKey: createSignInLimit(page.signInRateLimit, now),
+        }
+      : undefined,
   };
 }
 

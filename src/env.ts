@@ -7,6 +7,7 @@ import { databaseSettings } from "./db/settings.ts";
 import { healthSettings } from "./health/settings.ts";
 import { httpSettings } from "./http/settings.ts";
 import { logSettings } from "./log.ts";
+import { pageSettings } from "./page/settings.ts";
 import { sessionSettings } from "./session/settings.ts";
 import { ConfigurationError, type Rule } from "./settings.ts";
 import { findUnknownVariables } from "./unknown-variables.ts";
@@ -19,6 +20,7 @@ export const rooms = {
   sessions: sessionSettings,
   health: healthSettings,
   http: httpSettings,
+  page: pageSettings,
   log: logSettings,
 } satisfies Record<string, { shape: z.ZodRawShape }>;
 
@@ -29,6 +31,7 @@ const roomShape = {
   ...sessionSettings.shape,
   ...healthSettings.shape,
   ...httpSettings.shape,
+  ...pageSettings.shape,
   ...logSettings.shape,
 };
 const roomValues = z.object(roomShape);
@@ -72,6 +75,7 @@ export function readConfig<Shape extends z.ZodRawShape>(env: object, serverVaria
     sessions: sessionSettings.read(values),
     health: healthSettings.read(values),
     ...httpSettings.read(values),
+    page: pageSettings.read(values),
     log: logSettings.read(values),
     server: serverValues,
     unknownVariables: findUnknownVariables(Object.keys(env), [

@@ -25,9 +25,9 @@ const floors: Record<number, RegExp> = {
   5: /^index\.ts$/,
   4: /^public\/[a-z]+\.ts$/,
   3: /^(worker|app|cron|deps|env|parts\/[a-z-]+)\.ts$/,
-  2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/guard|rpc\/verbs|session\/middleware|mcp\/transport|health\/shared-answers|http\/(cors|document|refusal|request-log))\.ts$/,
-  1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller|revisions)|session\/(state|own-sessions))\.ts$/,
-  0: /^(log|settings|unknown-variables|(?!public)[a-z]+\/settings|auth\/(api-keys|principal|credentials|verdict|claims|scope-map|token-settings|challenge|vouched)|rpc\/(answer|caller)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|messages|client-data))\.ts$/,
+  2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/guard|rpc\/verbs|session\/middleware|mcp\/transport|health\/shared-answers|page\/(guard|form|refusal|routes|sign-in-limit)|http\/(cors|document|refusal|request-log))\.ts$/,
+  1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller|revisions)|session\/(state|own-sessions)|page\/(csrf|derived-key|sign-ins))\.ts$/,
+  0: /^(log|settings|unknown-variables|(?!public)[a-z]+\/settings|auth\/(api-keys|principal|credentials|verdict|claims|scope-map|token-settings|challenge|vouched)|rpc\/(answer|caller)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|page\/(advice|elements|layout|next-path|script|style|[a-z-]+-page)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|messages|client-data))\.ts$/,
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })

@@ -60,13 +60,19 @@ const RETRY_AFTER_SECONDS = "5";
  * 401 without a valid key or token, 403 with one that lacks the scope (RFC 6750 §3.1). 503 when nobody can say what a token
  * is worth: on 401 a client would sign its person out.
  */
-export function requireScope({ authenticate, tokens, verifyAccess }: Authentication, scope: Scope) {
+export function requireScope(authentication: Authentication, scope: Scope) {
+  const { whoIsAsking, forbidden } = guardOf(authentication, scope);
   return createMiddleware<{ Variables: RequestVariables }>(async function scopeGuard(c, next) {
     const principal = await whoIsAsking(c);
     c.set("principal", principal);
     if (!principal.scopes.includes(scope)) throw forbidden(c, principal);
     await next();
   });
+}
+
+/** What a route that needs a scope asks of a request, and how it refuses. */
+export function guardOf({ authenticate, tokens, verifyAccess }: Authentication, scope: Scope) {
+  return { whoIsAsking, forbidden };
 
   async function whoIsAsking(c: GuardedContext): Promise<Principal> {
     const vouched = vouchedPrincipal(c.req.raw);

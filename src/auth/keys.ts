@@ -21,14 +21,18 @@ export function createAuthenticate(keys: readonly ApiKey[]): Authenticate {
 }
 
 async function digested({ name, scopes, secret }: ApiKey) {
-  const digest = "key" in secret ? await sha256(secret.key) : fromHex(secret.sha256);
-  return { principal: { name, scopes, label: name }, digest };
+  return { principal: { name, scopes, label: name }, digest: await digestOf(secret) };
+}
+
+/** The SHA-256 of a key, which is all that is known of some. */
+export async function digestOf(secret: ApiKey["secret"]): Promise<Uint8Array> {
+  return "key" in secret ? sha256(secret.key) : fromHex(secret.sha256);
 }
 
 async function sha256(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }
 
-function fromHex(hex: string): Uint8Array {
+export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
 }

@@ -16,7 +16,12 @@ export function readQuery<Shape extends z.ZodRawShape>(c: Context, schema: z.Zod
 
 /** @throws AppError `invalid_request` naming the parameter of the path that is wrong. */
 export function readParams<T>(c: Context, schema: z.ZodType<T>): T {
-  const result = schema.safeParse(c.req.param());
+  return readFields(c.req.param(), schema);
+}
+
+/** @throws AppError `invalid_request` naming the field that is wrong. */
+export function readFields<T>(fields: object, schema: z.ZodType<T>): T {
+  const result = schema.safeParse(fields);
   if (!result.success) throw refusalOf(result.error, []);
   return result.data;
 }

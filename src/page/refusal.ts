@@ -1,0 +1,60 @@
+// The page of a refusal: what is wrong, what to do, and the id that finds its lines in the log.
+import type { Context } from "hono";
+import { html } from "hono/html";
+import { type AppError, statusOf } from "../http/errors.ts";
+import { faultAdvice } from "./advice.ts";
+import { type Html, manual } from "./elements.ts";
+import { frameOf, type PageContext } from "./guard.ts";
+import { page, publicPage } from "./layout.ts";
+import { signInPath } from "./next-path.ts";
+
+/** Whether a path is of the pages, so that a person reads its refusal. */
+export const isPagePath = (path: string): boolean => path === "/admin" || path.startsWith("/admin/");
+
+const titles: Partial<Record<AppError["code"], string>> = {
+  not_found: "There is no such page",
+  forbidden: "You may not do that",
+  unauthenticated: "Sign in first",
+  sessions_unavailable: "The database cannot be asked",
+  sessions_unusable: "The database cannot be used",
+  internal: "This page has failed",
+};
+
+/** With the status and the headers that a program would get. */
+export async function refusalPage(context: Context, error: AppError): Promise<Response> {
+  const c: PageContext = context;
+  // A browser asks for a password at the challenge of a page, unless it has sent one.
+  const { "WWW-Authenticate": challenge, ...headers } = error.headers;
+  for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  if (challenge !== undefined && c.req.header("Authorization") !== undefined)
+    c.header("WWW-Authenticate", challenge);
+  const title = titles[error.code] ?? "The request was refused";
+  const body = refusalBody(error, c.get("requestId"));
+  const response = await c.html(
+    c.get("viewer") === undefined
+      ? publicPage({ title, nonce: c.get("nonce") }, body)
+      : page(frameOf(c, title), body),
+  );
+  return new Response(response.body, { status: statusOf(error.code), headers: response.headers });
+}
+
+function refusalBody({ code, message, fault }: AppError, requestId: string): Html {
+  const isUnknown = code === "not_found" && message === "There is no such route";
+  return html`<section class="sheet">
+    <p>${isUnknown ? "The address is wrong, or what it was of is gone." : `${message}.`}</p>
+    ${
+      fault === undefined
+        ? ""
+        : html`<p>${faultAdvice[fault.kind].what} <strong>${faultAdvice[fault.kind].todo}</strong></p>
+            <p class="hint">
+              Reason:
+              <code>${fault.kind}</code
+              >${fault.sqlstate === null ? "" : html`, SQLSTATE <code>${fault.sqlstate}</code>`}.
+              ${manual("docs/operate.md", "Reasons of a 503")}
+            </p>`
+    }
+    ${code === "unauthenticated" ? html`<p><a class="button" href="${signInPath("/admin")}">Sign in</a></p>` : ""}
+    <p class="hint">The log has more under the request id <code>${requestId}</code>.</p>
+    <p><a href="/admin">Overview</a></p>
+  </section>`;
+}

@@ -1,0 +1,59 @@
+// The pages of operators: every route below /admin, and the one page at /. All of it is off without ADMIN_PAGE.
+import { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
+import type { Authentication } from "../auth/guard.ts";
+import { assetEndpoint } from "./assets-endpoint.ts";
+import type { Csrf } from "./csrf.ts";
+import { createReadForm } from "./form.ts";
+import { createPageGuard, frameOf, type PageVariables } from "./guard.ts";
+import { html } from "hono/html";
+import { assets, page } from "./layout.ts";
+import { signInEndpoint } from "./sign-in-endpoint.ts";
+import type { HearsWrongKey } from "./sign-in-limit.ts";
+import type { SignIns } from "./sign-ins.ts";
+
+export interface PageDeps {
+  signIns: SignIns;
+  csrf: Csrf;
+  hearsWrongKey: HearsWrongKey;
+}
+
+export function pageRoutes({
+  authentication,
+  page: deps,
+}: {
+  authentication: Authentication;
+  page: PageDeps;
+}) {
+  const app = new Hono<{ Variables: PageVariables }>({ strict: false });
+  const viewerGuard = createPageGuard({ authentication, ...deps });
+  const readForm = createReadForm(deps.csrf);
+
+  for (const path of ["/", "/admin/*"]) app.use(path, pageHeaders);
+  app.get(assets.style.path, assetEndpoint("style"));
+  app.get(assets.script.path, assetEndpoint("script"));
+  const { show, signIn, signOut } = signInEndpoint({ ...deps, readForm });
+  app.get("/admin/sign-in", show);
+  app.post("/admin/sign-in", signIn);
+  app.post("/admin/sign-out", viewerGuard("health"), signOut);
+  app.get("/admin", viewerGuard("health"), async (c) =>
+    c.html(page(frameOf(c, "Overview"), html`<p>Soon.</p>`)),
+  );
+  return app;
+}
+
+/** Nothing is loaded from elsewhere, no script runs but ours, no other site may show a page in a frame. */
+const pageHeaders = createMiddleware<{ Variables: PageVariables }>(async function pageHeadersOf(c, next) {
+  const nonce = crypto.randomUUID();
+  c.set("nonce", nonce);
+  await next();
+  c.header(
+    "Content-Security-Policy",
+    `default-src 'none'; style-src 'self'; script-src 'nonce-${nonce}'; connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+  );
+  c.header("X-Content-Type-Options", "nosniff");
+  // With no-referrer browsers would hide the Origin of our own forms, which readForm needs.
+  c.header("Referrer-Policy", "same-origin");
+  c.header("Cross-Origin-Opener-Policy", "same-origin");
+  c.header("Cross-Origin-Resource-Policy", "same-origin");
+});
