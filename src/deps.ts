@@ -4,8 +4,11 @@ import { createSessionsStore } from "./admin/sessions-store.ts";
 import { createCleanupStore } from "./cleanup/store.ts";
 import { connect } from "./db/client.ts";
 import type { Config } from "./env.ts";
+import { overdueSeconds } from "./health/grade.ts";
 import { createHealthStore } from "./health/store.ts";
 import { createCsrf } from "./page/csrf.ts";
+import { createKnownOverview } from "./page/known-overview.ts";
+import { createOverviewStore } from "./page/overview-store.ts";
 import { createSignInLimit } from "./page/sign-in-limit.ts";
 import { createSignIns } from "./page/sign-ins.ts";
 import { healthLimitsOf, idleSleepOf } from "./parts/cleanup.ts";
@@ -34,6 +37,9 @@ export function createDeps({
   const idleSleep = idleSleepOf(cleanup, version, now);
   const cachedSessions = sessionsOn(database, sessions, idleSleep, now);
 
+  const healthStore = createHealthStore(database, { timeoutMs: health.timeoutMs, idleSleep, now });
+  const healthLimits = healthLimitsOf(cleanup, health.expiredRatioMax);
+
   return {
     now,
     version,
@@ -61,9 +67,9 @@ export function createDeps({
       idleSleep.recordActivity,
     ),
 
-    health: createHealthStore(database, { timeoutMs: health.timeoutMs, idleSleep, now }),
+    health: healthStore,
     healthMaxAgeSeconds: health.maxAgeSeconds,
-    healthLimits: healthLimitsOf(cleanup, health.expiredRatioMax),
+    healthLimits,
 
     page: page.isOn
       ? {
@@ -71,6 +77,14 @@ export function createDeps({
           signIns: createSignIns({ apiKeys, secret: address.url, now }),
           csrf: createCsrf({ secret: address.url, now }),
           hearsWrongKey: createSignInLimit(page.signInRateLimit, now),
+          known: createKnownOverview({
+            store: createOverviewStore(healthStore, { now }),
+            maxAgeSeconds: health.maxAgeSeconds,
+            versionId: version.id,
+            overdueSeconds: () => overdueSeconds(healthLimits, now()),
+            now,
+          }),
+          setup: { version, differences: page.differences, unknownVariables },
         }
       : undefined,
   };

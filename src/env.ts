@@ -7,6 +7,7 @@ import { databaseSettings } from "./db/settings.ts";
 import { healthSettings } from "./health/settings.ts";
 import { httpSettings } from "./http/settings.ts";
 import { logSettings } from "./log.ts";
+import { findDifferences } from "./page/differences.ts";
 import { pageSettings } from "./page/settings.ts";
 import { sessionSettings } from "./session/settings.ts";
 import { ConfigurationError, type Rule } from "./settings.ts";
@@ -75,7 +76,10 @@ export function readConfig<Shape extends z.ZodRawShape>(env: object, serverVaria
     sessions: sessionSettings.read(values),
     health: healthSettings.read(values),
     ...httpSettings.read(values),
-    page: pageSettings.read(values),
+    page: {
+      ...pageSettings.read(values),
+      differences: values.ADMIN_PAGE ? findDifferences(roomShape, env) : [],
+    },
     log: logSettings.read(values),
     server: serverValues,
     unknownVariables: findUnknownVariables(Object.keys(env), [

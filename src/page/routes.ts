@@ -2,12 +2,15 @@
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { Authentication } from "../auth/guard.ts";
+import type { Limits } from "../health/grade.ts";
 import { assetEndpoint } from "./assets-endpoint.ts";
+import type { Setup } from "./configuration.ts";
 import type { Csrf } from "./csrf.ts";
+import { connectEndpoint, homeEndpoint, overviewEndpoint } from "./endpoint.ts";
 import { createReadForm } from "./form.ts";
-import { createPageGuard, frameOf, type PageVariables } from "./guard.ts";
-import { html } from "hono/html";
-import { assets, page } from "./layout.ts";
+import { createPageGuard, type PageVariables } from "./guard.ts";
+import type { KnownOverview } from "./known-overview.ts";
+import { assets } from "./layout.ts";
 import { signInEndpoint } from "./sign-in-endpoint.ts";
 import type { HearsWrongKey } from "./sign-in-limit.ts";
 import type { SignIns } from "./sign-ins.ts";
@@ -16,33 +19,52 @@ export interface PageDeps {
   signIns: SignIns;
   csrf: Csrf;
   hearsWrongKey: HearsWrongKey;
+  known: KnownOverview;
+  setup: Setup;
 }
 
-export function pageRoutes({
-  authentication,
-  page: deps,
-}: {
-  authentication: Authentication;
+interface PageRoutesOptions {
   page: PageDeps;
-}) {
+  authentication: Authentication;
+  serverName: string;
+  healthLimits: Limits;
+  healthMaxAgeSeconds: number;
+  now: () => Date;
+}
+
+export function pageRoutes({ page, authentication, serverName, now, ...health }: PageRoutesOptions) {
   const app = new Hono<{ Variables: PageVariables }>({ strict: false });
-  const viewerGuard = createPageGuard({ authentication, ...deps });
-  const readForm = createReadForm(deps.csrf);
+  const viewerGuard = createPageGuard({ authentication, ...page });
+  const readForm = createReadForm(page.csrf);
 
   for (const path of ["/", "/admin/*"]) app.use(path, pageHeaders);
+  app.get("/", homeEndpoint(serverName));
   app.get(assets.style.path, assetEndpoint("style"));
   app.get(assets.script.path, assetEndpoint("script"));
-  const { show, signIn, signOut } = signInEndpoint({ ...deps, readForm });
+
+  const { show, signIn, signOut } = signInEndpoint({ ...page, readForm });
   app.get("/admin/sign-in", show);
   app.post("/admin/sign-in", signIn);
   app.post("/admin/sign-out", viewerGuard("health"), signOut);
-  app.get("/admin", viewerGuard("health"), async (c) =>
-    c.html(page(frameOf(c, "Overview"), html`<p>Soon.</p>`)),
+
+  const overview = overviewEndpoint({
+    ...page,
+    limits: health.healthLimits,
+    maxAgeSeconds: health.healthMaxAgeSeconds,
+    readForm,
+    now,
+  });
+  app.get("/admin", viewerGuard("health"), overview.show);
+  app.post("/admin/ask", viewerGuard("health"), overview.ask);
+  app.get(
+    "/admin/connect",
+    viewerGuard("admin"),
+    connectEndpoint({ serverName, hasSignIn: authentication.tokens !== undefined }),
   );
   return app;
 }
 
-/** Nothing is loaded from elsewhere, no script runs but ours, no other site may show a page in a frame. */
+/** Nothing is loaded from elsewhere, no script runs but ours, and no other site may show a page in a frame. */
 const pageHeaders = createMiddleware<{ Variables: PageVariables }>(async function pageHeadersOf(c, next) {
   const nonce = crypto.randomUUID();
   c.set("nonce", nonce);
