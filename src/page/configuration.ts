@@ -14,11 +14,14 @@ export interface Setup {
 export function configurationSection({ version, differences, unknownVariables }: Setup): Html {
   return html`<section class="sheet" aria-labelledby="worker">
     <h2 id="worker">This Worker</h2>
-    ${facts([
-      ["Version", html`<code>${version.id}</code>`],
-      ...(version.tag === "" ? [] : [["Tag", untrusted(version.tag)] as const]),
-      ...(version.deployedAt === null ? [] : [["Deployed", time(isoOf(version.deployedAt))] as const]),
-    ])}
+    ${facts(
+      [
+        ["Version", html`<code>${version.id}</code>`],
+        ...(version.tag === "" ? [] : [["Tag", untrusted(version.tag)] as const]),
+        ...(version.deployedAt === null ? [] : [["Deployed", time(isoOf(version.deployedAt))] as const]),
+      ],
+      "wide",
+    )}
     ${unknown(unknownVariables)}
     ${
       differences.length === 0

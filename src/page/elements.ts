@@ -98,9 +98,9 @@ export const pager = (next: string | undefined): Html =>
 export const badge = (label: string, kind: "good" | "warning" | "bad" | "plain" = "plain"): Html =>
   html`<span class="badge ${kind}">${label}</span>`;
 
-/** Names and values, one under the other. */
-export const facts = (pairs: readonly (readonly [string, Cell])[]): Html =>
-  html`<dl class="facts">
+/** Names and values, one under the other. `wide`: on a sheet that is as wide as the page. */
+export const facts = (pairs: readonly (readonly [string, Cell])[], width: "" | "wide" = ""): Html =>
+  html`<dl class="facts ${width}">
     ${pairs.map(
       ([name, value]) =>
         html`<div>

@@ -85,10 +85,17 @@ function isLook({ req }: PageContext): boolean {
   return req.method === "GET" && !/prefetch|preview/i.test(purpose);
 }
 
-export function connectEndpoint(options: { serverName: string; hasSignIn: boolean }) {
-  return (c: PageContext) =>
-    c.html(connectPage(frameOf(c, "Connect a client"), { ...options, url: resourceOf(c.req.url) }));
+/** What clients are told of the server. */
+export interface ServerFacts {
+  serverName: string;
+  hasSignIn: boolean;
 }
 
-export const homeEndpoint = (serverName: string) => (c: PageContext) =>
-  c.html(homePage(c.get("nonce"), serverName, resourceOf(c.req.url)));
+export function connectEndpoint(facts: ServerFacts) {
+  return (c: PageContext) =>
+    c.html(connectPage(frameOf(c, "Connect a client"), { ...facts, url: resourceOf(c.req.url) }));
+}
+
+export function homeEndpoint(facts: ServerFacts) {
+  return (c: PageContext) => c.html(homePage(c.get("nonce"), { ...facts, url: resourceOf(c.req.url) }));
+}

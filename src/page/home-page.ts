@@ -3,8 +3,15 @@ import { html } from "hono/html";
 import { facts, type Html } from "./elements.ts";
 import { publicPage } from "./layout.ts";
 
-/** @param url of /mcp. */
-export const homePage = (nonce: string, serverName: string, url: string): Html =>
+interface Home {
+  serverName: string;
+  /** Of /mcp. */
+  url: string;
+  /** Whether people may sign in with OAuth, and not with keys alone. */
+  hasSignIn: boolean;
+}
+
+export const homePage = (nonce: string, { serverName, url, hasSignIn }: Home): Html =>
   publicPage(
     { title: serverName, nonce },
     html`<section class="sheet">
@@ -13,8 +20,8 @@ export const homePage = (nonce: string, serverName: string, url: string): Html =
         </p>
         <div class="copy" data-name="the address"><pre tabindex="0">${url}</pre></div>
         <p>
-          It needs a key, or lets you sign in. <code>mcp-sessions</code> keeps what a client does in a session
-          until the session ends.
+          ${hasSignIn ? "It needs a key, or lets you sign in." : "It needs a key."}
+          <code>mcp-sessions</code> keeps what a client does in a session until the session ends.
         </p>
       </section>
       <section class="sheet">

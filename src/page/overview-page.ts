@@ -99,7 +99,8 @@ const advice = (list: readonly (readonly [string, Advice])[]): Html =>
       ([code, { what, todo, section }]) =>
         html`<li>
           <h3>${what}</h3>
-          <p>${todo} ${badge(code)} ${manual("docs/operate.md", section)}</p>
+          <p>${todo}</p>
+          <p>${badge(code)} ${manual("docs/operate.md", section)}</p>
         </li>`,
     )}
   </ul>`;
@@ -107,40 +108,26 @@ const advice = (list: readonly (readonly [string, Advice])[]): Html =>
 function sessions({ census, figures: { oldestActive } }: Overview, now: Date): Html {
   const { total, expired, expiredAtLeast, oldestExpiredAt } = census;
   const isEstimate = expired !== expiredAtLeast;
-  const used = oldestActive?.lastActive ?? null;
+  const lastActive = oldestActive?.lastActive ?? undefined;
   return html`<section class="sheet" aria-labelledby="sessions">
     <h2 id="sessions">Sessions</h2>
     <dl class="figures">
-      <div>
-        <dt>
-          active${
-            oldestActive === null
-              ? ""
-              : html`<small>${used === null ? "" : html`the oldest was last used ${ago(used, now)}`}</small>`
-          }
-        </dt>
-        <dd>${count(total - expired)}</dd>
-      </div>
-      <div>
-        <dt>
-          expired, not yet
-          deleted${
-            oldestExpiredAt === null
-              ? ""
-              : html`<small>the oldest expired ${ago(oldestExpiredAt, now)}</small>`
-          }
-        </dt>
-        <dd>${isEstimate ? "about " : ""}${count(expired)}</dd>
-      </div>
-      <div>
-        <dt>
-          in all${isEstimate ? html`<small>at least ${count(expiredAtLeast)} have expired</small>` : ""}
-        </dt>
-        <dd>${count(total)}</dd>
-      </div>
+      ${figure("active", count(total - expired), lastActive && `the oldest was last used ${ago(lastActive, now)}`)}
+      ${figure(
+        "expired, not yet deleted",
+        `${isEstimate ? "about " : ""}${count(expired)}`,
+        oldestExpiredAt === null ? undefined : `the oldest expired ${ago(oldestExpiredAt, now)}`,
+      )}
+      ${figure("in all", count(total), isEstimate ? `at least ${count(expiredAtLeast)} have expired` : undefined)}
     </dl>
   </section>`;
 }
+
+const figure = (label: string, value: string, note: string | undefined): Html =>
+  html`<div>
+    <dt>${label}${note === undefined ? "" : html`<small>${note}</small>`}</dt>
+    <dd>${value}</dd>
+  </div>`;
 
 const outcomeKinds: Record<RunOutcome, "good" | "warning" | "bad" | "plain"> = {
   running: "plain",
@@ -157,22 +144,20 @@ function tierSection(
   now: Date,
 ): Html {
   const until = overview?.census.wakesAt?.[tier];
-  const isAsleep = until !== undefined && until > now;
+  const isAsleep = isOn && until !== undefined && until > now;
+  const state = isAsleep ? badge("asleep") : badge(isOn ? "on" : "off", isOn ? "good" : "plain");
+  const inSoft = (text: string) => html`<span class="none">${text}</span>`;
+  const nextEvent = isOn
+    ? html`${time(next)} ${next === null ? "" : inSoft(`in ${duration(next.getTime() - now.getTime())}`)}`
+    : inSoft("none: the tier is off");
   return html`<section class="sheet" aria-labelledby="${`tier-${tier}`}">
     <div class="head">
       <h2 id="${`tier-${tier}`}">Cleanup: ${tier}</h2>
-      ${isOn ? (isAsleep ? badge("asleep") : badge("on", "good")) : badge("off")}
+      ${state}
     </div>
     ${facts([
       ["Cron", html`<code>${cron}</code>`],
-      [
-        "Next event",
-        isOn
-          ? next === null
-            ? time(null)
-            : html`${time(next)} <span class="none">in ${duration(next.getTime() - now.getTime())}</span>`
-          : html`<span class="none">none, the tier is off</span>`,
-      ],
+      ["Next event", nextEvent],
       ...(isAsleep ? [["Asleep until", time(until)] as const] : []),
       ...(overview === undefined ? [] : history(overview.census.history[tier], now)),
     ])}
@@ -182,7 +167,7 @@ function tierSection(
 function history({ lastRun, failuresInARow, lastSuccessAt }: TierHistory, now: Date) {
   return [
     ["Last run", lastRun === null ? html`<span class="none">none yet</span>` : runText(lastRun)],
-    ...(lastSuccessAt === null
+    ...(lastSuccessAt === null || lastRun?.outcome === "completed"
       ? []
       : [
           [
@@ -190,27 +175,31 @@ function history({ lastRun, failuresInARow, lastSuccessAt }: TierHistory, now: D
             html`${time(lastSuccessAt)} <span class="none">${ago(lastSuccessAt, now)}</span>`,
           ] as const,
         ]),
-    ["Failures in a row", failuresInARow === 0 ? "0" : badge(String(failuresInARow), "bad")],
+    ["Failures in a row", failuresInARow === 0 ? "0" : badge(count(failuresInARow), "bad")],
   ] as const;
 }
 
 function runText({ outcome, started_at, finished_at, deleted, error_code, blocked }: LastRun): Html {
   const tookMs = Date.parse(finished_at ?? "") - Date.parse(started_at ?? "");
-  return html`${badge(outcome, outcomeKinds[outcome])} ${time(started_at)}<br /><span class="none"
-      >deleted
-      ${count(deleted)}${
-        Number.isNaN(tookMs) ? "" : ` in ${duration(tookMs)}`
-      }${error_code === null ? "" : html`, <code>${error_code}</code>`}${blocked > 0 ? `, ${count(blocked)} blocked` : ""}</span
-    >`;
+  const did = [
+    `deleted ${count(deleted)}${Number.isNaN(tookMs) ? "" : ` in ${duration(tookMs)}`}`,
+    ...(error_code === null ? [] : [`reason ${error_code}`]),
+    ...(blocked > 0 ? [`${count(blocked)} blocked`] : []),
+  ];
+  return html`${badge(outcome, outcomeKinds[outcome])} ${time(started_at)}
+    <span class="none">${did.join(", ")}</span>`;
 }
 
 function database({ tookMs, figures: { awakeSeconds } }: Overview, { cuHours }: OverviewData): Html {
   return html`<section class="sheet" aria-labelledby="database">
     <h2 id="database">Database</h2>
     ${facts([
-      ["Round trip of the count", duration(tookMs)],
-      ["Awake in the last 24 hours", `${count(Math.round(awakeSeconds / 60))} min at least`],
-      ["That is, at 0.25 CU", `${cuHours(awakeSeconds).toFixed(2)} CU-hours at least`],
+      ["Round trip", duration(tookMs)],
+      ["Awake, last 24 hours", html`${awake(awakeSeconds)} <span class="none">at least</span>`],
+      [
+        "Compute used",
+        html`${cuHours(awakeSeconds).toFixed(2)} CU-hours <span class="none">at 0.25 CU, at least</span>`,
+      ],
     ])}
     <p class="hint">
       From the records of runs and sessions. ${manual("docs/operate.md", "What does it cost?")}
@@ -218,5 +207,12 @@ function database({ tookMs, figures: { awakeSeconds } }: Overview, { cuHours }: 
   </section>`;
 }
 
+const awake = (seconds: number) => `${count(Math.round(seconds / 60))} min`;
+
 /** How long ago, by the Worker's clock. */
-const ago = (moment: Date, now: Date): string => `${duration(now.getTime() - moment.getTime())} ago`;
+function ago(moment: Date, now: Date): string {
+  const ms = now.getTime() - moment.getTime();
+  return ms < JUST_NOW_MS ? "just now" : `${duration(ms)} ago`;
+}
+
+const JUST_NOW_MS = 2000;

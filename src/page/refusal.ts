@@ -41,7 +41,7 @@ export async function refusalPage(context: Context, error: AppError): Promise<Re
 function refusalBody({ code, message, fault }: AppError, requestId: string): Html {
   const isUnknown = code === "not_found" && message === "There is no such route";
   return html`<section class="sheet">
-    <p>${isUnknown ? "The address is wrong, or what it was of is gone." : `${message}.`}</p>
+    <p>${isUnknown ? "The address is wrong, or what it led to is gone." : `${message}.`}</p>
     ${
       fault === undefined
         ? ""

@@ -35,10 +35,11 @@ interface PageRoutesOptions {
 export function pageRoutes({ page, authentication, serverName, now, ...health }: PageRoutesOptions) {
   const app = new Hono<{ Variables: PageVariables }>({ strict: false });
   const viewerGuard = createPageGuard({ authentication, ...page });
+  const facts = { serverName, hasSignIn: authentication.tokens !== undefined };
   const readForm = createReadForm(page.csrf);
 
   for (const path of ["/", "/admin/*"]) app.use(path, pageHeaders);
-  app.get("/", homeEndpoint(serverName));
+  app.get("/", homeEndpoint(facts));
   app.get(assets.style.path, assetEndpoint("style"));
   app.get(assets.script.path, assetEndpoint("script"));
 
@@ -56,11 +57,7 @@ export function pageRoutes({ page, authentication, serverName, now, ...health }:
   });
   app.get("/admin", viewerGuard("health"), overview.show);
   app.post("/admin/ask", viewerGuard("health"), overview.ask);
-  app.get(
-    "/admin/connect",
-    viewerGuard("admin"),
-    connectEndpoint({ serverName, hasSignIn: authentication.tokens !== undefined }),
-  );
+  app.get("/admin/connect", viewerGuard("admin"), connectEndpoint(facts));
   return app;
 }
 

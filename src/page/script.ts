@@ -2,12 +2,15 @@
 // time, buttons that copy, and the progress of what goes on.
 export const script = `"use strict";
 // Times: the reader's zone, with UTC at hand.
+const DAY = { month: "short", day: "numeric" };
+const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 const showTimes = (root) => {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime()) || element.title) continue;
     element.title = element.textContent;
-    element.textContent = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+    const year = moment.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+    element.textContent = moment.toLocaleString(undefined, { ...year, ...DAY, ...CLOCK });
   }
 };
 
@@ -27,7 +30,7 @@ const addCopyButtons = (root) => {
         button.textContent = "Not copied";
       }
     });
-    box.prepend(button);
+    box.append(button);
   }
 };
 

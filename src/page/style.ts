@@ -5,14 +5,14 @@ export const style = `
   --ground: #f6f7f9; --sheet: #fff; --line: #dfe3e8; --faint: #eef0f3;
   --text: #16191d; --soft: #555d68; --link: #0b57c4; --ring: #0b57c4;
   --good: #0a6b3d; --good-ground: #e2f4ea; --warning: #7d4e00; --warning-ground: #fdf0d3;
-  --bad: #b3201b; --bad-ground: #fdeae9; --accent: #0b57c4; --on-accent: #fff; --bar: #4a83d6;
+  --bad: #b3201b; --bad-ground: #fdeae9; --edge: #d9971e; --accent: #0b57c4; --on-accent: #fff; --bar: #4a83d6;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #101317; --sheet: #181c22; --line: #2c323b; --faint: #20252d;
     --text: #e7eaee; --soft: #a2abb8; --link: #8ab8ff; --ring: #8ab8ff;
     --good: #6fd39b; --good-ground: #12301f; --warning: #f0bf5e; --warning-ground: #33270f;
-    --bad: #ff9a94; --bad-ground: #3a1a1a; --accent: #8ab8ff; --on-accent: #0b1320; --bar: #6ea3ee;
+    --bad: #ff9a94; --bad-ground: #3a1a1a; --edge: #f0bf5e; --accent: #8ab8ff; --on-accent: #0b1320; --bar: #6ea3ee;
   }
 }
 *, ::before, ::after { box-sizing: border-box; }
@@ -65,24 +65,30 @@ main.alone .brand { padding: 0; margin: 0 0 28px; }
 .badge.bad { background: var(--bad-ground); color: var(--bad); }
 .verdict { border-left: 4px solid var(--soft); }
 .verdict.good { border-left-color: var(--good); }
-.verdict.warning { border-left-color: var(--warning); }
+.verdict.warning { border-left-color: var(--edge); }
 .verdict.bad { border-left-color: var(--bad); }
 .verdict h2 { font-size: 18px; }
+.verdict .age { max-width: none; font-size: 13px; }
 .todo { margin: 0 0 10px; padding: 0; list-style: none; }
 .todo li + li { margin-top: 10px; }
 
 .facts { margin: 0; display: grid; gap: 0; }
 .facts > div { display: flex; gap: 4px 16px; justify-content: space-between; padding: 5px 0; border-top: 1px solid var(--faint); }
 .facts > div:first-child { border-top: 0; }
-.facts dt { color: var(--soft); }
+.facts dt { color: var(--soft); flex: none; }
+.facts dd .none { display: block; font-size: 13px; }
+.facts.wide > div { justify-content: flex-start; }
+.facts.wide dt { width: 88px; }
+.facts.wide dd { text-align: left; }
 .facts dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; min-width: 0; overflow-wrap: anywhere; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 130px), 1fr)); gap: 12px 20px; margin: 0; }
 .figures > div { display: flex; flex-direction: column-reverse; justify-content: flex-end; }
 .figures dt { color: var(--soft); font-size: 13px; }
 .figures dd { margin: 0; font-size: 24px; line-height: 1.2; font-weight: 620; font-variant-numeric: tabular-nums; letter-spacing: -0.01em; }
-.figures dd small { display: block; font-size: 12px; font-weight: 400; letter-spacing: 0; color: var(--soft); }
+.figures small { display: block; font-size: 12px; }
 
 .scroll { overflow-x: auto; margin: 0 0 12px; }
+.facts + .scroll { margin-top: 14px; }
 .scroll:last-child { margin-bottom: 0; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); font-size: 13px; padding: 0 0 6px; }
@@ -95,7 +101,8 @@ tbody tr:last-child > * { border-bottom: 0; }
 time { white-space: nowrap; }
 
 label { display: block; font-weight: 600; margin: 0 0 4px; }
-.hint { color: var(--soft); font-size: 13px; margin: 4px 0 0; }
+.hint { color: var(--soft); font-size: 13px; margin: 4px 0 0; max-width: 90ch; }
+.hint + p { margin-top: 10px; }
 .problem { color: var(--bad); margin: 4px 0 0; }
 input, select { font: inherit; color: inherit; background: var(--sheet); border: 1px solid var(--soft); border-radius: 6px; padding: 7px 10px; max-width: 100%; min-width: 0; }
 input[aria-invalid="true"] { border-color: var(--bad); }
@@ -115,20 +122,21 @@ details { margin: 10px 0 0; }
 summary { cursor: pointer; color: var(--soft); }
 .pager { padding: 8px 0 0; }
 
-.copy { position: relative; margin: 6px 0 12px; }
+.copy { display: flex; align-items: start; gap: 8px; margin: 6px 0 12px; padding: 0 8px 0 0; background: var(--faint); border-radius: 6px; }
 .copy:last-child { margin-bottom: 0; }
-pre { margin: 0; padding: 10px 12px; background: var(--faint); border-radius: 6px; overflow-x: auto; tab-size: 2; }
-.copy button { position: absolute; top: 6px; right: 6px; padding: 2px 10px; font-size: 12px; }
-.copy:has(button) pre { padding-right: 76px; }
-.contents { columns: 160px; list-style: none; margin: 0 0 16px; padding: 0; }
+.copy button { order: 1; flex: none; margin-top: 7px; padding: 2px 10px; font-size: 12px; }
+pre { flex: 1; min-width: 0; margin: 0; padding: 10px 12px; background: var(--faint); border-radius: 6px; overflow-x: auto; tab-size: 2; }
+.contents, .contents:last-child { display: flex; flex-wrap: wrap; gap: 4px 16px; list-style: none; margin: 0 0 16px; padding: 0; }
 
 @media (max-width: 640px) {
   .bar, main { padding-left: 14px; padding-right: 14px; }
   .bar nav { order: 3; flex-basis: 100%; }
   .viewer { margin-left: auto; }
-  .bar li a { padding: 6px 8px 8px; }
-  .bar li:first-child a { padding-left: 0; }
+  .bar ul { gap: 0; justify-content: space-between; }
+  .bar li a { padding: 6px 3px 8px; font-size: 13px; }
   .sheet { padding: 14px; }
+  .copy { display: block; padding: 0; }
+  .copy button { margin: 0 0 10px 12px; }
 }
 @media print { .top, form { display: none; } }
 `;

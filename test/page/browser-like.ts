@@ -6,7 +6,11 @@ export const ORIGIN = "https://worker.test";
 export interface Visitor {
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   /** Sends a form with the token of the page at `from`, unless `fields` has another. */
-  post(path: string, fields?: Record<string, string>, more?: { from?: string; headers?: Record<string, string> }): Promise<Response>;
+  post(
+    path: string,
+    fields?: Record<string, string>,
+    more?: { from?: string; headers?: Record<string, string> },
+  ): Promise<Response>;
   /** Signs in with a key, through the form. */
   signIn(key: string, next?: string): Promise<Response>;
   cookie: string | undefined;

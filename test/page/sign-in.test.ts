@@ -76,7 +76,9 @@ describe("a person with a key", () => {
   });
 
   test("signs in with a key of which the Worker has the digest alone", async () => {
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(keys.admin)));
+    const digest = new Uint8Array(
+      await crypto.subtle.digest("SHA-256", new TextEncoder().encode(keys.admin)),
+    );
     const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
     const person = visitor(on(apiKeys(`ops:admin:sha256=${hex}`)));
     await person.signIn(keys.admin);
@@ -182,7 +184,12 @@ describe("nobody is let in", () => {
       ["99999999999", id, name, signature],
       [issued, id, `${name}; admin=true`, signature],
     ].map((parts) => `__Host-mcp-admin=${encodeURIComponent(parts.join("."))}`);
-    const others = ["__Host-mcp-admin=", "__Host-mcp-admin=null", `mcp-admin=${own}`, `__Host-mcp-admin=${"a".repeat(9000)}`];
+    const others = [
+      "__Host-mcp-admin=",
+      "__Host-mcp-admin=null",
+      `mcp-admin=${own}`,
+      `__Host-mcp-admin=${"a".repeat(9000)}`,
+    ];
     for (const cookie of [...forged, ...others]) await expectSignedOut(visitor(on(), cookie));
     await expectSignedIn(visitor(on(), `__Host-mcp-admin=${encodeURIComponent(own)}`));
   });
@@ -191,7 +198,9 @@ describe("nobody is let in", () => {
     const id = `${Math.floor(Date.now() / 1000)}.${crypto.randomUUID()}.ops`;
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(keys.admin));
     for (const secret of [new Uint8Array(digest), new TextEncoder().encode(keys.admin)]) {
-      const key = await crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+      const key = await crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-256" }, false, [
+        "sign",
+      ]);
       const signature = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(id));
       const text = btoa(String.fromCharCode(...new Uint8Array(signature)));
       await expectSignedOut(visitor(on(), `__Host-mcp-admin=${encodeURIComponent(`${id}.${text}`)}`));
@@ -202,7 +211,11 @@ describe("nobody is let in", () => {
     const off = database.env();
     for (const path of ["/", "/admin", "/admin/sign-in", "/admin/style.css"]) {
       const response = await send(off, path, bearer(keys.admin));
-      expect([path, response.status, response.headers.get("Content-Type")]).toEqual([path, 404, "application/json"]);
+      expect([path, response.status, response.headers.get("Content-Type")]).toEqual([
+        path,
+        404,
+        "application/json",
+      ]);
       expect(response.headers.get("Content-Security-Policy")).toBeNull();
     }
   });
@@ -321,6 +334,8 @@ describe("without the form", () => {
     const env = on({ OAUTH_ISSUERS: issuer.url });
     const statusFor = async (scope: string) =>
       (await send(env, "/admin", bearer(await issuer.token("someone", scope)))).status;
-    expect([await statusFor("admin"), await statusFor("health"), await statusFor("mcp")]).toEqual([200, 200, 403]);
+    expect([await statusFor("admin"), await statusFor("health"), await statusFor("mcp")]).toEqual([
+      200, 200, 403,
+    ]);
   });
 });
