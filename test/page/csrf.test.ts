@@ -14,7 +14,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function operator(key = keys.admin): Promise<Visitor> {
+async function operator(key: string = keys.admin): Promise<Visitor> {
   const person = visitor(env);
   await person.signIn(key);
   return person;

@@ -6,7 +6,6 @@ import {
   bearer,
   createDatabase,
   databaseRequests,
-  environment,
   keys,
   send,
   type TestDatabase,
