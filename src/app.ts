@@ -11,15 +11,9 @@ import {
   sessionsEndpoint,
 } from "./admin/sessions-endpoint.ts";
 import type { SessionsStore } from "./admin/sessions-store.ts";
-import { RESOURCE_PATH } from "./auth/challenge.ts";
-import { type Authentication, requireScope } from "./auth/guard.ts";
-import {
-  metadataCors,
-  metadataEndpoint,
-  metadataMethods,
-  metadataPaths,
-  metadataRoute,
-} from "./auth/metadata-endpoint.ts";
+import { METADATA_PATH, RESOURCE_PATH } from "./auth/challenge.ts";
+import { type Authentication, guardOf, requireScope } from "./auth/guard.ts";
+import { metadataCors, metadataEndpoint, metadataMethods, metadataRoute } from "./auth/metadata-endpoint.ts";
 import { callerOf, principalOf } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import type { UnknownVariable } from "./unknown-variables.ts";
@@ -96,7 +90,11 @@ export function createApp(deps: AppDeps) {
       onMethodNotAllowed: (c, methods) => refuse(c, methodRefusal(c.req.path, methods)),
     }),
   );
-  // The session gate counts a body whose length is not announced. No other route reads one.
+  if (page !== undefined) {
+    const server = { serverName: deps.serverName, hasSignIn: tokens !== undefined };
+    app.route("/", pageRoutes({ ...deps, page, server, guardOf: (scope) => guardOf(authentication, scope) }));
+  }
+  // The session gate counts a body whose length is not announced. Only forms of the page are bodies beside it.
   app.use((c, next) =>
     isAnnouncedTooLarge(c.req.raw) ? Promise.reject(new AppError("payload_too_large")) : next(),
   );
@@ -105,7 +103,6 @@ export function createApp(deps: AppDeps) {
     const metadata = metadataEndpoint(tokens.config, deps.serverName);
     for (const path of metadataPaths) app.get(path, metadataRoute, metadata);
   }
-  if (page !== undefined) app.route("/", pageRoutes({ ...deps, page }));
   app.get("/healthz", livenessRoute, (c) => c.json({ status: "ok" }));
   app.get("/openapi.json", documentRoute, documentEndpoint(app));
   app.get(

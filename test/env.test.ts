@@ -54,6 +54,7 @@ test("what is not set has its documented default", () => {
       expiredRatioMax: 1,
       version: { id: "unknown", tag: "", deployedAt: null },
     },
+    page: { isOn: false, signInRateLimit: undefined, differences: [] },
     log: { level: "info", format: "json" },
     server: {},
     unknownVariables: [],

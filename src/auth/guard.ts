@@ -70,6 +70,8 @@ export function requireScope(authentication: Authentication, scope: Scope) {
   });
 }
 
+export type ScopeGuard = ReturnType<typeof guardOf>;
+
 /** What a route that needs a scope asks of a request, and how it refuses. */
 export function guardOf({ authenticate, tokens, verifyAccess }: Authentication, scope: Scope) {
   return { whoIsAsking, forbidden };

@@ -1,63 +1,54 @@
 // In words: why health is not good, and what to do. As docs/operate.md has it, in short. Pure.
+import { html } from "hono/html";
 import type { FaultKind } from "../db/fault.ts";
 import type { Degradation } from "../health/grade.ts";
+import { badge, type Html, manual } from "./elements.ts";
 
 export interface Advice {
   /** A whole sentence. */
   what: string;
   /** A whole sentence. */
   todo: string;
-  /** The section of docs/operate.md that says more. */
-  section: string;
+  /** The section of docs/operate.md that says more; left out: "Reasons of a 503". */
+  section?: string;
 }
-
-const REASONS = "Reasons of a 503";
 
 export const faultAdvice: Record<FaultKind, Advice> = {
   database_unreachable: {
     what: "Neon does not answer: its compute is down, is starting, or was deleted or renamed.",
     todo: "Look at the Neon console and at Neon's status page.",
-    section: REASONS,
   },
   timeout: {
     what: "The database took too long: a table is locked, or the compute is slow to wake.",
     todo: "Look at pg_stat_activity, or raise HEALTH_TIMEOUT_MS.",
-    section: REASONS,
   },
   overloaded: {
     what: "The database has too many connections, or no disk or memory left.",
     todo: "Look at the Neon console; a larger compute helps.",
-    section: REASONS,
   },
   quota_exceeded: {
     what: "What the plan includes is used up: compute time, transfer or storage.",
     todo: "Upgrade the plan, delete data, or wait for the next month.",
-    section: REASONS,
   },
   permission_denied: {
     what: "The role may not log in, or lacks a right.",
     todo: "Check DATABASE_URL, the rights of the role, and the list of allowed addresses of the Neon project.",
-    section: REASONS,
   },
   schema_missing: {
     what: "A table, a column or a routine is not there.",
     todo: "Run `npm run db:migrate` on this database.",
-    section: REASONS,
   },
   read_only: {
     what: "The database takes no writes: it is a read replica, or is set to read only.",
     todo: "Lead DATABASE_URL to the primary compute, or reset default_transaction_read_only.",
-    section: REASONS,
   },
   write_rejected: {
     what: "A constraint, a trigger, a rule or a policy refuses what sessions write.",
     todo: "The SQLSTATE says which kind; change what refuses it.",
-    section: REASONS,
   },
   internal: {
     what: "The database failed in a way that has no name of its own.",
     todo: "Find the SQLSTATE in the log.",
-    section: REASONS,
   },
 };
 
@@ -88,3 +79,11 @@ export const degradationAdvice: Record<Degradation, Advice> = {
     section: "Health",
   },
 };
+
+/** What is wrong, what to do, under which name monitors know it, and where the manual says more. */
+export const adviceItem = (
+  { what, todo, section = "Reasons of a 503" }: Advice,
+  ...codes: (string | null | undefined)[]
+): Html =>
+  html`<div class="todo"><h3>${what}</h3><p>${todo}</p>
+<p>${codes.map((code) => code && html`${badge(code)} `)}${manual("docs/operate.md", section)}</p></div>`;

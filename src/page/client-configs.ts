@@ -18,8 +18,6 @@ export interface ClientGuide {
   name: string;
   /** With a key in a header; empty where a client has no field for one. */
   withKey: readonly Configuration[];
-  /** Where people sign in: the address alone. Left out: the manual has nothing to copy. */
-  withSignIn?: Configuration;
   note?: string;
 }
 
@@ -48,10 +46,6 @@ export const clientGuides: readonly ClientGuide[] = [
 }`,
       },
     ],
-    withSignIn: {
-      where: "In a terminal",
-      text: ({ url, name }) => `claude mcp add --transport http ${name} ${url}`,
-    },
   },
   {
     name: "Claude Desktop",
@@ -104,14 +98,6 @@ export const clientGuides: readonly ClientGuide[] = [
 }`,
       },
     ],
-    withSignIn: {
-      where: "~/.cursor/mcp.json, or .cursor/mcp.json in a project",
-      text: ({ url, name }) => `{
-  "mcpServers": {
-    "${name}": { "url": "${url}" }
-  }
-}`,
-    },
   },
   {
     name: "VS Code",
@@ -132,14 +118,6 @@ export const clientGuides: readonly ClientGuide[] = [
 }`,
       },
     ],
-    withSignIn: {
-      where: ".vscode/mcp.json",
-      text: ({ url, name }) => `{
-  "servers": {
-    "${name}": { "type": "http", "url": "${url}" }
-  }
-}`,
-    },
   },
   {
     name: "Codex",
@@ -176,10 +154,6 @@ bearer_token_env_var = "MCP_KEY"`,
 }`,
       },
     ],
-    withSignIn: {
-      where: "In a terminal",
-      text: ({ url, name }) => `gemini mcp add --scope user --transport http ${name} ${url}`,
-    },
   },
   {
     name: "MCP Inspector",

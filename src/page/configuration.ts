@@ -3,7 +3,7 @@ import { html } from "hono/html";
 import type { Version } from "../health/settings.ts";
 import type { UnknownVariable } from "../unknown-variables.ts";
 import type { Difference } from "./differences.ts";
-import { badge, facts, type Html, manual, table, time, untrusted } from "./elements.ts";
+import { badge, facts, type Html, manual, section, soft, table, time, untrusted } from "./elements.ts";
 
 export interface Setup {
   version: Version;
@@ -11,58 +11,33 @@ export interface Setup {
   unknownVariables: readonly UnknownVariable[];
 }
 
-export function configurationSection({ version, differences, unknownVariables }: Setup): Html {
-  return html`<section class="sheet" aria-labelledby="worker">
-    <h2 id="worker">This Worker</h2>
-    ${facts(
+export const configurationSection = ({ version, differences, unknownVariables }: Setup): Html =>
+  section(
+    "This Worker",
+    html`${facts(
       [
-        ["Version", html`<code>${version.id}</code>`],
+        ["Version", html`<code>${untrusted(version.id)}</code>`],
         ...(version.tag === "" ? [] : [["Tag", untrusted(version.tag)] as const]),
-        ...(version.deployedAt === null ? [] : [["Deployed", time(isoOf(version.deployedAt))] as const]),
+        ["Deployed", time(isoOf(version.deployedAt))],
       ],
       "wide",
     )}
-    ${unknown(unknownVariables)}
-    ${
-      differences.length === 0
-        ? html`<p class="hint">Every variable has its default.</p>`
-        : table(
-            ["Variable", "Value", "Default"],
-            differences.map(row),
-            "Variables that differ from their defaults",
-          )
-    }
-    <p class="hint">
-      Of a secret only that it is set.
-      ${manual("docs/reference/variables.md", "Variables, secrets and bindings")}
-    </p>
-  </section>`;
-}
+${unknownVariables.map(
+  ({ name, nearest }) =>
+    html`<p>${badge("read by nothing", "bad")} <code>${untrusted(name)}</code>${nearest && html`. Is <code>${nearest}</code> meant?`}</p>`,
+)}
+${table(["Variable", "Value", "Default"], differences.map(row), "Variables that differ from their defaults")}
+<p class="hint">Of a secret only that it is set. ${manual("docs/reference/variables.md", "Variables, secrets and bindings")}</p>`,
+  );
 
 const row = ({ name, value, fallback }: Difference) => [
   html`<code>${name}</code>`,
-  value === undefined ? html`<span class="none">set</span>` : html`<code>${untrusted(value)}</code>`,
-  fallback === null ? html`<span class="none">must be set</span>` : fallback.replaceAll("`", ""),
+  value === undefined ? soft("set") : html`<code>${untrusted(value)}</code>`,
+  fallback === null ? soft("must be set") : fallback.replaceAll("`", ""),
 ];
 
-const unknown = (variables: readonly UnknownVariable[]): Html =>
-  variables.length === 0
-    ? html``
-    : html`<div class="notice bad">
-        <p>${badge("unknown variable", "bad")} Nothing reads these. Were others meant?</p>
-        <ul>
-          ${variables.map(
-            ({ name, nearest }) =>
-              html`<li>
-                <code>${untrusted(name)}</code
-                >${nearest === null ? "" : html`: perhaps <code>${nearest}</code>`}
-              </li>`,
-          )}
-        </ul>
-      </div>`;
-
 /** As Cloudflare writes it, which can be anything. */
-function isoOf(text: string): string | null {
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? null : new Date(at).toISOString();
-}
+const isoOf = (text: string | null) => {
+  const at = Date.parse(text ?? "");
+  return Number.isNaN(at) ? null : new Date(at);
+};

@@ -53,32 +53,15 @@ export type Column = string | { label: string; isNumber: true };
 
 /** A table with its caption; the first cell of a row names the row. On a narrow screen it scrolls by itself. */
 export function table(head: readonly Column[], rows: readonly (readonly Cell[])[], caption: string): Html {
-  const cells = head.map((column) =>
-    typeof column === "string" ? { label: column, isNumber: false } : column,
-  );
-  const kind = (i: number) => (cells[i]?.isNumber === true ? "number" : "");
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
-    <table>
-      <caption>
-        ${caption}
-      </caption>
-      <thead>
-        <tr>
-          ${cells.map(({ label }, i) => html`<th scope="col" class="${kind(i)}">${label}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          (row) =>
-            html`<tr>
-              ${row.map((cell, i) =>
-                i === 0 ? html`<th scope="row">${cell}</th>` : html`<td class="${kind(i)}">${cell}</td>`,
-              )}
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  const kinds = head.map((column) => (typeof column === "string" ? "" : "number"));
+  const labels = head.map((column) => (typeof column === "string" ? column : column.label));
+  const cell = (content: Cell, i: number) =>
+    i === 0 ? html`<th scope="row">${content}</th>` : html`<td class="${kinds[i]}">${content}</td>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table>
+<caption>${caption}</caption>
+<thead><tr>${labels.map((label, i) => html`<th scope="col" class="${kinds[i]}">${label}</th>`)}</tr></thead>
+<tbody>${rows.map((row) => html`<tr>${row.map(cell)}</tr>`)}</tbody>
+</table></div>`;
 }
 
 /** The field that shows that a form is of this page. Every form has it. */
@@ -100,15 +83,18 @@ export const badge = (label: string, kind: "good" | "warning" | "bad" | "plain" 
 
 /** Names and values, one under the other. `wide`: on a sheet that is as wide as the page. */
 export const facts = (pairs: readonly (readonly [string, Cell])[], width: "" | "wide" = ""): Html =>
-  html`<dl class="facts ${width}">
-    ${pairs.map(
-      ([name, value]) =>
-        html`<div>
-          <dt>${name}</dt>
-          <dd>${value}</dd>
-        </div>`,
-    )}
-  </dl>`;
+  html`<dl class="facts ${width}">${pairs.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+
+/** A part of a page with a heading of its own. @param beside what stands beside the heading. */
+export const section = (heading: string, body: Html, beside: Html | "" = ""): Html =>
+  html`<section class="sheet"><div class="head"><h2>${heading}</h2>${beside}</div>${body}</section>`;
+
+/** What is said softly beside something else. */
+export const soft = (text: string | Html): Html => html`<span class="none">${text}</span>`;
+
+/** A text to copy, with what it is. */
+export const toCopy = (name: string, text: string): Html =>
+  html`<div class="copy" data-name="${name}"><pre tabindex="0">${text}</pre></div>`;
 
 /** Where the manual says more. It has no address of its own: it stands in the repository of the Worker. */
 export const manual = (file: string, section: string): Html =>

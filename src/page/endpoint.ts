@@ -54,7 +54,7 @@ export function overviewEndpoint({ known, limits, maxAgeSeconds, setup, readForm
         overviewPage(frameOf(c, "Overview"), {
           now: at,
           overview,
-          fault: fault && { kind: fault.kind, sqlstate: fault.sqlstate },
+          fault,
           reasons: overview === undefined || fault !== undefined ? [] : grade(overview.census, limits),
           schedules: eachTier((tier) => ({
             isOn: limits.activeTiers.includes(tier),

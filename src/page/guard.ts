@@ -1,7 +1,7 @@
 // Who may see a page: who has signed in with a key, whom Cloudflare Access lets in, or who sends a key or a token.
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { type Authentication, guardOf } from "../auth/guard.ts";
+import type { ScopeGuard } from "../auth/guard.ts";
 import type { Scope } from "../auth/api-keys.ts";
 import type { Principal } from "../auth/principal.ts";
 import { vouchedPrincipal } from "../auth/vouched.ts";
@@ -24,15 +24,16 @@ export type PageVariables = RequestVariables & {
 export type PageContext = Context<{ Variables: PageVariables }>;
 
 export interface PageGuardOptions {
-  authentication: Authentication;
+  /** How programs show who they are, and Cloudflare Access whom it lets in. */
+  guardOf: (scope: Scope) => ScopeGuard;
   signIns: SignIns;
   csrf: Csrf;
 }
 
 /** A guard for each scope. Who has `admin` may see what needs `health`, too. */
-export function createPageGuard({ authentication, signIns, csrf }: PageGuardOptions) {
+export function createPageGuard({ guardOf, signIns, csrf }: PageGuardOptions) {
   return function viewerGuard(scope: Scope) {
-    const { whoIsAsking, forbidden } = guardOf(authentication, scope);
+    const { whoIsAsking, forbidden } = guardOf(scope);
     return createMiddleware<{ Variables: PageVariables }>(async function pageGuard(c, next) {
       const request: Context = c;
       const signIn = presentsOther(c) ? undefined : await signIns.find(c);

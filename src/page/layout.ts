@@ -1,7 +1,7 @@
 // The frame of every page: head, navigation, notice, foot. Pure. The page is whole without its script.
 import { html, raw } from "hono/html";
 import type { Scope } from "../auth/api-keys.ts";
-import { hidden, type Html, untrusted } from "./elements.ts";
+import { hidden, type Html, soft, untrusted } from "./elements.ts";
 import { script } from "./script.ts";
 import { style } from "./style.ts";
 
@@ -54,9 +54,11 @@ function fingerprint(text: string): string {
   return (hash >>> 0).toString(16);
 }
 
+const HOME = "/admin";
+
 /** The pages of the navigation, each with the scope that it needs. */
 const pages: readonly { path: string; label: string; scope: Scope }[] = [
-  { path: "/admin", label: "Overview", scope: "health" },
+  { path: HOME, label: "Overview", scope: "health" },
   { path: "/admin/history", label: "History", scope: "health" },
   { path: "/admin/sessions", label: "Sessions", scope: "admin" },
   { path: "/admin/runs", label: "Runs", scope: "admin" },
@@ -70,93 +72,62 @@ export const maySee = ({ scopes }: Pick<Viewer, "scopes">, scope: Scope): boolea
 /** A page for a viewer. */
 export function page(frame: Frame, body: Html): Html {
   const { viewer, csrf, notice, title, path } = frame;
-  const isHere = (of: string) => path === of || (of !== "/admin" && path.startsWith(`${of}/`));
+  const isHere = (of: string) => path === of || (of !== HOME && path.startsWith(`${of}/`));
   const links = pages.filter(({ scope }) => maySee(viewer, scope));
   return document(
     frame,
     html`<a class="skip" href="#main">Skip to the page</a>
-      <header class="top">
-        <div class="bar">
-          <a class="brand" href="/admin">${MARK}<span>mcp-sessions</span></a>
-          <nav aria-label="Pages of the operator">
-            <ul>
-              ${links.map(
-                (link) =>
-                  html`<li>
-                    <a href="${link.path}" ${isHere(link.path) ? raw(' aria-current="page"') : ""}
-                      >${link.label}</a
-                    >
-                  </li>`,
-              )}
-            </ul>
-          </nav>
-          <div class="viewer">
-            <span
-              >${untrusted(viewer.label, VIEWER_CHARACTERS)}${viewer.scopes.includes("admin") ? "" : html` <span class="none">may look only</span>`}</span
-            >
-            ${
-              viewer.isSignedIn
-                ? html`<form method="post" action="/admin/sign-out">
-                    ${hidden(csrf)}<button class="quiet" type="submit">Sign out</button>
-                  </form>`
-                : ""
-            }
-          </div>
-        </div>
-      </header>
-      <main id="main" tabindex="-1">
-        <h1>${title}</h1>
-        ${notice === undefined ? "" : noticeOf(notice)} ${body}
-      </main>`,
+<header class="top"><div class="bar">
+<a class="brand" href="${HOME}">${BRAND}</a>
+<nav aria-label="Pages of the operator"><ul>${links.map(
+      (link) => html`<li><a href="${link.path}"${isHere(link.path) ? CURRENT : ""}>${link.label}</a></li>`,
+    )}</ul></nav>
+<div class="viewer">${untrusted(viewer.label)}${viewer.scopes.includes("admin") ? "" : soft("may look only")}${
+      viewer.isSignedIn
+        ? html`<form method="post" action="/admin/sign-out">${hidden(csrf)}<button class="quiet">Sign out</button></form>`
+        : ""
+    }</div>
+</div></header>
+<main id="main" tabindex="-1"><h1>${title}</h1>
+${notice === undefined ? "" : noticeOf(notice)}
+${body}</main>`,
   );
 }
-
-// A name of a key has 64 characters at most; a person's has 15.
-const VIEWER_CHARACTERS = 64;
 
 /** A page for anybody. It asks nothing and knows nothing. */
-export function publicPage(frame: PublicFrame, body: Html): Html {
-  return document(
+export const publicPage = (frame: PublicFrame, body: Html): Html =>
+  document(
     frame,
-    html`<main id="main" class="alone">
-      <p class="brand">${MARK}<span>mcp-sessions</span></p>
-      <h1>${frame.title}</h1>
-      ${body}
-    </main>`,
+    html`<main id="main" class="alone"><p class="brand">${BRAND}</p><h1>${frame.title}</h1>
+${body}</main>`,
   );
-}
 
 /** Says at the top what has been done, or why not. Screen readers say it first. */
 export const noticeOf = ({ kind, text }: Notice): Html =>
   html`<div class="notice ${kind}" role="${kind === "bad" ? "alert" : "status"}"><p>${text}</p></div>`;
 
-const MARK = raw(
-  '<svg class="mark" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><rect x="1" y="2" width="14" height="3" rx="1.5"/><rect x="1" y="6.5" width="10" height="3" rx="1.5"/><rect x="1" y="11" width="5" height="3" rx="1.5"/></svg>',
+const CURRENT = raw(' aria-current="page"');
+// Three sessions, of which one has just begun.
+const BRAND = raw(
+  '<svg class="mark" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M2.5 3.5h11M2.5 8h7M2.5 12.5h2"/></svg>mcp-sessions',
 );
-// An empty picture, so that a browser asks for none.
-const ICON = raw('<link rel="icon" href="data:,">');
 
+// The icon is an empty picture, so that a browser asks for none.
 const document = ({ title, nonce, refresh }: PublicFrame, body: Html): Html =>
   html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <title>${title} · mcp-sessions</title>
-        <meta name="viewport" content="width=device-width" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="robots" content="noindex" />
-        ${ICON}
-        <link rel="stylesheet" href="${assets.style.address()}" />
-        <script nonce="${nonce}" src="${assets.script.address()}" defer></script>
-        ${
-          refresh === undefined
-            ? ""
-            : html`<noscript
-                ><meta http-equiv="refresh" content="${refresh.seconds};url=${refresh.href}"
-              /></noscript>`
-        }
-      </head>
-      <body>
-        ${body}
-      </body>
-    </html>`;
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>${title} · mcp-sessions</title>
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${assets.style.address()}">
+<script nonce="${nonce}" src="${assets.script.address()}" defer></script>
+${refresh && html`<noscript><meta http-equiv="refresh" content="${refresh.seconds};url=${refresh.href}"></noscript>`}
+</head>
+<body>
+${body}
+</body>
+</html>`;

@@ -1,14 +1,13 @@
 // The first page: how it stands, why, and what to do about it. Pure.
 import { html } from "hono/html";
-import { type LastRun, type TierHistory } from "../health/grade.ts";
-import type { RunOutcome, Tier } from "../cleanup/tiers.ts";
-import { tierNames } from "../cleanup/tiers.ts";
-import { type Advice, degradationAdvice, faultAdvice } from "./advice.ts";
+import type { DatabaseFault } from "../db/fault.ts";
+import type { Degradation, LastRun, TierHistory } from "../health/grade.ts";
+import { type RunOutcome, type Tier, tierNames } from "../cleanup/tiers.ts";
+import { adviceItem, degradationAdvice, faultAdvice } from "./advice.ts";
 import { configurationSection, type Setup } from "./configuration.ts";
-import { badge, count, duration, facts, hidden, type Html, manual, time } from "./elements.ts";
+import { badge, count, duration, facts, hidden, type Html, manual, section, soft, time } from "./elements.ts";
 import { type Frame, page } from "./layout.ts";
 import type { Overview } from "./overview-store.ts";
-import type { Degradation } from "../health/grade.ts";
 
 /** When a tier's cron events come, whatever the database says. */
 export interface Schedule {
@@ -22,7 +21,7 @@ export interface OverviewData {
   /** The last numbers; undefined when there are none. */
   overview: Overview | undefined;
   /** Why the database could not be asked just now. */
-  fault: { kind: keyof typeof faultAdvice; sqlstate: string | undefined } | undefined;
+  fault: Pick<DatabaseFault, "kind" | "sqlstate"> | undefined;
   reasons: readonly Degradation[];
   schedules: Record<Tier, Schedule>;
   /** How old numbers may be before a look asks again; 0: each look asks. */
@@ -33,52 +32,29 @@ export interface OverviewData {
 }
 
 export function overviewPage(frame: Frame, data: OverviewData): Html {
-  const { overview, now, schedules, setup } = data;
+  const { overview, now, schedules } = data;
   return page(
     frame,
-    html`${verdict(frame, data)} ${overview === undefined ? "" : sessions(overview, now)}
-      <div class="grid">
-        ${tierNames.map((tier) => tierSection(tier, schedules[tier], overview, now))}
-        ${overview === undefined ? "" : database(overview, data)}
-      </div>
-      ${configurationSection(setup)}`,
+    html`${verdict(frame, data)}
+${overview && sessions(overview, now)}
+<div class="grid">${tierNames.map((tier) => tierSection(tier, schedules[tier], overview, now))}${overview && database(overview, data)}</div>
+${configurationSection(data.setup)}`,
   );
 }
 
 function verdict({ csrf }: Frame, { overview, fault, reasons, now, maxAgeSeconds }: OverviewData): Html {
   const [kind, title, lead] = wordOf(overview, fault !== undefined, reasons.length);
-  return html`<section class="sheet verdict ${kind}" aria-labelledby="verdict">
-    <div class="row">
-      <h2 id="verdict">${title}</h2>
-      <form class="end" method="post" action="/admin/ask">
-        ${hidden(csrf)}<button type="submit">Ask now</button>
-      </form>
-    </div>
-    <p>${lead}</p>
-    ${
-      fault === undefined
-        ? ""
-        : advice([
-            [
-              fault.sqlstate === undefined ? fault.kind : `${fault.kind}, ${fault.sqlstate}`,
-              faultAdvice[fault.kind],
-            ],
-          ])
-    }
-    ${reasons.length === 0 ? "" : advice(reasons.map((reason) => [reason, degradationAdvice[reason]]))}
-    <p class="age">
-      ${
-        overview === undefined
-          ? ""
-          : html`${fault === undefined ? "Counted" : "The numbers below are the last that are known: counted"}
-            ${time(overview.takenAt)}, ${ago(overview.takenAt, now)}. `
-      }${
-        maxAgeSeconds === 0
-          ? "Each look at this page asks the database once."
-          : `Numbers are shared for ${duration(maxAgeSeconds * 1000)}, so that a look costs nothing.`
-      }
-    </p>
-  </section>`;
+  const counted = fault === undefined ? "Counted" : "The numbers below are the last that are known: counted";
+  const sharing =
+    maxAgeSeconds === 0
+      ? "Each look at this page asks the database once."
+      : `Numbers are shared for ${duration(maxAgeSeconds * 1000)}, so that a look costs nothing.`;
+  return html`<section class="sheet verdict ${kind}"><div class="row"><h2>${title}</h2>
+<form class="end" method="post" action="/admin/ask">${hidden(csrf)}<button>Ask now</button></form></div>
+<p>${lead}</p>
+${fault && adviceItem(faultAdvice[fault.kind], fault.kind, fault.sqlstate)}
+${reasons.map((reason) => adviceItem(degradationAdvice[reason], reason))}
+<p class="hint">${overview && html`${counted} ${time(overview.takenAt)}, ${ago(overview.takenAt, now)}. `}${sharing}</p></section>`;
 }
 
 function wordOf(
@@ -93,41 +69,22 @@ function wordOf(
     : ["warning", "Degraded", "Sessions can be opened, but something needs your attention."];
 }
 
-const advice = (list: readonly (readonly [string, Advice])[]): Html =>
-  html`<ul class="todo">
-    ${list.map(
-      ([code, { what, todo, section }]) =>
-        html`<li>
-          <h3>${what}</h3>
-          <p>${todo}</p>
-          <p>${badge(code)} ${manual("docs/operate.md", section)}</p>
-        </li>`,
-    )}
-  </ul>`;
-
 function sessions({ census, figures: { oldestActive } }: Overview, now: Date): Html {
   const { total, expired, expiredAtLeast, oldestExpiredAt } = census;
   const isEstimate = expired !== expiredAtLeast;
-  const lastActive = oldestActive?.lastActive ?? undefined;
-  return html`<section class="sheet" aria-labelledby="sessions">
-    <h2 id="sessions">Sessions</h2>
-    <dl class="figures">
-      ${figure("active", count(total - expired), lastActive && `the oldest was last used ${ago(lastActive, now)}`)}
-      ${figure(
-        "expired, not yet deleted",
-        `${isEstimate ? "about " : ""}${count(expired)}`,
-        oldestExpiredAt === null ? undefined : `the oldest expired ${ago(oldestExpiredAt, now)}`,
-      )}
-      ${figure("in all", count(total), isEstimate ? `at least ${count(expiredAtLeast)} have expired` : undefined)}
-    </dl>
-  </section>`;
+  const lastActive = oldestActive?.lastActive;
+  return section(
+    "Sessions",
+    html`<dl class="figures">
+${figure("active", count(total - expired), lastActive && `the oldest was last used ${ago(lastActive, now)}`)}
+${figure("expired, not yet deleted", `${isEstimate ? "about " : ""}${count(expired)}`, oldestExpiredAt && `the oldest expired ${ago(oldestExpiredAt, now)}`)}
+${figure("in all", count(total), isEstimate && `at least ${count(expiredAtLeast)} have expired`)}
+</dl>`,
+  );
 }
 
-const figure = (label: string, value: string, note: string | undefined): Html =>
-  html`<div>
-    <dt>${label}${note === undefined ? "" : html`<small>${note}</small>`}</dt>
-    <dd>${value}</dd>
-  </div>`;
+const figure = (label: string, value: string, note: string | false | null | undefined): Html =>
+  html`<div><dt>${label}${note && html`<small>${note}</small>`}</dt><dd>${value}</dd></div>`;
 
 const outcomeKinds: Record<RunOutcome, "good" | "warning" | "bad" | "plain"> = {
   running: "plain",
@@ -145,36 +102,27 @@ function tierSection(
 ): Html {
   const until = overview?.census.wakesAt?.[tier];
   const isAsleep = isOn && until !== undefined && until > now;
-  const state = isAsleep ? badge("asleep") : badge(isOn ? "on" : "off", isOn ? "good" : "plain");
-  const inSoft = (text: string) => html`<span class="none">${text}</span>`;
   const nextEvent = isOn
-    ? html`${time(next)} ${next === null ? "" : inSoft(`in ${duration(next.getTime() - now.getTime())}`)}`
-    : inSoft("none: the tier is off");
-  return html`<section class="sheet" aria-labelledby="${`tier-${tier}`}">
-    <div class="head">
-      <h2 id="${`tier-${tier}`}">Cleanup: ${tier}</h2>
-      ${state}
-    </div>
-    ${facts([
+    ? html`${time(next)} ${next && soft(`in ${duration(next.getTime() - now.getTime())}`)}`
+    : soft("none: the tier is off");
+  return section(
+    `Cleanup: ${tier}`,
+    facts([
       ["Cron", html`<code>${cron}</code>`],
       ["Next event", nextEvent],
       ...(isAsleep ? [["Asleep until", time(until)] as const] : []),
       ...(overview === undefined ? [] : history(overview.census.history[tier], now)),
-    ])}
-  </section>`;
+    ]),
+    isAsleep ? badge("asleep") : badge(isOn ? "on" : "off", isOn ? "good" : "plain"),
+  );
 }
 
 function history({ lastRun, failuresInARow, lastSuccessAt }: TierHistory, now: Date) {
   return [
-    ["Last run", lastRun === null ? html`<span class="none">none yet</span>` : runText(lastRun)],
+    ["Last run", lastRun === null ? soft("none yet") : runText(lastRun)],
     ...(lastSuccessAt === null || lastRun?.outcome === "completed"
       ? []
-      : [
-          [
-            "Last success",
-            html`${time(lastSuccessAt)} <span class="none">${ago(lastSuccessAt, now)}</span>`,
-          ] as const,
-        ]),
+      : [["Last success", html`${time(lastSuccessAt)} ${soft(ago(lastSuccessAt, now))}`] as const]),
     ["Failures in a row", failuresInARow === 0 ? "0" : badge(count(failuresInARow), "bad")],
   ] as const;
 }
@@ -186,28 +134,19 @@ function runText({ outcome, started_at, finished_at, deleted, error_code, blocke
     ...(error_code === null ? [] : [`reason ${error_code}`]),
     ...(blocked > 0 ? [`${count(blocked)} blocked`] : []),
   ];
-  return html`${badge(outcome, outcomeKinds[outcome])} ${time(started_at)}
-    <span class="none">${did.join(", ")}</span>`;
+  return html`${badge(outcome, outcomeKinds[outcome])} ${time(started_at)} ${soft(did.join(", "))}`;
 }
 
-function database({ tookMs, figures: { awakeSeconds } }: Overview, { cuHours }: OverviewData): Html {
-  return html`<section class="sheet" aria-labelledby="database">
-    <h2 id="database">Database</h2>
-    ${facts([
+const database = ({ tookMs, figures: { awakeSeconds } }: Overview, { cuHours }: OverviewData): Html =>
+  section(
+    "Database",
+    html`${facts([
       ["Round trip", duration(tookMs)],
-      ["Awake, last 24 hours", html`${awake(awakeSeconds)} <span class="none">at least</span>`],
-      [
-        "Compute used",
-        html`${cuHours(awakeSeconds).toFixed(2)} CU-hours <span class="none">at 0.25 CU, at least</span>`,
-      ],
+      ["Awake, last 24 hours", html`${count(Math.round(awakeSeconds / 60))} min ${soft("at least")}`],
+      ["Compute used", html`${cuHours(awakeSeconds).toFixed(2)} CU-hours ${soft("at 0.25 CU, at least")}`],
     ])}
-    <p class="hint">
-      From the records of runs and sessions. ${manual("docs/operate.md", "What does it cost?")}
-    </p>
-  </section>`;
-}
-
-const awake = (seconds: number) => `${count(Math.round(seconds / 60))} min`;
+<p class="hint">From the records of runs and sessions. ${manual("docs/operate.md", "What does it cost?")}</p>`,
+  );
 
 /** How long ago, by the Worker's clock. */
 function ago(moment: Date, now: Date): string {

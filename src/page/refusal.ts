@@ -2,11 +2,10 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
 import { type AppError, statusOf } from "../http/errors.ts";
-import { faultAdvice } from "./advice.ts";
-import { type Html, manual } from "./elements.ts";
+import { adviceItem, faultAdvice } from "./advice.ts";
+import type { Html } from "./elements.ts";
 import { frameOf, type PageContext } from "./guard.ts";
 import { page, publicPage } from "./layout.ts";
-import { signInPath } from "./next-path.ts";
 
 /** Whether a path is of the pages, so that a person reads its refusal. */
 export const isPagePath = (path: string): boolean => path === "/admin" || path.startsWith("/admin/");
@@ -38,23 +37,10 @@ export async function refusalPage(context: Context, error: AppError): Promise<Re
   return new Response(response.body, { status: statusOf(error.code), headers: response.headers });
 }
 
-function refusalBody({ code, message, fault }: AppError, requestId: string): Html {
-  const isUnknown = code === "not_found" && message === "There is no such route";
-  return html`<section class="sheet">
-    <p>${isUnknown ? "The address is wrong, or what it led to is gone." : `${message}.`}</p>
-    ${
-      fault === undefined
-        ? ""
-        : html`<p>${faultAdvice[fault.kind].what} <strong>${faultAdvice[fault.kind].todo}</strong></p>
-            <p class="hint">
-              Reason:
-              <code>${fault.kind}</code
-              >${fault.sqlstate === null ? "" : html`, SQLSTATE <code>${fault.sqlstate}</code>`}.
-              ${manual("docs/operate.md", "Reasons of a 503")}
-            </p>`
-    }
-    ${code === "unauthenticated" ? html`<p><a class="button" href="${signInPath("/admin")}">Sign in</a></p>` : ""}
-    <p class="hint">The log has more under the request id <code>${requestId}</code>.</p>
-    <p><a href="/admin">Overview</a></p>
-  </section>`;
-}
+const refusalBody = ({ code, message, fault }: AppError, requestId: string): Html =>
+  html`<section class="sheet">
+<p>${code === "not_found" ? "The address is wrong, or what it led to is gone" : message}.</p>
+${fault && adviceItem(faultAdvice[fault.kind], fault.kind, fault.sqlstate)}
+<p><a class="button" href="/admin">${code === "unauthenticated" ? "Sign in" : "Overview"}</a></p>
+<p class="hint">Request id in the log: <code>${requestId}</code></p>
+</section>`;

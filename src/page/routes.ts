@@ -1,14 +1,13 @@
 // The pages of operators: every route below /admin, and the one page at /. All of it is off without ADMIN_PAGE.
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
-import type { Authentication } from "../auth/guard.ts";
 import type { Limits } from "../health/grade.ts";
 import { assetEndpoint } from "./assets-endpoint.ts";
 import type { Setup } from "./configuration.ts";
 import type { Csrf } from "./csrf.ts";
-import { connectEndpoint, homeEndpoint, overviewEndpoint } from "./endpoint.ts";
+import { connectEndpoint, homeEndpoint, overviewEndpoint, type ServerFacts } from "./endpoint.ts";
 import { createReadForm } from "./form.ts";
-import { createPageGuard, type PageVariables } from "./guard.ts";
+import { createPageGuard, type PageGuardOptions, type PageVariables } from "./guard.ts";
 import type { KnownOverview } from "./known-overview.ts";
 import { assets } from "./layout.ts";
 import { signInEndpoint } from "./sign-in-endpoint.ts";
@@ -25,21 +24,20 @@ export interface PageDeps {
 
 interface PageRoutesOptions {
   page: PageDeps;
-  authentication: Authentication;
-  serverName: string;
+  guardOf: PageGuardOptions["guardOf"];
+  server: ServerFacts;
   healthLimits: Limits;
   healthMaxAgeSeconds: number;
   now: () => Date;
 }
 
-export function pageRoutes({ page, authentication, serverName, now, ...health }: PageRoutesOptions) {
+export function pageRoutes({ page, guardOf, server, now, ...health }: PageRoutesOptions) {
   const app = new Hono<{ Variables: PageVariables }>({ strict: false });
-  const viewerGuard = createPageGuard({ authentication, ...page });
-  const facts = { serverName, hasSignIn: authentication.tokens !== undefined };
+  const viewerGuard = createPageGuard({ guardOf, ...page });
   const readForm = createReadForm(page.csrf);
 
   for (const path of ["/", "/admin/*"]) app.use(path, pageHeaders);
-  app.get("/", homeEndpoint(facts));
+  app.get("/", homeEndpoint(server));
   app.get(assets.style.path, assetEndpoint("style"));
   app.get(assets.script.path, assetEndpoint("script"));
 
@@ -57,7 +55,7 @@ export function pageRoutes({ page, authentication, serverName, now, ...health }:
   });
   app.get("/admin", viewerGuard("health"), overview.show);
   app.post("/admin/ask", viewerGuard("health"), overview.ask);
-  app.get("/admin/connect", viewerGuard("admin"), connectEndpoint(facts));
+  app.get("/admin/connect", viewerGuard("admin"), connectEndpoint(server));
   return app;
 }
 

@@ -17,34 +17,18 @@ interface SignInForm {
   problem?: SignInProblem | undefined;
 }
 
-export function signInPage({ nonce, csrf, next, problem }: SignInForm): Html {
-  const message = problem === undefined ? undefined : signInProblems[problem];
-  return publicPage(
+export const signInPage = ({ nonce, csrf, next, problem }: SignInForm): Html =>
+  publicPage(
     { title: "Sign in", nonce },
     html`<form class="sheet" method="post" action="/admin/sign-in">
-        ${hidden(csrf)}<input type="hidden" name="next" value="${next}" />
-        <div class="field">
-          <label for="key">Your key</label>
-          <input
-            id="key"
-            name="key"
-            type="password"
-            required
-            autofocus
-            autocomplete="current-password"
-            autocapitalize="off"
-            spellcheck="false"
-            aria-describedby="${message === undefined ? "key-hint" : "key-problem key-hint"}"
-            ${message === undefined ? "" : html`aria-invalid="true"`}
-          />
-          ${message === undefined ? "" : html`<p class="problem" id="key-problem" role="alert">${message}</p>`}
-          <p class="hint" id="key-hint">
-            One of <code>API_KEYS</code> with the scope <code>admin</code>. With <code>health</code> you may
-            look, and change nothing.
-          </p>
-        </div>
-        <button class="primary" type="submit">Sign in</button>
-      </form>
-      <p class="hint">You stay signed in for one hour. Nothing of the key is kept in this browser.</p>`,
+${hidden(csrf)}<input type="hidden" name="next" value="${next}">
+<div class="field"><label for="key">Your key</label>
+<input id="key" name="key" type="password" required autofocus autocomplete="current-password" aria-describedby="problem hint"${
+      problem && html` aria-invalid="true"`
+    }>
+<p class="problem" id="problem">${problem && html`<span role="alert">${signInProblems[problem]}</span>`}</p>
+<p class="hint" id="hint">One of <code>API_KEYS</code> with the scope <code>admin</code>. With <code>health</code> you may look, and change nothing.</p></div>
+<button class="primary">Sign in</button>
+</form>
+<p class="hint">You stay signed in for one hour. Nothing of the key is kept in this browser.</p>`,
   );
-}

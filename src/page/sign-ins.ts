@@ -1,15 +1,18 @@
 // Who has signed in with a key: a signed cookie. It ends after an hour, and when its key is not in API_KEYS any more.
 import type { Context } from "hono";
-import { deleteCookie, getCookie, getSignedCookie, setSignedCookie } from "hono/cookie";
 import type { ApiKey } from "../auth/api-keys.ts";
-import { digestOf } from "../auth/keys.ts";
+import { digestOf } from "../auth/key-digest.ts";
 import type { Principal } from "../auth/principal.ts";
-import { derivedKey } from "./derived-key.ts";
+import { createSigner, type Signer } from "./signatures.ts";
 
 const LIFE_SECONDS = 3600;
-const NAME = "mcp-admin";
-const PREFIX = "host";
-const ATTRIBUTES = { httpOnly: true, secure: true, sameSite: "Strict", path: "/", prefix: PREFIX } as const;
+// A browser takes a cookie of this name only over TLS (or from this machine), for this host alone, and for all its paths.
+const NAME = "__Host-mcp-admin";
+const ATTRIBUTES = "Path=/; HttpOnly; Secure; SameSite=Strict";
+// When it was issued, what makes it the only one, whose it is, and the signature of all that.
+const COOKIE = new RegExp(
+  `(?:^|;) *${NAME}=((\\d{1,12})\\.[0-9a-f-]{36}\\.([\\w.-]{1,64}))\\.([0-9a-f]{64}) *(?:;|$)`,
+);
 
 export interface SignIn {
   principal: Principal;
@@ -30,8 +33,8 @@ export interface SignIns {
 export interface KeyHolder {
   principal: Principal;
   digest: Uint8Array;
-  /** Derived from the key of API_KEYS, and from a secret: who knows the digest of a key alone cannot sign. */
-  secret: Uint8Array;
+  /** By the key of API_KEYS and by a secret: who knows the digest of a key alone cannot sign. */
+  signer: Signer;
 }
 
 export interface SignInsOptions {
@@ -52,7 +55,7 @@ export function createSignIns({ apiKeys, secret, now }: SignInsOptions): SignIns
     return {
       principal: { name, scopes, label: name },
       digest,
-      secret: await derivedKey(secret, digest, "sign-ins"),
+      signer: await createSigner(secret, "sign-ins", digest),
     };
   }
 
@@ -67,28 +70,25 @@ export function createSignIns({ apiKeys, secret, now }: SignInsOptions): SignIns
       return found;
     },
 
-    async begin(c, { principal, secret: ownSecret }) {
+    async begin(c, { principal, signer }) {
       const id = `${seconds()}.${crypto.randomUUID()}.${principal.name}`;
-      await setSignedCookie(c, NAME, id, ownSecret, { ...ATTRIBUTES, maxAge: LIFE_SECONDS });
+      c.header(
+        "Set-Cookie",
+        `${NAME}=${id}.${await signer.sign(id)}; Max-Age=${LIFE_SECONDS}; ${ATTRIBUTES}`,
+      );
     },
 
     async find(c) {
-      const cookie = getCookie(c, NAME, PREFIX);
-      const [, issued, name] = COOKIE.exec(cookie ?? "") ?? [];
-      if (issued === undefined || seconds() - Number(issued) >= LIFE_SECONDS) return undefined;
-      for (const own of await keys()) {
-        if (own.principal.name !== name) continue;
-        const id = await getSignedCookie(c, own.secret, NAME, PREFIX);
-        if (typeof id === "string") return { principal: own.principal, id };
+      const [, id = "", issued, name, signature = ""] = COOKIE.exec(c.req.header("Cookie") ?? "") ?? [];
+      if (seconds() - Number(issued ?? 0) >= LIFE_SECONDS) return undefined;
+      for (const { principal, signer } of await keys()) {
+        if (principal.name === name && (await signer.isSignatureOf(signature, id))) return { principal, id };
       }
       return undefined;
     },
 
     end(c) {
-      deleteCookie(c, NAME, ATTRIBUTES);
+      c.header("Set-Cookie", `${NAME}=; Max-Age=0; ${ATTRIBUTES}`);
     },
   };
 }
-
-// When it was issued, what makes it the only one, whose it is, the signature. A name has no slash, a signature no dot.
-const COOKIE = /^(\d{1,12})\.[0-9a-f-]{36}\.([A-Za-z0-9._-]{1,64})\.[A-Za-z0-9+/=]{44}$/;

@@ -128,3 +128,13 @@ test("a refusal is a page of ours, with the id of the request", async () => {
   // Who has signed in keeps their navigation.
   expect(body).toContain('href="/admin/connect"');
 });
+
+test("a form of more than a megabyte is refused by a page, whether its length is announced or not", async () => {
+  const person = await operator();
+  for (const headers of [{}, { "Content-Length": "2000000" }]) {
+    const response = await person.post("/admin/ask", { csrf: "x".repeat(1_100_000) }, { headers });
+    expect(response.status).toBe(413);
+    expect(response.headers.get("Content-Security-Policy")).toContain("default-src 'none'");
+    expect(await response.text()).not.toContain("undefined");
+  }
+});

@@ -82,14 +82,14 @@ describe("the configuration", () => {
   test("names variables that nothing reads, with the nearest that is read", async () => {
     const body = await overviewOf(await operatorOf({ MCP_SESION_TTL_SECONDS: "1", "MCP_<i>\u202e": "1" }));
     expect(body).toContain(
-      "<bdi>MCP_SESION_TTL_SECONDS</bdi></code>: perhaps<code>MCP_SESSION_TTL_SECONDS</code>",
+      "<bdi>MCP_SESION_TTL_SECONDS</bdi></code>. Is<code>MCP_SESSION_TTL_SECONDS</code>meant?",
     );
     expect(body).toContain("MCP_&lt;i&gt;\\u{202e}");
   });
 
   test("is of the version that answers", async () => {
     const body = await overviewOf(await operatorOf());
-    expect(body).toContain(`<code>overview-${version}</code>`);
+    expect(body).toContain(`<code><bdi>overview-${version}</bdi></code>`);
     expect(body).toContain("&lt;b&gt;tag&lt;/b&gt;");
     expect(body).toContain('<time datetime="2026-11-01T00:00:00.000Z">2026-11-01 00:00:00 UTC</time>');
   });
