@@ -134,7 +134,7 @@ function runText({ outcome, started_at, finished_at, deleted, error_code, blocke
     ...(error_code === null ? [] : [`reason ${error_code}`]),
     ...(blocked > 0 ? [`${count(blocked)} blocked`] : []),
   ];
-  return html`${badge(outcome, outcomeKinds[outcome])} ${time(started_at)} ${soft(did.join(", "))}`;
+  return html`${badge(outcome, outcomeKinds[outcome])}<br>${time(started_at)} ${soft(did.join(", "))}`;
 }
 
 const database = ({ tookMs, figures: { awakeSeconds } }: Overview, { cuHours }: OverviewData): Html =>

@@ -57,6 +57,10 @@ export async function expectGood(page: Page, name: string): Promise<void> {
       [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, pre"))
         .map((e) => e.outerHTML.slice(0, 120))`);
   expect(wide, `${name} is wider than the screen`).toEqual([]);
+  await keepPicture(page, name);
+}
+
+export async function keepPicture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
 }
 
