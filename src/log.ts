@@ -115,7 +115,7 @@ export interface LogFields {
   /**
    * Of an ended session: see [end reasons](metrics.md#end-reasons). Of a skipped run: `busy` or `duplicate`. Of a failed
    * health check: a [fault of the database](metrics.md#faults-of-the-database). Of a token: see
-   * [OAuth](../oauth.md#it-says-401).
+   * [OAuth](../oauth.md#it-says-401). Of a refused sign-in: `unknown_key` or `lacks_scope`.
    */
   reason: string | null;
   /** The id of the request. Its response has the same in the header `X-Request-Id`. */

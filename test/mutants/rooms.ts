@@ -29,6 +29,7 @@ const ALSO: Record<string, string[]> = {
   ],
   mcp: ["test/app.test.ts", "test/session/middleware.test.ts", "test/fuzz.test.ts"],
   metrics: ["test/cleanup/clean.test.ts"],
+  page: ["test/env.test.ts"],
   public: ["test/parts"],
   rpc: ["test/parts"],
   server: ["test/server"],
