@@ -15,72 +15,74 @@ export interface Advice {
 
 export const faultAdvice: Record<FaultKind, Advice> = {
   database_unreachable: {
-    what: "Neon does not answer: its compute is down, is starting, or was deleted or renamed.",
-    todo: "Look at the Neon console and at Neon's status page.",
+    what: "Neon does not answer: its compute is down, is starting, or was deleted.",
+    todo: "Look at the Neon console and its status page.",
   },
   timeout: {
     what: "The database took too long: a table is locked, or the compute is slow to wake.",
     todo: "Look at pg_stat_activity, or raise HEALTH_TIMEOUT_MS.",
   },
   overloaded: {
-    what: "The database has too many connections, or no disk or memory left.",
-    todo: "Look at the Neon console; a larger compute helps.",
+    what: "The database has too many connections, or its disk or memory is full.",
+    todo: "Look at the Neon console. A larger compute helps.",
   },
   quota_exceeded: {
-    what: "What the plan includes is used up: compute time, transfer or storage.",
+    what: "What the plan includes is used up.",
     todo: "Upgrade the plan, delete data, or wait for the next month.",
   },
   permission_denied: {
     what: "The role may not log in, or lacks a right.",
-    todo: "Check DATABASE_URL, the rights of the role, and the list of allowed addresses of the Neon project.",
+    todo: "Check DATABASE_URL, the rights of the role, and the allowed addresses of the Neon project.",
   },
   schema_missing: {
     what: "A table, a column or a routine is not there.",
-    todo: "Run `npm run db:migrate` on this database.",
+    todo: "Run npm run db:migrate.",
   },
   read_only: {
-    what: "The database takes no writes: it is a read replica, or is set to read only.",
+    what: "The database takes no writes.",
     todo: "Lead DATABASE_URL to the primary compute, or reset default_transaction_read_only.",
   },
   write_rejected: {
     what: "A constraint, a trigger, a rule or a policy refuses what sessions write.",
-    todo: "The SQLSTATE says which kind; change what refuses it.",
+    todo: "The SQLSTATE says which. Change it.",
   },
   internal: {
-    what: "The database failed in a way that has no name of its own.",
-    todo: "Find the SQLSTATE in the log.",
+    what: "The database failed in another way.",
+    todo: "Look up the SQLSTATE in the log.",
   },
 };
+
+const CRONS = "Are my crons running?";
 
 export const degradationAdvice: Record<Degradation, Advice> = {
   cleanup_overdue: {
     what: "A session has been expired for more than two intervals of the regular cleanup.",
-    todo: "See whether the cron events arrive, and how the last runs ended.",
-    section: "Are my crons running?",
+    todo: "See whether cron events arrive, and how the last runs ended.",
+    section: CRONS,
   },
   cleanup_failing: {
     what: "The last three runs of a tier have failed.",
-    todo: "Look at the reason of the last run.",
-    section: "Are my crons running?",
+    todo: "See the reason of the last run.",
+    section: CRONS,
   },
   cleanup_blocked: {
-    what: "Some expired sessions cannot be deleted: a foreign key, a trigger or a policy keeps them.",
-    todo: "Ask the table mcp_cleanup_blocked what keeps them.",
+    what: "Some expired sessions cannot be deleted: something else keeps them.",
+    todo: "Ask the table mcp_cleanup_blocked what does.",
     section: "Expired sessions cannot be deleted",
   },
   expired_ratio_high: {
     what: "There are many more expired sessions than active ones.",
-    todo: "Run the cleanup more often, or find out who opens sessions and leaves them.",
+    todo: "Clean up more often, or find out who opens sessions and leaves them.",
     section: "Health",
   },
   rows_hidden: {
-    what: "Row-level security may hide sessions from the Worker's role. Hidden ones are not cleaned up.",
-    todo: "Give the role BYPASSRLS, or a policy USING (true).",
+    what: "Row-level security may hide sessions from the Worker. Hidden ones are not cleaned up.",
+    todo: "Give its role BYPASSRLS, or a policy USING (true).",
     section: "Health",
   },
 };
 
-/** What is wrong, what to do, under which name monitors know it, and where the manual says more. */
+/** With the names under which monitors know it. */
 export const adviceItem = (
   { what, todo, section = "Reasons of a 503" }: Advice,
   ...codes: (string | null | undefined)[]

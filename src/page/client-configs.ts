@@ -7,175 +7,118 @@ interface Target {
   name: string;
 }
 
-export interface Configuration {
-  /** Where it goes, or what it does. */
-  where: string;
-  text: (target: Target) => string;
-}
-
 export interface ClientGuide {
   /** As the section of the manual is called. */
   name: string;
-  /** With a key in a header; empty where a client has no field for one. */
-  withKey: readonly Configuration[];
+  /** Where a text goes, and the text; an object stands for its JSON. None where a client has no field for a key. */
+  withKey: readonly (readonly [where: string, text: (target: Target) => string | object])[];
   note?: string;
 }
 
 // The one who reads the page knows the key; the page never does.
 const HEADER = '"Authorization: Bearer YOUR_KEY"';
+const TERMINAL = "In a terminal";
+
+const servers = (name: string, server: object) => ({ mcpServers: { [name]: server } });
+const authorization = (key: string) => ({ headers: { Authorization: `Bearer ${key}` } });
 
 export const clientGuides: readonly ClientGuide[] = [
   {
     name: "Claude Code",
     withKey: [
-      {
-        where: "In a terminal",
-        text: ({ url, name }) =>
+      [
+        TERMINAL,
+        ({ url, name }) =>
           `claude mcp add --transport http ${name} ${url} --header ${HEADER}\nclaude mcp list`,
-      },
-      {
-        where: "For a team: .mcp.json in the repository; MCP_KEY is read from the environment",
-        text: ({ url, name }) => `{
-  "mcpServers": {
-    "${name}": {
-      "type": "http",
-      "url": "${url}",
-      "headers": { "Authorization": "Bearer \${MCP_KEY}" }
-    }
-  }
-}`,
-      },
+      ],
+      [
+        ".mcp.json in a repository. MCP_KEY comes from the environment",
+        ({ url, name }) => servers(name, { type: "http", url, ...authorization("${MCP_KEY}") }),
+      ],
     ],
   },
   {
     name: "Claude Desktop",
     withKey: [
-      {
-        where:
-          "claude_desktop_config.json, through a bridge that is a program of somebody else and sees the key",
-        text: ({ url, name }) => `{
-  "mcpServers": {
-    "${name}": {
-      "command": "npx",
-      "args": [
-        "-y",
-        "mcp-remote@0.15.1",
-        "${url}",
-        "--transport",
-        "http-only",
-        "--header",
-        "Authorization:\${AUTH_HEADER}"
+      [
+        "claude_desktop_config.json. The bridge is a program of somebody else, and sees the key",
+        ({ url, name }) =>
+          servers(name, {
+            command: "npx",
+            args: `-y mcp-remote@0.15.1 ${url} --transport http-only --header Authorization:\${AUTH_HEADER}`.split(
+              " ",
+            ),
+            env: { AUTH_HEADER: "Bearer YOUR_KEY" },
+          }),
       ],
-      "env": { "AUTH_HEADER": "Bearer YOUR_KEY" }
-    }
-  }
-}`,
-      },
     ],
   },
   {
     name: "claude.ai",
     withKey: [],
-    note: "Settings → Connectors → Add custom connector takes the address alone, and the person signs in. Some plans have a field for headers: Authorization with Bearer YOUR_KEY.",
+    note: "Settings → Connectors → Add custom connector: enter the address, and sign in. Some plans have a field for a header.",
   },
-  {
-    name: "ChatGPT",
-    withKey: [],
-    note: "A connector takes the address alone, and the person signs in. There is no field for a key.",
-  },
+  { name: "ChatGPT", withKey: [], note: "In a connector, enter the address, and sign in." },
   {
     name: "Cursor",
     withKey: [
-      {
-        where: "~/.cursor/mcp.json, or .cursor/mcp.json in a project",
-        text: ({ url, name }) => `{
-  "mcpServers": {
-    "${name}": {
-      "url": "${url}",
-      "headers": { "Authorization": "Bearer \${env:MCP_KEY}" }
-    }
-  }
-}`,
-      },
+      [
+        "~/.cursor/mcp.json, or .cursor/mcp.json in a project",
+        ({ url, name }) => servers(name, { url, ...authorization("${env:MCP_KEY}") }),
+      ],
     ],
   },
   {
     name: "VS Code",
     withKey: [
-      {
-        where: ".vscode/mcp.json; VS Code asks for the key once and keeps it",
-        text: ({ url, name }) => `{
-  "inputs": [
-    { "type": "promptString", "id": "mcp-key", "description": "Key of ${name}", "password": true }
-  ],
-  "servers": {
-    "${name}": {
-      "type": "http",
-      "url": "${url}",
-      "headers": { "Authorization": "Bearer \${input:mcp-key}" }
-    }
-  }
-}`,
-      },
+      [
+        ".vscode/mcp.json. VS Code asks for the key once and keeps it",
+        ({ url, name }) => ({
+          inputs: [{ type: "promptString", id: "mcp-key", description: `Key of ${name}`, password: true }],
+          servers: { [name]: { type: "http", url, ...authorization("${input:mcp-key}") } },
+        }),
+      ],
     ],
   },
   {
     name: "Codex",
     withKey: [
-      {
-        where: "In a terminal; the key stands in the environment variable MCP_KEY",
-        text: ({ url, name }) => `codex mcp add ${name} --url ${url} --bearer-token-env-var MCP_KEY`,
-      },
-      {
-        where: "Or ~/.codex/config.toml",
-        text: ({ url, name }) => `[mcp_servers.${name}]
-url = "${url}"
-bearer_token_env_var = "MCP_KEY"`,
-      },
+      [
+        `${TERMINAL}. MCP_KEY comes from the environment`,
+        ({ url, name }) => `codex mcp add ${name} --url ${url} --bearer-token-env-var MCP_KEY`,
+      ],
+      [
+        "Or ~/.codex/config.toml",
+        ({ url, name }) => `[mcp_servers.${name}]\nurl = "${url}"\nbearer_token_env_var = "MCP_KEY"`,
+      ],
     ],
   },
   {
     name: "Gemini CLI",
     withKey: [
-      {
-        where: "In a terminal",
-        text: ({ url, name }) =>
+      [
+        TERMINAL,
+        ({ url, name }) =>
           `gemini mcp add --scope user --transport http --header ${HEADER} ${name} ${url}\ngemini mcp list`,
-      },
-      {
-        where: "Or ~/.gemini/settings.json, with the key in the environment",
-        text: ({ url, name }) => `{
-  "mcpServers": {
-    "${name}": {
-      "httpUrl": "${url}",
-      "headers": { "Authorization": "Bearer $MCP_KEY" }
-    }
-  }
-}`,
-      },
+      ],
+      [
+        "Or ~/.gemini/settings.json",
+        ({ url, name }) => servers(name, { httpUrl: url, ...authorization("$MCP_KEY") }),
+      ],
     ],
   },
   {
     name: "MCP Inspector",
     withKey: [
-      {
-        where: "In a terminal: lists the tools",
-        text: ({ url }) => `npx @modelcontextprotocol/inspector --cli ${url} --transport http \\
-  --header ${HEADER} --method tools/list`,
-      },
-    ],
-  },
-  {
-    name: "curl",
-    withKey: [
-      {
-        where: "Opens a session; the answer has its id in Mcp-Session-Id",
-        text: ({
-          url,
-        }) => `curl -i ${url} -H "Authorization: Bearer YOUR_KEY" -H "Content-Type: application/json" \\
-  -H "Accept: application/json, text/event-stream" \\
-  -d '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'`,
-      },
+      [
+        TERMINAL,
+        ({ url }) =>
+          `npx @modelcontextprotocol/inspector --cli ${url} --transport http \\\n  --header ${HEADER} --method tools/list`,
+      ],
     ],
   },
 ];
+
+/** What is copied. */
+export const textOf = (made: string | object): string =>
+  typeof made === "string" ? made : JSON.stringify(made, null, 2);

@@ -1,6 +1,6 @@
 // How clients are told of this Worker, to copy. Pure.
 import { html } from "hono/html";
-import { type ClientGuide, clientGuides } from "./client-configs.ts";
+import { type ClientGuide, clientGuides, textOf } from "./client-configs.ts";
 import { badge, type Html, manual, section, toCopy } from "./elements.ts";
 import { type Frame, page } from "./layout.ts";
 
@@ -17,10 +17,7 @@ export function connectPage(frame: Frame, { url, serverName, hasSignIn }: Connec
   const guide = ({ name, withKey, note }: ClientGuide) =>
     html`<div id="${idOf(name)}">${section(
       name,
-      html`${note && html`<p>${note}</p>`}${withKey.map(
-        ({ where, text }) =>
-          html`<p class="hint">${where}</p>${toCopy(`the configuration of ${name}`, text(target))}`,
-      )}`,
+      html`${note && html`<p>${note}</p>`}${withKey.map(([where, text]) => html`<p class="hint">${where}</p>${toCopy(`the configuration of ${name}`, textOf(text(target)))}`)}`,
       withKey.length === 0 && !hasSignIn ? badge("needs OAuth, which is off", "warning") : "",
     )}</div>`;
   return page(

@@ -1,60 +1,37 @@
-// The script of all pages, as browsers get it. Pure. Every page is whole without it; it adds comfort alone: the reader's own
-// time, buttons that copy, and the progress of what goes on.
+// The script of all pages, as browsers get it. Pure. Every page is whole without it. It shows times in the reader's zone with UTC
+// at hand, adds buttons that copy, and asks again for an element with data-again, until it has none.
 export const script = `"use strict";
-// Times: the reader's zone, with UTC at hand.
-const DAY = { month: "short", day: "numeric" };
-const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
-const showTimes = (root) => {
-  for (const element of root.querySelectorAll("time[datetime]")) {
-    const moment = new Date(element.dateTime);
-    if (Number.isNaN(moment.getTime()) || element.title) continue;
-    element.title = element.textContent;
-    const year = moment.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
-    element.textContent = moment.toLocaleString(undefined, { ...year, ...DAY, ...CLOCK });
-  }
-};
-
-// Texts to copy: a button in each.
-const addCopyButtons = (root) => {
-  if (!navigator.clipboard) return;
-  for (const box of root.querySelectorAll(".copy")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = "Copy";
-    button.setAttribute("aria-label", "Copy " + (box.dataset.name || "this text"));
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(box.querySelector("pre").textContent);
-        button.textContent = "Copied";
-      } catch {
-        button.textContent = "Not copied";
-      }
-    });
-    box.append(button);
-  }
-};
-
-// What goes on: an element with data-again is asked for once more, until it has none.
-const AGAIN_MS = 2000;
-const follow = (element, left) => {
-  if (!element || !element.id || !element.dataset.again || left === 0) return;
-  setTimeout(async () => {
-    if (document.hidden) return follow(element, left);
-    try {
-      const response = await fetch(element.dataset.again, { credentials: "same-origin" });
-      if (!response.ok || response.redirected) return;
-      const next = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(element.id);
-      if (!next) return;
-      showTimes(next);
-      element.replaceWith(next);
-      follow(next, left - 1);
-    } catch {
-      // The page can be loaded again by hand.
-    }
-  }, AGAIN_MS);
-};
-
+const all = (root, selector, use) => root.querySelectorAll(selector).forEach(use);
+const CLOCK = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const showTimes = (root) => all(root, "time:not([title])", (time) => {
+  const moment = new Date(time.dateTime);
+  time.title = time.textContent;
+  const isThisYear = moment.getFullYear() === new Date().getFullYear();
+  time.textContent = moment.toLocaleString(undefined, isThisYear ? CLOCK : { year: "numeric", ...CLOCK });
+});
 showTimes(document);
-addCopyButtons(document);
-for (const element of document.querySelectorAll("[data-again]")) follow(element, 30);
+
+all(document, navigator.clipboard ? ".copy" : "no", (box) => {
+  const button = document.createElement("button");
+  button.textContent = "Copy";
+  button.ariaLabel = "Copy " + box.dataset.name;
+  button.onclick = () => navigator.clipboard.writeText(box.querySelector("pre").textContent).then(
+    () => { button.textContent = "Copied"; },
+    () => { button.textContent = "Not copied"; },
+  );
+  box.append(button);
+});
+
+const follow = (element, left) => element?.dataset.again && left && setTimeout(async () => {
+  if (document.hidden) return follow(element, left);
+  const answer = await fetch(element.dataset.again).catch(() => undefined);
+  if (!answer?.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const next = page.getElementById(element.id);
+  if (!next) return;
+  showTimes(next);
+  element.replaceWith(next);
+  follow(next, left - 1);
+}, 2000);
+all(document, "[data-again]", (element) => follow(element, 30));
 `;

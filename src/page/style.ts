@@ -1,13 +1,14 @@
 // The stylesheet of all pages. Pure. No text is smaller than 12 px, and every colour of text has a contrast of 4.5 to 1.
-export const style = `:root{
---ground:#f6f7f9;--sheet:#fff;--line:#dfe3e8;--faint:#eef0f3;--text:#16191d;--soft:#555d68;--accent:#0b57c4;--on-accent:#fff;
---good:#0a6b3d;--good-ground:#e2f4ea;--warning:#7d4e00;--warning-ground:#fdf0d3;--edge:#d9971e;--bad:#b3201b;--bad-ground:#fdeae9}
-@media(prefers-color-scheme:dark){:root{
---ground:#101317;--sheet:#181c22;--line:#2c323b;--faint:#20252d;--text:#e7eaee;--soft:#a2abb8;--accent:#8ab8ff;--on-accent:#0b1320;
---good:#6fd39b;--good-ground:#12301f;--warning:#f0bf5e;--warning-ground:#33270f;--edge:#f0bf5e;--bad:#ff9a94;--bad-ground:#3a1a1a}}
+export const style = `:root{color-scheme:light dark;
+--ground:light-dark(#f6f7f9,#101317);--sheet:light-dark(#fff,#181c22);--line:light-dark(#dfe3e8,#2c323b);
+--faint:light-dark(#eef0f3,#20252d);--text:light-dark(#16191d,#e7eaee);--soft:light-dark(#555d68,#a2abb8);
+--accent:light-dark(#0b57c4,#8ab8ff);--on-accent:light-dark(#fff,#0b1320);--good:light-dark(#0a6b3d,#6fd39b);
+--good-ground:light-dark(#e2f4ea,#12301f);--warning:light-dark(#7d4e00,#f0bf5e);
+--warning-ground:light-dark(#fdf0d3,#33270f);--edge:light-dark(#d9971e,#f0bf5e);--bad:light-dark(#b3201b,#ff9a94);
+--bad-ground:light-dark(#fdeae9,#3a1a1a)}
 
 *{box-sizing:border-box}
-html{color-scheme:light dark;font:14px/1.5 system-ui,sans-serif;background:var(--ground);color:var(--text)}
+html{font:14px/1.5 system-ui,sans-serif;background:var(--ground);color:var(--text)}
 body,form,dl,dd,pre{margin:0}
 h1{font-size:22px;line-height:1.25;margin:0 0 16px}
 h2{font-size:15px;margin:0}

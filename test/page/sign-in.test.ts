@@ -279,7 +279,8 @@ describe("after the sign-in a person comes", () => {
     "/adminattacker",
     "/admin/\r\nSet-Cookie: a=b",
     "javascript:alert(1)",
-    "/admin/sign-in?next=/admin",
+    "/admin/sign-in",
+    "/admin/sign-in?next=%2Fadmin%2Fconnect",
     `/admin/${"a".repeat(2000)}`,
   ])("to no other place: %s", async (next) => {
     const person = visitor(on());
