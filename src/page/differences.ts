@@ -27,7 +27,7 @@ export function findDifferences(shape: z.ZodRawShape, env: object): Difference[]
     if (manual.kind === "secret") return [{ name, value: undefined, fallback }];
     return meaningOf(type, value) === meaningOf(type, undefined)
       ? []
-      : [{ name, value: shown(String(value)), fallback }];
+      : [{ name, value: shown(value), fallback }];
   });
 }
 
@@ -38,4 +38,5 @@ function meaningOf(schema: z.ZodType, value: unknown): string {
 }
 
 /** Addresses of other programs can have a secret in their query. */
-const shown = (value: string) => value.replaceAll(/\?\S*/g, "?…");
+const shown = (value: unknown) =>
+  (typeof value === "string" ? value : JSON.stringify(value)).replaceAll(/\?\S*/g, "?…");

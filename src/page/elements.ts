@@ -97,5 +97,5 @@ export const toCopy = (name: string, text: string): Html =>
   html`<div class="copy" data-name="${name}"><pre tabindex="0">${text}</pre></div>`;
 
 /** Where the manual says more. It has no address of its own: it stands in the repository of the Worker. */
-export const manual = (file: string, section: string): Html =>
-  html`<span class="manual"><code>${file}</code>, “${section}”</span>`;
+export const manual = (file: string, part: string): Html =>
+  html`<span class="manual"><code>${file}</code>, “${part}”</span>`;

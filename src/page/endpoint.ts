@@ -1,5 +1,4 @@
 // The overview, what clients need to connect, and the page at /.
-import type { Cron } from "croner";
 import * as z from "zod";
 import { resourceOf } from "../auth/challenge.ts";
 import { eachTier } from "../cleanup/tiers.ts";
@@ -35,49 +34,47 @@ export interface OverviewOptions {
 const nothing = z.object({});
 
 export function overviewEndpoint({ known, limits, maxAgeSeconds, setup, readForm, now }: OverviewOptions) {
-  const originOf = (c: PageContext) => new URL(c.req.url).origin;
+  return { show, ask };
 
-  function logFault(c: PageContext, { fault }: Known) {
-    if (fault === undefined) return;
-    const { kind, sqlstate } = fault;
-    log.error("Overview not counted", { kind, sqlstate, request_id: c.get("requestId") });
+  /** 200 in an outage, too: that the database is down is what this page says. Monitors ask /session-health. */
+  async function show(c: PageContext) {
+    const found = await known.look(originOf(c), isLook(c));
+    logFault(c, found);
+    const { overview, fault } = found;
+    const at = now();
+    return c.html(
+      overviewPage(frameOf(c, "Overview"), {
+        now: at,
+        overview,
+        fault,
+        reasons: overview === undefined || fault !== undefined ? [] : grade(overview.census, limits),
+        schedules: eachTier((tier) => ({
+          isOn: limits.activeTiers.includes(tier),
+          cron: limits.crons[tier].getPattern() ?? "",
+          next: limits.crons[tier].nextRun(at),
+        })),
+        maxAgeSeconds,
+        cuHours,
+        setup,
+      }),
+    );
   }
 
-  return {
-    /** 200 in an outage, too: that the database is down is what this page says. Monitors ask /session-health. */
-    async show(c: PageContext) {
-      const found = await known.look(originOf(c), isLook(c));
-      logFault(c, found);
-      const { overview, fault } = found;
-      const at = now();
-      return c.html(
-        overviewPage(frameOf(c, "Overview"), {
-          now: at,
-          overview,
-          fault,
-          reasons: overview === undefined || fault !== undefined ? [] : grade(overview.census, limits),
-          schedules: eachTier((tier) => ({
-            isOn: limits.activeTiers.includes(tier),
-            cron: limits.crons[tier].getPattern() ?? "",
-            next: nextOf(limits.crons[tier], at),
-          })),
-          maxAgeSeconds,
-          cuHours,
-          setup,
-        }),
-      );
-    },
-
-    /** Asks the database now. Where each look asks, the look that follows does. */
-    async ask(c: PageContext) {
-      await readForm(c, nothing);
-      if (maxAgeSeconds > 0) logFault(c, await known.ask(originOf(c)));
-      return c.redirect("/admin", 303);
-    },
-  };
+  /** Asks the database now. Where each look asks, the look that follows does. */
+  async function ask(c: PageContext) {
+    await readForm(c, nothing);
+    if (maxAgeSeconds > 0) logFault(c, await known.ask(originOf(c)));
+    return c.redirect("/admin", 303);
+  }
 }
 
-const nextOf = (cron: Cron, at: Date): Date | null => cron.nextRun(at);
+const originOf = (c: PageContext) => new URL(c.req.url).origin;
+
+function logFault(c: PageContext, { fault }: Known) {
+  if (fault === undefined) return;
+  const { kind, sqlstate } = fault;
+  log.error("Overview not counted", { kind, sqlstate, request_id: c.get("requestId") });
+}
 
 /** Whether a person looks. A browser that loads a page in case it is wanted wakes no database. */
 function isLook({ req }: PageContext): boolean {

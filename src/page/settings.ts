@@ -1,3 +1,4 @@
+import type { RateLimit } from "../session/settings.ts";
 import { defineSettings, flag, optionalBinding } from "../settings.ts";
 
 export const pageSettings = defineSettings({

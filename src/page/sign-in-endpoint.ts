@@ -59,31 +59,31 @@ export function signInEndpoint({ signIns, csrf, readForm, hearsWrongKey }: SignI
     return form(c, next, reason);
   }
 
-  return {
-    async show(c: PageContext) {
-      const next = nextPath(c.req.query("next"));
-      return (await signIns.find(c)) === undefined ? form(c, next) : c.redirect(next, 303);
-    },
+  return { show, signIn, signOut };
 
-    async signIn(c: PageContext) {
-      const { key, next: asked } = await readForm(c, credentials);
-      const next = nextPath(asked);
-      const holder = await signIns.holderOf(key.trim());
-      if (holder === undefined || !maySee(holder.principal, "health")) return refuse(c, holder, next);
-      await signIns.begin(c, holder);
-      c.set("principal", holder.principal);
-      log.info("Operator signed in", { principal: holder.principal.label, request_id: c.get("requestId") });
-      return c.redirect(next, 303);
-    },
+  async function show(c: PageContext) {
+    const next = nextPath(c.req.query("next"));
+    return (await signIns.find(c)) === undefined ? form(c, next) : c.redirect(next, 303);
+  }
 
-    async signOut(c: PageContext) {
-      await readForm(c, nothing);
-      signIns.end(c);
-      log.info("Operator signed out", {
-        principal: c.get("principal")?.label,
-        request_id: c.get("requestId"),
-      });
-      return c.redirect("/admin/sign-in", 303);
-    },
-  };
+  async function signIn(c: PageContext) {
+    const { key, next: asked } = await readForm(c, credentials);
+    const next = nextPath(asked);
+    const holder = await signIns.holderOf(key.trim());
+    if (holder === undefined || !maySee(holder.principal, "health")) return refuse(c, holder, next);
+    await signIns.begin(c, holder);
+    c.set("principal", holder.principal);
+    log.info("Operator signed in", { principal: holder.principal.label, request_id: c.get("requestId") });
+    return c.redirect(next, 303);
+  }
+
+  async function signOut(c: PageContext) {
+    await readForm(c, nothing);
+    signIns.end(c);
+    log.info("Operator signed out", {
+      principal: c.get("principal")?.label,
+      request_id: c.get("requestId"),
+    });
+    return c.redirect("/admin/sign-in", 303);
+  }
 }

@@ -1,4 +1,5 @@
 // How many wrong keys are heard. A right key is always taken, so nobody can lock an operator out.
+import type { RateLimit } from "../session/settings.ts";
 import type { PageContext } from "./guard.ts";
 
 /** In each isolate, where there is no binding. As many log lines tell enough. */

@@ -57,6 +57,6 @@ async function draw(page: Page, name: string, height: number): Promise<void> {
   await page.setViewportSize({ width: WIDTH, height });
   await page.screenshot({ path });
   const { size } = statSync(path);
-  console.log(`${path}: ${size} bytes`);
+  process.stdout.write(`${path}: ${size} bytes\n`);
   if (size > MAX_BYTES) throw new Error(`${path} has more than ${MAX_BYTES} bytes: show less of the page`);
 }

@@ -116,7 +116,7 @@ describe("a look", () => {
     await database.query("DELETE FROM mcp_sessions WHERE session_id = 'session-d'");
   });
 
-  test.each<[string, RequestInit]>([
+  test.each<[string, { method?: string; headers?: Record<string, string> }]>([
     ["a browser loads the page before it is wanted", { headers: { "Sec-Purpose": "prefetch;prerender" } }],
     ["a browser of before does", { headers: { Purpose: "prefetch" } }],
     ["a program asks for the head alone", { method: "HEAD" }],
