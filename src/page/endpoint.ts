@@ -31,9 +31,8 @@ export interface OverviewOptions {
   now: () => Date;
 }
 
-const nothing = z.object({});
-
 export function overviewEndpoint({ known, limits, maxAgeSeconds, setup, readForm, now }: OverviewOptions) {
+  const nothing = z.object({});
   return { show, ask };
 
   /** 200 in an outage, too: that the database is down is what this page says. Monitors ask /session-health. */

@@ -30,10 +30,6 @@ const log = logOf("page", {
   },
 });
 
-// Keys have 256 characters at most. A longer text is none, and its length is no reason to fail.
-const credentials = z.object({ key: z.string().default(""), next: z.string().default("") });
-const nothing = z.object({});
-
 const statuses = { unknown_key: 401, lacks_scope: 403, too_many: 429 } as const;
 
 export interface SignInOptions {
@@ -44,6 +40,11 @@ export interface SignInOptions {
 }
 
 export function signInEndpoint({ signIns, csrf, readForm, hearsWrongKey }: SignInOptions) {
+  // Made here, so that a Worker without the page makes none.
+  const nothing = z.object({});
+  // Keys have 256 characters at most. A longer text is none, and its length is no reason to fail.
+  const credentials = z.object({ key: z.string().default(""), next: z.string().default("") });
+
   async function form(c: PageContext, next: string, problem?: SignInProblem) {
     const nonce = c.get("nonce");
     const body = signInPage({ nonce, csrf: await csrf.tokenFor(NOBODY), next, problem });
