@@ -12,7 +12,7 @@ const OURS = /^(?:MCP|HEALTH|LOG)_/;
 // Some wrong letters, or a word too many or too few.
 const MAX_DISTANCE = 8;
 // Deployments have names like these for other things, too. One or two wrong letters are a mistake all the same.
-const SHARED = /^(?:OAUTH|ACCESS|AUTHORIZATION)_/;
+const SHARED = /^(?:OAUTH|ACCESS|AUTHORIZATION|ADMIN|SIGN)_/;
 const MAX_SHARED_DISTANCE = 2;
 
 /** The names that look like ours and are not known, each with the nearest known one. */
