@@ -3,7 +3,14 @@ import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Database } from "../db/client.ts";
 import { isoTime } from "../db/time.ts";
-import { type RunOutcome, runOutcomes, type Tier, tierNames, triggers } from "../cleanup/tiers.ts";
+import {
+  type RunOutcome,
+  runOutcomes,
+  type Tier,
+  tierNames,
+  type Trigger,
+  triggers,
+} from "../cleanup/tiers.ts";
 
 export const blockedBy = z
   .string()
@@ -34,6 +41,10 @@ export type CleanupRun = z.infer<typeof cleanupRun>;
 export interface RunFilter {
   tier?: Tier | undefined;
   outcome?: RunOutcome | undefined;
+  /** Only this run. */
+  run?: number | undefined;
+  /** Only the run that an operator has started at this time. */
+  startedByHandAt?: Date | undefined;
   /** Only runs before this one. */
   before?: number | undefined;
   limit: number;
@@ -44,15 +55,21 @@ export interface RunsStore {
   list(filter: RunFilter): Promise<{ runs: CleanupRun[]; next: number | null }>;
 }
 
+const manual: Trigger = "manual";
+
 const iso = (column: string) => sql`${isoTime(column)} AS ${sql.raw(column)}`;
 
 export function createRunsStore(database: Database, { timeoutMs }: { timeoutMs: number }): RunsStore {
   return {
-    async list({ tier, outcome, before, limit }) {
+    async list({ tier, outcome, run, startedByHandAt, before, limit }) {
       const conditions = [
         sql`true`,
         ...(tier === undefined ? [] : [sql`tier = ${tier}`]),
         ...(outcome === undefined ? [] : [sql`outcome = ${outcome}`]),
+        ...(run === undefined ? [] : [sql`run_id = ${run}`]),
+        ...(startedByHandAt === undefined
+          ? []
+          : [sql`trigger = ${manual} AND scheduled_at = ${startedByHandAt.toISOString()}::timestamptz`]),
         ...(before === undefined ? [] : [sql`run_id < ${before}`]),
       ];
       const { rows } = await database.run(

@@ -8,42 +8,22 @@ import { bearerIn } from "../auth/principal.ts";
 import type { Database } from "../db/client.ts";
 import { isoTime } from "../db/time.ts";
 import { END_LIMIT, endedWhere, sessionHandle } from "../session/conditions.ts";
-import { endReasons } from "../session/session.ts";
-
-const time = z.iso.datetime().nullable();
-
-/** What an operator may see of a session. Times are ISO 8601; those outside the years 1 to 9999 are null. */
-export const listedSession = z.object({
-  handle: z.guid().describe("Names the session in these routes. The id cannot be computed from it"),
-  session: z.string().nullable().describe("The name in the logs; null for a session of another program"),
-  principal: z.string().nullable().describe("Who opened it; null for a session of another program"),
-  issuer: z.string().optional().describe("When a token opened it: whose token. As `iss` has it"),
-  subject: z.string().optional().describe("When a token opened it: who bore it. As `sub` has it"),
-  state: z.enum(["active", "expired"]),
-  protocol_version: z.string().nullable(),
-  client_name: z.string().nullable(),
-  client_version: z.string().nullable(),
-  created_at: time,
-  last_active: time,
-  expires_at: time.describe("Null of an active session: never, or after the year 9999"),
-  ended_at: time,
-  end_reason: z
-    .string()
-    .nullable()
-    .describe(`One of ${endReasons.join(", ")}; null unless it was ended`),
-});
-
-export type ListedSession = z.infer<typeof listedSession>;
+import { listedSession, type ListedSession, type SessionDetail } from "./listed-session.ts";
 
 export interface SessionFilter {
   principal?: string | undefined;
   state?: "active" | "expired" | undefined;
   /** Only those with this name in the logs: 8 characters. */
   session?: string | undefined;
+  /** Only those whose client has this in its name, in capital letters or not. */
+  client?: string | undefined;
   /** Only those after this handle, in the order of handles. */
   after?: string | undefined;
   limit: number;
 }
+
+/** Which session was ended. */
+export type EndedSession = Pick<ListedSession, "session" | "principal">;
 
 /** Every method is one round trip, and @throws DatabaseFault. */
 export interface SessionsStore {
@@ -52,8 +32,12 @@ export interface SessionsStore {
    * rows at most, so it may have few sessions, or none, and a `next`.
    */
   list(filter: SessionFilter): Promise<{ sessions: ListedSession[]; next: string | null }>;
-  /** Ends a session of any principal; false when there is no such active one. */
-  end(handle: string): Promise<boolean>;
+  /** One session, whatever its state; undefined when there is none. */
+  find(handle: string): Promise<SessionDetail | undefined>;
+  /** How many sessions `endAll` would end; one more than END_LIMIT when there are more than that. */
+  countEndable(principal: string): Promise<number>;
+  /** Ends a session of any principal; undefined when there is no such active one. */
+  end(handle: string): Promise<EndedSession | undefined>;
   /** Ends the active sessions of a principal, END_LIMIT at most; `hasMore` when there may be more. */
   endAll(principal: string): Promise<{ ended: number; hasMore: boolean }>;
 }
@@ -67,6 +51,8 @@ export const LOOKED_AT = 5000;
 // A principal has 512 characters at most (http/input.ts). The others are what fits into a line.
 const PRINCIPAL_CHARACTERS = 512;
 const LINE_CHARACTERS = 256;
+// The specification has about ten.
+const CAPABILITIES_SHOWN = 50;
 
 const isActive = sql`(expires_at IS NULL OR expires_at > now())`;
 
@@ -76,6 +62,10 @@ const ofClient = (
   name: string,
 ) => sql`CASE WHEN jsonb_typeof(client_info -> ${sql.raw(`'${name}'`)}) = 'string'
   THEN ${line(`client_info ->> '${name}'`)} END`;
+
+/** A column's object, or an empty one when another program has put something else there. */
+const objectIn = (column: string) =>
+  sql.raw(`CASE WHEN jsonb_typeof(${column}) = 'object' THEN ${column} ELSE '{}' END`);
 
 // Not *: another program may have columns of any name.
 const columns = sql.raw(
@@ -106,6 +96,20 @@ const pages = z.array(
     })),
 );
 
+// Made when it is needed, and not when a Worker starts.
+const details = () =>
+  z.array(
+    listedSession
+      .extend({
+        log_level: z.string().nullable(),
+        capabilities: z.array(z.string()),
+        state_bytes: z.number().nullable(),
+        state_keys: z.number(),
+        state_version: z.coerce.number().nullable(),
+      })
+      .transform((session): SessionDetail => ({ ...session, ...bearerIn(session.principal) })),
+  );
+
 /** @param onEnded gets the principal whose sessions have been ended, so that this isolate's cache forgets them. */
 export function createSessionsStore(
   database: Database,
@@ -119,7 +123,7 @@ export function createSessionsStore(
     });
 
   return {
-    async list({ principal, state, session: name, after, limit }) {
+    async list({ principal, state, session: name, client, after, limit }) {
       const conditions = [
         // A key may be unique instead of primary, and then null.
         sql`session_id IS NOT NULL`,
@@ -127,7 +131,16 @@ export function createSessionsStore(
         ...(name === undefined ? [] : [isNamed(name)]),
         ...(after === undefined ? [] : [sql`${sessionHandle} > ${after}::uuid`]),
       ];
-      const matches = state === undefined ? sql`true` : sql`${isActive} = ${state === "active"}`;
+      const matches = sql.join(
+        [
+          sql`true`,
+          ...(state === undefined ? [] : [sql`${isActive} = ${state === "active"}`]),
+          ...(client === undefined
+            ? []
+            : [sql`coalesce(strpos(lower(${ofClient("name")}), lower(${client})), 0) > 0`]),
+        ],
+        sql` AND `,
+      );
       // Rows are read one after the other until the page is full. The last one that may be looked at is always on it, so
       // that `next` can name it.
       const rows = await rowsOf(
@@ -152,17 +165,45 @@ export function createSessionsStore(
       };
     },
 
+    async find(handle) {
+      const rows = await rowsOf(
+        "reading any session",
+        () => sql`
+          SELECT ${shownColumns}, ${line("log_level")} AS log_level, state_version,
+                 ARRAY(SELECT ${line("key")} FROM jsonb_object_keys(${objectIn("capabilities")}) AS key
+                        LIMIT ${CAPABILITIES_SHOWN}) AS capabilities,
+                 octet_length(state::text) AS state_bytes,
+                 (SELECT count(*)::int FROM jsonb_object_keys(${objectIn("state")})) AS state_keys
+            FROM (SELECT ${sessionHandle} AS handle, ${columns}, log_level, capabilities, state, state_version
+                    FROM ONLY mcp_sessions
+                   WHERE ${sessionHandle} = ${handle}::uuid LIMIT 1) AS found`,
+      );
+      return details().parse(rows)[0];
+    },
+
+    async countEndable(principal) {
+      const rows = await rowsOf(
+        "counting the sessions of a principal",
+        () => sql`
+          SELECT count(*)::int AS count
+            FROM (SELECT FROM ONLY mcp_sessions WHERE principal = ${principal} AND ${ending.endable}
+                   LIMIT ${END_LIMIT + 1}) AS found`,
+      );
+      return z.tuple([z.object({ count: z.number() })]).parse(rows)[0].count;
+    },
+
     async end(handle) {
       const meant = sql`${sessionHandle} = ${handle}::uuid`;
       const rows = await rowsOf(
         "ending any session",
         (isRepeated) => sql`
           WITH ${endedWhere({ ...ending, meant, isRepeated })}
-          SELECT principal FROM chosen, ended_count WHERE count > 0`,
+          SELECT principal, CASE WHEN ${sql.raw(isOurs)} THEN left(session_id, 8) END AS session
+            FROM chosen, ended_count WHERE count > 0`,
       );
-      const [ended] = z.array(z.object({ principal: z.string().nullable() })).parse(rows);
+      const [ended] = z.array(listedSession.pick({ session: true, principal: true })).parse(rows);
       if (typeof ended?.principal === "string") onEnded(ended.principal);
-      return ended !== undefined;
+      return ended;
     },
 
     async endAll(principal) {

@@ -1,6 +1,7 @@
 // What another Worker can do with sessions. Each verb checks its input as the HTTP routes do, and asks the same stores.
 import * as z from "zod";
-import type { ListedSession, SessionsStore } from "../admin/sessions-store.ts";
+import type { ListedSession } from "../admin/listed-session.ts";
+import type { SessionsStore } from "../admin/sessions-store.ts";
 import { nameOfBearer } from "../auth/principal.ts";
 import type { Scope } from "../auth/api-keys.ts";
 import { CleanupFailed, clean } from "../cleanup/clean.ts";
@@ -8,7 +9,7 @@ import type { CleanupReport, CleanupStore } from "../cleanup/store.ts";
 import { type Tier, tierNames } from "../cleanup/tiers.ts";
 import type { HealthStore } from "../health/store.ts";
 import { AppError } from "../http/errors.ts";
-import { principalName } from "../http/input.ts";
+import { principalName } from "../auth/principal-name.ts";
 import type { Json, StateEntry } from "../mcp/context.ts";
 import { checkClientData } from "../session/client-data.ts";
 import { RATE_LIMIT_PERIOD_SECONDS } from "../session/protocol.ts";

@@ -107,6 +107,8 @@ describe.each(["without statistics", "with statistics"])("%s", (statistics) => {
     [{ limit: 100, after: "80000000-0000-0000-0000-000000000000" }, 101],
     [{ state: "active", limit: 100 }, 101 + OWN],
     [{ state: "expired", limit: 100 }, LOOKED_AT],
+    [{ client: "nobody has this", limit: 100 }, LOOKED_AT],
+    [{ principal: "alice", client: "nobody has this", limit: 100 }, OWN],
     [{ principal: "other-7", state: "expired", limit: 100 }, OTHERS / 50],
   ] as const)("a page of %o reads %i rows at most", async (filter, most) => {
     const { admin, rowsRead } = await stores();
@@ -150,6 +152,14 @@ describe.each(["without statistics", "with statistics"])("%s", (statistics) => {
     expect(opening?.["evicted"]).toBe(2);
     // Each is found; those that are evicted are also locked and written.
     expect(Number(opening?.["after"]) - Number(opening?.["before"])).toBeLessThanOrEqual(4 * OWN);
+  });
+
+  test("a look at one session reads one row, a count those of its principal", async () => {
+    const { admin, rowsRead } = await stores();
+    const [own] = (await admin.list({ principal: "alice", limit: 1 })).sessions;
+    expect(await rowsRead(() => admin.find(own?.handle ?? ""))).toBe(1);
+    expect(await rowsRead(() => admin.find("00000000-0000-0000-0000-000000000000"))).toBe(0);
+    expect(await rowsRead(() => admin.countEndable("alice"))).toBeLessThanOrEqual(OWN);
   });
 
   test("an end reads one row, a bulk end those of its principal", async () => {

@@ -99,6 +99,26 @@ test("filters by principal and state", async () => {
   expect(await found("?state=active&principal=bob")).toEqual([]);
 });
 
+test("filters by what the client has in its name, in capital letters or not", async () => {
+  const database = await createDatabase();
+  const env = database.env();
+  await open(env);
+  await addSessions(database, { nameless: at(new Date(), HOUR) });
+  await database.query(
+    `INSERT INTO mcp_sessions (session_id, principal, client_info, expires_at)
+     VALUES ('x', 'bob', '{"name": "100%_X"}', now()), ('y', 'carol', '{"name": ["test client"]}', NULL)`,
+  );
+  const found = async (query: string) => (await page(env, query)).sessions.map(({ principal }) => principal);
+  expect(await found("?client=test%20client")).toEqual(["alice"]);
+  expect(await found("?client=T%20CLI")).toEqual(["alice"]);
+  // It is no pattern.
+  expect(await found("?client=%25_x")).toEqual(["bob"]);
+  expect(await found("?client=%25client")).toEqual([]);
+  expect(await found("?client=100&state=active")).toEqual([]);
+  expect((await ask(env, "/sessions?client=")).status).toBe(400);
+  expect((await ask(env, `/sessions?client=${"x".repeat(129)}`)).status).toBe(400);
+});
+
 test("ending by handle ends that session alone, in one round trip, and leaves the cache of this isolate", async () => {
   const database = await createDatabase();
   const env = database.env({ MCP_SESSION_VALIDATION_INTERVAL_SECONDS: "60" });

@@ -17,7 +17,9 @@ const store: SessionStore = {
 };
 const all: SessionsStore = {
   list: async () => ({ sessions: [], next: null }),
-  end: async () => true,
+  find: async () => undefined,
+  countEndable: async () => 5,
+  end: async () => ({ session: "12345678", principal: "alice" }),
   endAll: async () => ({ ended: 5, hasMore: false }),
 };
 
@@ -39,11 +41,12 @@ test.each<[string, (stores: Stores) => Promise<unknown>, number, unknown]>([
   ["an opening", ({ sessions }) => sessions.open(session), 1, 3],
   ["an end", ({ sessions }) => sessions.end("k", "alice"), 1, true],
   ["an end of the others", ({ sessions }) => sessions.endOthers("alice", "k"), 1, 4],
-  ["an operator's end", ({ admin }) => admin.end("handle"), 1, true],
+  ["an operator's end", ({ admin }) => admin.end("handle"), 1, { session: "12345678", principal: "alice" }],
   ["an operator's bulk end", ({ admin }) => admin.endAll("alice"), 1, { ended: 5, hasMore: false }],
   ["a use", ({ sessions }) => sessions.resume("k", "alice"), 0, session],
   ["a list", ({ sessions }) => sessions.list("alice"), 0, []],
   ["a log level", ({ sessions }) => sessions.setLogLevel(session, "error"), 0, undefined],
+  ["an operator's look", ({ admin }) => admin.find("handle"), 0, undefined],
   ["an operator's list", ({ admin }) => admin.list({ limit: 1 }), 0, { sessions: [], next: null }],
 ])("%s", async (_, work, reports, answer) => {
   const stores = reporting();
