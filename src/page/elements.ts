@@ -89,6 +89,10 @@ export const facts = (pairs: readonly (readonly [string, Cell])[], width: "" | "
 export const section = (heading: string, body: Html, beside: Html | "" = ""): Html =>
   html`<section class="sheet"><div class="head"><h2>${heading}</h2>${beside}</div>${body}</section>`;
 
+/** A link; text alone when there is nowhere to go. */
+export const link = (path: string | undefined, content: string | number | Html): Html =>
+  path === undefined ? html`${content}` : html`<a href="${path}">${content}</a>`;
+
 /** What is said softly beside something else. */
 export const soft = (text: string | Html): Html => html`<span class="none">${text}</span>`;
 
