@@ -7,6 +7,7 @@ import type { Config } from "./env.ts";
 import { overdueSeconds } from "./health/grade.ts";
 import { createHealthStore } from "./health/store.ts";
 import { createCsrf } from "./page/csrf.ts";
+import { createHistoryStore } from "./page/history-store.ts";
 import { createKnownOverview } from "./page/known-overview.ts";
 import { createOverviewStore } from "./page/overview-store.ts";
 import { createSignInLimit } from "./page/sign-in-limit.ts";
@@ -17,6 +18,9 @@ import { createAdminActivityStore } from "./session/activity-store.ts";
 import { createStateStore } from "./session/state-store.ts";
 
 const now = () => new Date();
+
+// A Worker may go on for 30 seconds after its answer, and the last batch of a run is not cut short.
+const PAGE_RUN_MS = 20_000;
 
 export function createDeps({
   database: address,
@@ -33,6 +37,7 @@ export function createDeps({
 }: Omit<Config, "log" | "server">) {
   const { version } = health;
   const database = connect(address);
+  const budgetMs = Math.min(cleanup.timeBudgetMs, PAGE_RUN_MS);
 
   const idleSleep = idleSleepOf(cleanup, version, now);
   const cachedSessions = sessionsOn(database, sessions, idleSleep, now);
@@ -77,6 +82,11 @@ export function createDeps({
           signIns: createSignIns({ apiKeys, secret: address.url, now }),
           csrf: createCsrf({ secret: address.url, now }),
           hearsWrongKey: createSignInLimit(page.signInRateLimit, now),
+          lists: {
+            history: createHistoryStore(database, { timeoutMs: health.timeoutMs }),
+            cleanups: createCleanupStore(database, { ...cleanup, timeBudgetMs: budgetMs, trigger: "manual" }),
+            budgetMs,
+          },
           known: createKnownOverview({
             store: createOverviewStore(healthStore, { now }),
             maxAgeSeconds: health.maxAgeSeconds,

@@ -1,6 +1,8 @@
 // The pages of operators: every route below /admin, and the one page at /. All of it is off without ADMIN_PAGE.
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import type { RunsStore } from "../admin/runs-store.ts";
+import type { SessionsStore } from "../admin/sessions-store.ts";
 import type { Limits } from "../health/grade.ts";
 import { assetEndpoint } from "./assets-endpoint.ts";
 import type { Setup } from "./configuration.ts";
@@ -10,6 +12,7 @@ import { createReadForm } from "./form.ts";
 import { createPageGuard, type PageGuardOptions, type PageVariables } from "./guard.ts";
 import type { KnownOverview } from "./known-overview.ts";
 import { assets } from "./layout.ts";
+import { addListRoutes, type ListDeps } from "./list-routes.ts";
 import { signInEndpoint } from "./sign-in-endpoint.ts";
 import type { HearsWrongKey } from "./sign-in-limit.ts";
 import type { SignIns } from "./sign-ins.ts";
@@ -18,6 +21,7 @@ export interface PageDeps {
   signIns: SignIns;
   csrf: Csrf;
   hearsWrongKey: HearsWrongKey;
+  lists: ListDeps;
   known: KnownOverview;
   setup: Setup;
 }
@@ -28,10 +32,12 @@ interface PageRoutesOptions {
   server: ServerFacts;
   healthLimits: Limits;
   healthMaxAgeSeconds: number;
+  allSessions: SessionsStore;
+  runs: RunsStore;
   now: () => Date;
 }
 
-export function pageRoutes({ page, guardOf, server, now, ...health }: PageRoutesOptions) {
+export function pageRoutes({ page, guardOf, server, now, ...stores }: PageRoutesOptions) {
   const app = new Hono<{ Variables: PageVariables }>({ strict: false });
   const viewerGuard = createPageGuard({ guardOf, ...page });
   const readForm = createReadForm(page.csrf);
@@ -48,14 +54,15 @@ export function pageRoutes({ page, guardOf, server, now, ...health }: PageRoutes
 
   const overview = overviewEndpoint({
     ...page,
-    limits: health.healthLimits,
-    maxAgeSeconds: health.healthMaxAgeSeconds,
+    limits: stores.healthLimits,
+    maxAgeSeconds: stores.healthMaxAgeSeconds,
     readForm,
     now,
   });
   app.get("/admin", viewerGuard("health"), overview.show);
   app.post("/admin/ask", viewerGuard("health"), overview.ask);
   app.get("/admin/connect", viewerGuard("admin"), connectEndpoint(server));
+  addListRoutes(app, { ...stores, lists: page.lists, viewerGuard, readForm, now });
   return app;
 }
 

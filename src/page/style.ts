@@ -103,6 +103,39 @@ details,.pager{margin:10px 0 0}
 .copy button{flex:none;margin:7px 8px 7px 0;padding:2px 10px;font-size:12px}
 pre{flex:1;min-width:0;padding:10px 12px;overflow-x:auto}
 
+.filter>div{flex:0 1 170px}
+.filter>.short{flex-basis:130px}
+.filter label{white-space:nowrap}
+.filter>a{padding:7px 4px}
+.filter input,.filter select{height:36px;width:100%}
+.filter details{flex:1 0 100%;margin:0}
+.filter details>div{display:flex;gap:12px;padding:8px 0 0}
+.scroll bdi{display:inline-block;max-width:28ch;overflow-wrap:break-word;vertical-align:top}
+.scroll a bdi{text-decoration:underline}
+.scroll code{white-space:nowrap}
+.reason{display:block;min-width:26ch;max-width:44ch}
+.narrow{max-width:640px}
+dl+p,.scroll+.row,.pager+.row{margin-top:12px}
+
+.tabs{margin:0 0 16px}
+.tabs ul{display:flex;gap:4px;list-style:none;margin:0;padding:0}
+.tabs li a{display:block;padding:5px 14px;border:1px solid var(--line);border-radius:99px;color:var(--soft);background:var(--sheet);text-decoration:none}
+.tabs li a[aria-current]{color:var(--text);border-color:currentColor;font-weight:600}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,max(330px,34%)),1fr));gap:16px;margin:10px 0}
+figure.sheet{margin:0}
+section+section>h2{margin-top:28px}
+figcaption{color:var(--soft);margin:0 0 8px}
+figcaption strong{font-size:20px;line-height:1.2;color:var(--text)}
+.chart{display:block;width:100%;max-width:520px}
+.chart text{font-size:12px;fill:var(--soft)}
+.column{color:var(--accent)}
+.rule{stroke:var(--line)}
+.axis{stroke:var(--soft)}
+.reach{fill:none;pointer-events:all}
+.unknown,g:hover>.reach{fill:var(--faint)}
+.alarm{stroke:var(--bad);stroke-width:2}
+@media(min-width:1000px){.chart text{font-size:8.6px}}
+
 @media(max-width:640px){
 .bar,main{padding-left:14px;padding-right:14px}
 .bar nav{order:3;flex-basis:100%;margin:0}
