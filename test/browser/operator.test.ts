@@ -78,7 +78,7 @@ describe("every page is good to see", () => {
         for (const [name, path] of Object.entries(operatorPages)) {
           await page.goto(`${worker.url}${path}`);
           expect(await page.getByRole("heading", { level: 1 }).count(), path).toBe(1);
-          expect(await page.locator("time").allInnerTexts()).not.toContainEqual(
+          expect(await page.locator("time").allTextContents()).not.toContainEqual(
             expect.not.stringContaining("UTC"),
           );
           await keepPicture(page, `${name}-plain`);

@@ -20,6 +20,8 @@ const MAX_BYTES = 60 * 1024;
 const pictures: Record<string, Picture> = {
   overview: { path: "/admin", height: 580 },
   connect: { path: "/admin/connect", height: 520 },
+  sessions: { path: "/admin/sessions?principal=alice", height: 420 },
+  history: { path: "/admin/history?window=week", height: 660 },
   outage: {
     path: "/admin",
     height: 420,
