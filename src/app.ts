@@ -11,9 +11,15 @@ import {
   sessionsEndpoint,
 } from "./admin/sessions-endpoint.ts";
 import type { SessionsStore } from "./admin/sessions-store.ts";
-import { METADATA_PATH, RESOURCE_PATH } from "./auth/challenge.ts";
+import { RESOURCE_PATH } from "./auth/challenge.ts";
 import { type Authentication, guardOf, requireScope } from "./auth/guard.ts";
-import { metadataCors, metadataEndpoint, metadataMethods, metadataRoute } from "./auth/metadata-endpoint.ts";
+import {
+  metadataCors,
+  metadataEndpoint,
+  metadataMethods,
+  metadataPaths,
+  metadataRoute,
+} from "./auth/metadata-endpoint.ts";
 import { callerOf, principalOf } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import type { UnknownVariable } from "./unknown-variables.ts";

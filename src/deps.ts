@@ -12,6 +12,7 @@ import { createKnownOverview } from "./page/known-overview.ts";
 import { createOverviewStore } from "./page/overview-store.ts";
 import { createSignInLimit } from "./page/sign-in-limit.ts";
 import { createSignIns } from "./page/sign-ins.ts";
+import { authenticationOf } from "./parts/authentication.ts";
 import { healthLimitsOf, idleSleepOf } from "./parts/cleanup.ts";
 import { openingLimitOf, sessionsOn } from "./parts/sessions.ts";
 import { createAdminActivityStore } from "./session/activity-store.ts";
