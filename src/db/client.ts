@@ -1,11 +1,11 @@
 // The only Neon client: one HTTP request for each statement, with a deadline, repeated where that is harmless.
-import { neon, neonConfig } from "@neondatabase/serverless";
+import { neonConfig } from "@neondatabase/serverless";
 import { ExponentialBackoff, handleWhen, type IBackoffFactory, retry } from "cockatiel";
-import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import { logOf } from "../log.ts";
 import { createBreaker } from "./breaker.ts";
 import { DatabaseFault, type Fault, type FaultKind } from "./fault.ts";
 import { readFault } from "./read-fault.ts";
+import { type Statements, statementsOn } from "./statements.ts";
 
 export interface Operation {
   /** The name in logs and faults. */
@@ -26,7 +26,7 @@ export interface Database {
    * @param work gets the number of the attempt, from 0. It may throw a DatabaseFault by itself.
    * @throws DatabaseFault for every failure.
    */
-  run<T>(operation: Operation, work: (db: NeonHttpDatabase, attempt: number) => Promise<T>): Promise<T>;
+  run<T>(operation: Operation, work: (db: Statements, attempt: number) => Promise<T>): Promise<T>;
 }
 
 const log = logOf("database", {
@@ -73,14 +73,14 @@ export function connect({ url, endpointOverride }: { url: string; endpointOverri
     name: string,
     timeoutMs: number,
     count: number,
-    work: (db: NeonHttpDatabase, attempt: number) => Promise<T>,
+    work: (db: Statements, attempt: number) => Promise<T>,
   ): Promise<T> {
     // The driver has this setting once for all clients (@neondatabase/serverless, CONFIG.md).
     neonConfig.fetchEndpoint = endpointOverride === "" ? neonEndpoint : endpointOverride;
     // A new client for each attempt: the driver takes an abort signal for a client, not for a statement.
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      const result = await work(drizzle(neon(url, { fetchOptions: { signal } })), count);
+      const result = await work(statementsOn(url, signal), count);
       recordAttempt(undefined);
       return result;
     } catch (thrown) {
