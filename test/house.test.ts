@@ -98,7 +98,7 @@ test("each of these libraries has one room that knows it", () => {
     files.filter((file) =>
       new RegExp(`^import (?!type )[^;]*from "${library}`, "m").test(readFileSync(join("src", file), "utf8")),
     );
-  expect(users("@neondatabase/serverless"), advice).toEqual(["db/client.ts", "db/read-fault.ts"]);
+  expect(users("@neondatabase/serverless"), advice).toEqual(["db/read-fault.ts", "db/statements.ts"]);
   expect(users("croner"), advice).toEqual(["cleanup/tiers.ts"]);
   expect(users("@logtape/logtape"), advice).toEqual(["log.ts"]);
 });

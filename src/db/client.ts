@@ -1,11 +1,10 @@
 // The only Neon client: one HTTP request for each statement, with a deadline, repeated where that is harmless.
-import { neonConfig } from "@neondatabase/serverless";
 import { ExponentialBackoff, handleWhen, type IBackoffFactory, retry } from "cockatiel";
 import { logOf } from "../log.ts";
 import { createBreaker } from "./breaker.ts";
 import { DatabaseFault, type Fault, type FaultKind } from "./fault.ts";
 import { readFault } from "./read-fault.ts";
-import { type Statements, statementsOn } from "./statements.ts";
+import { type Address, type Statements, statementsOn } from "./statements.ts";
 
 export interface Operation {
   /** The name in logs and faults. */
@@ -51,8 +50,6 @@ const log = logOf("database", {
   },
 });
 
-const neonEndpoint = neonConfig.fetchEndpoint;
-
 // Neon's computes wake within a few seconds, at most five.
 const ATTEMPT_MS = 6000;
 const MAX_RETRIES = 6;
@@ -62,11 +59,8 @@ const LONGEST_DELAY_MS = 2000;
 // With less time than this an attempt cannot succeed.
 const LEAST_ATTEMPT_MS = 100;
 
-/**
- * Connects nothing: Neon over HTTP has no connection to keep. Each database has one circuit breaker.
- * @param endpointOverride URL to send the statements to instead of Neon's, for development; empty for none.
- */
-export function connect({ url, endpointOverride }: { url: string; endpointOverride: string }): Database {
+/** Connects nothing: Neon over HTTP has no connection to keep. Each database has one circuit breaker. */
+export function connect(address: Address): Database {
   const breaker = createBreaker(() => Date.now());
 
   async function attempt<T>(
@@ -75,12 +69,10 @@ export function connect({ url, endpointOverride }: { url: string; endpointOverri
     count: number,
     work: (db: Statements, attempt: number) => Promise<T>,
   ): Promise<T> {
-    // The driver has this setting once for all clients (@neondatabase/serverless, CONFIG.md).
-    neonConfig.fetchEndpoint = endpointOverride === "" ? neonEndpoint : endpointOverride;
     // A new client for each attempt: the driver takes an abort signal for a client, not for a statement.
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      const result = await work(statementsOn(url, signal), count);
+      const result = await work(statementsOn(address, signal), count);
       recordAttempt(undefined);
       return result;
     } catch (thrown) {

@@ -1,6 +1,6 @@
 // Statements over Neon's HTTP driver. Drizzle writes their text and numbers their parameters; its query builders, which nothing
 // here uses, stay out of the bundle.
-import { neon, types } from "@neondatabase/serverless";
+import { neon, neonConfig, types } from "@neondatabase/serverless";
 import type { SQL } from "drizzle-orm";
 import { CasingCache } from "drizzle-orm/casing";
 
@@ -23,8 +23,18 @@ const dialect = {
   escapeString: (text: string) => `'${text.replaceAll("'", "''")}'`,
 };
 
+export interface Address {
+  url: string;
+  /** URL to send the statements to instead of Neon's, for development; empty for none. */
+  endpointOverride: string;
+}
+
+const neonEndpoint = neonConfig.fetchEndpoint;
+
 /** @param signal aborts each statement. */
-export function statementsOn(url: string, signal: AbortSignal): Statements {
+export function statementsOn({ url, endpointOverride }: Address, signal: AbortSignal): Statements {
+  // The driver has this setting once for all clients (@neondatabase/serverless, CONFIG.md).
+  neonConfig.fetchEndpoint = endpointOverride === "" ? neonEndpoint : endpointOverride;
   const client = neon(url, {
     fetchOptions: { signal },
     fullResults: true,
