@@ -13,8 +13,11 @@ export interface Statements {
 // Times of any year stay as PostgreSQL writes them: a Date has fewer. The object ids of date, timestamp, timestamptz and interval,
 // and of arrays of them (PostgreSQL, pg_type.dat).
 const asText = new Set([1082, 1114, 1184, 1186, 1182, 1115, 1185, 1187]);
-const parsers: typeof types.getTypeParser = (oid, format) =>
+const getTypeParser: typeof types.getTypeParser = (oid, format) =>
   asText.has(oid) ? (text: string) => text : types.getTypeParser(oid, format);
+
+/** How an answer's values are read. */
+export const parsers = { getTypeParser };
 
 const dialect = {
   casing: new CasingCache(),
@@ -38,7 +41,7 @@ export function statementsOn({ url, endpointOverride }: Address, signal: AbortSi
   const client = neon(url, {
     fetchOptions: { signal },
     fullResults: true,
-    types: { getTypeParser: parsers },
+    types: parsers,
   });
   return {
     execute(statement) {

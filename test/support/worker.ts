@@ -3,6 +3,7 @@ import { neon, neonConfig } from "@neondatabase/serverless";
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import type { FaultRule } from "../../dev/neon/switchboard.ts";
+import { parsers } from "../../src/db/statements.ts";
 import { expectNoSecrets, keepSecret } from "./captured-logs.ts";
 import worker from "./main.ts";
 
@@ -71,7 +72,7 @@ function databaseAt(url: string): TestDatabase {
     url,
     async query(statement, params = []) {
       neonConfig.fetchEndpoint = inject("neonEndpoint");
-      return await neon(url).query(statement, params);
+      return await neon(url, { types: parsers }).query(statement, params);
     },
     env: (overrides = {}) => environment({ DATABASE_URL: url, ...overrides }),
   };
