@@ -41,12 +41,11 @@ export function statementsOn({ url, endpointOverride }: Address, signal: AbortSi
   const client = neon(url, {
     fetchOptions: { signal },
     fullResults: true,
-    types: parsers,
   });
   return {
     execute(statement) {
       const { sql, params } = statement.toQuery(dialect);
-      return client.query(sql, params);
+      return client.query(sql, params, { types: parsers });
     },
   };
 }

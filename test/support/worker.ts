@@ -72,7 +72,7 @@ function databaseAt(url: string): TestDatabase {
     url,
     async query(statement, params = []) {
       neonConfig.fetchEndpoint = inject("neonEndpoint");
-      return await neon(url, { types: parsers }).query(statement, params);
+      return await neon(url).query(statement, params, { types: parsers });
     },
     env: (overrides = {}) => environment({ DATABASE_URL: url, ...overrides }),
   };
