@@ -1,6 +1,6 @@
-// The lists and the history where there is nothing yet: no tables, or no rows.
+// The lists and the history where there is nothing: no server, no tables, or no rows.
 import { expect, test } from "vitest";
-import { createDatabase } from "../support/worker.ts";
+import { createDatabase, startPostgres, stopPostgres } from "../support/worker.ts";
 import { signIn } from "./operator.ts";
 
 const HANDLE = "00000000-0000-0000-0000-000000000000";
@@ -25,6 +25,24 @@ test("before db:migrate each page says what is missing, and so does the start of
   const { status, text } = await operator.submit("/admin/runs/regular", "/admin/runs/regular");
   expect(status).toBe(503);
   expect(text).toContain("npm run db:migrate");
+});
+
+test("while PostgreSQL is stopped each page says so, and works again afterwards", async () => {
+  const database = await createDatabase();
+  const operator = await signIn(database.env({ ADMIN_PAGE: "true" }));
+  await stopPostgres();
+  try {
+    for (const path of paths) {
+      const { status, text } = await operator.get(path);
+      expect(status, path).toBe(503);
+      expect(text, path).toContain("Neon does not answer");
+    }
+  } finally {
+    await startPostgres();
+  }
+  // The overview asks although the circuit is open, and closes it.
+  expect((await operator.get("/admin")).status).toBe(200);
+  expect((await operator.get("/admin/sessions")).status).toBe(200);
 });
 
 test("on an empty database each page says that there is nothing", async () => {
