@@ -89,7 +89,7 @@ export async function liveAndEnd(config: ClientConfig): Promise<void> {
   const own = await all.list({ principal: session.principal, limit: 100 });
   const listed = own.sessions.filter((one) => one.ended_at === null);
   expect(listed).toHaveLength(2);
-  expect(await all.end(listed[0]?.handle ?? "")).toBe(true);
+  expect(await all.end(listed[0]?.handle ?? "")).toMatchObject({ principal: session.principal });
   expect(await sessions.endOthers(session.principal, undefined)).toBe(1);
   await open("fifth");
   expect(await all.endAll(session.principal)).toMatchObject({ ended: 1 });

@@ -95,7 +95,7 @@ test.each(["/healthz", "/openapi.json", "/session-health", "/metrics", "/session
 );
 
 describe("a parameter that is wrong is named, with its rule, and the database is not asked", () => {
-  const sessions = "known are principal, issuer, subject, state, session, after, limit";
+  const sessions = "known are principal, issuer, subject, state, session, client, after, limit";
   const size = "must be a whole number from 1 to 1000";
   const run = "must be the number of a run";
   test.each<[method: string, url: string, message: string]>([
