@@ -1,21 +1,16 @@
 // The totals by the hour: what folding keeps, whatever is added meanwhile.
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
-import { Client, type ClientConfig } from "pg";
+import type { Client, ClientConfig } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { migrate } from "../../drizzle/migrate.ts";
 import { cleanUp, createDatabase, query, valueOf } from "./databases.ts";
-import { add, fold, NAMES, type Row, rowsOf, START } from "./totals.ts";
+import { add, fold, NAMES, openInKolkata, type Row, rowsOf, START } from "./totals.ts";
 
 let config: ClientConfig;
 let client: Client;
 beforeAll(async () => {
-  config = await createDatabase();
-  await migrate(config);
-  client = new Client(config);
-  await client.connect();
-  // Hours are those of UTC, whatever a session's time zone is. In this one they begin at half past.
-  await client.query("SET TimeZone = 'Asia/Kolkata'");
+  ({ config, client } = await openInKolkata());
 });
 afterAll(() => client.end());
 beforeEach(() => client.query("TRUNCATE mcp_session_totals"));

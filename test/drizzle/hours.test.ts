@@ -1,21 +1,17 @@
 // The totals of sessions by the hour: what an addition writes, and what counts the sessions that expire.
 import { readFileSync } from "node:fs";
-import { Client, type ClientConfig } from "pg";
+import type { Client, ClientConfig } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { migrate } from "../../drizzle/migrate.ts";
 import { FORMER_SQL } from "../deploy/former.ts";
 import { connected } from "../support/postgres.ts";
 import { createDatabase, query, valueOf, waits } from "./databases.ts";
+import { openInKolkata } from "./totals.ts";
 
 let config: ClientConfig;
 let client: Client;
 beforeAll(async () => {
-  config = await createDatabase();
-  await migrate(config);
-  client = new Client(config);
-  await client.connect();
-  // Hours are those of UTC, whatever a session's time zone is. In this one they begin at half past.
-  await client.query("SET TimeZone = 'Asia/Kolkata'");
+  ({ config, client } = await openInKolkata());
 });
 afterAll(() => client.end());
 beforeEach(() => client.query("TRUNCATE mcp_session_totals"));

@@ -1,10 +1,22 @@
 // Rows of mcp_session_totals at hours of a test's own.
-import type { Client } from "pg";
+import { Client, type ClientConfig } from "pg";
+import { migrate } from "../../drizzle/migrate.ts";
+import { createDatabase } from "./databases.ts";
 
 const HOUR_MS = 3_600_000;
 /** The first hour of a day. */
 export const START = 480_000 - (480_000 % 24);
 const atHour = (hour: number) => new Date(hour * HOUR_MS).toISOString();
+
+/** A migrated database, and a client whose hours begin at half past: those of the totals are of UTC, whatever its time zone is. */
+export async function openInKolkata(): Promise<{ config: ClientConfig; client: Client }> {
+  const config = await createDatabase();
+  await migrate(config);
+  const client = new Client(config);
+  await client.connect();
+  await client.query("SET TimeZone = 'Asia/Kolkata'");
+  return { config, client };
+}
 
 export const NAMES = ["sessions_opened", "sessions_ended/client", "sessions_deleted/regular"] as const;
 export const fold = (client: Client, hour: number) =>
