@@ -52,6 +52,20 @@ export function jsonRpcError({ code, message, fault }: AppError) {
 export const mcpRefusal = (error: AppError, areTokensTaken: boolean): object =>
   (areTokensTaken ? bearerError(error) : undefined) ?? jsonRpcError(error);
 
+const DATA = "data: ";
+
+/** The messages of an answer, as text: the one of JSON, or each of a stream. */
+export async function messageTextsOf(response: Response): Promise<string[]> {
+  const text = await response.text();
+  if (!isStream(response)) return [text];
+  // Not by a pattern with `.` and `$`: to them U+2028 ends a line, too. The priming event of a stream has no data.
+  const lines = text.split("\n").filter((line) => line.startsWith(DATA) && line !== DATA);
+  return lines.map((line) => line.slice(DATA.length));
+}
+
+export const isStream = ({ headers }: Response): boolean =>
+  headers.get("Content-Type")?.startsWith("text/event-stream") === true;
+
 /** The messages of a body. A batch is an array of them (2025-03-26 only). */
 export function messagesOf(body: unknown): { method?: unknown; params?: unknown }[] {
   return (Array.isArray(body) ? body : [body]).filter(isObject);
