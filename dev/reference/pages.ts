@@ -51,7 +51,7 @@ export async function createReference(): Promise<Reference> {
     "logs.md": logsPage(logManual, readComments(read("src/log.ts"))),
     "database.md": databasePage(
       schema,
-      readComments(read("src/db/schema.ts")),
+      readComments(`${read("src/db/schema.ts")}${read("src/db/stream-schema.ts")}`),
       readSqlFiles(join(root, "drizzle")).routines,
     ),
   };

@@ -44,6 +44,9 @@ DECLARE
   failure text;
   tidying_failure text;
   was_one_batch boolean;
+  swept bigint;
+  -- When the first of what has outlived its request expires. NULL: none does.
+  stream_expiry timestamptz;
 BEGIN
   -- A run of another tier is skipped while any run is alive. A regular run is skipped only while a regular run is alive, and
   -- waits for one of another tier: at a full hour both crons fire, and the regular run must not be the skipped one.
@@ -91,6 +94,27 @@ BEGIN
 
   CALL mcp_delete_in_batches(this_run, started, expired_before, cutoff, deadline, p_time_budget_ms, batch_size,
                              is_any_listed, may_be_kept, ending, failure, was_one_batch);
+  -- What has outlived its request, after the sessions.
+  WHILE ending IS NOT NULL LOOP
+    BEGIN
+      PERFORM set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '100', true);
+      swept := mcp_sweep_streams(this_run, batch_size);
+      IF swept = 0 THEN
+        stream_expiry := least((SELECT min(s.expires_at) FROM mcp_streams s),
+                               (SELECT min(e.expires_at) FROM mcp_stream_events e),
+                               (SELECT min(q.expires_at) FROM mcp_questions q),
+                               (SELECT min(m.expires_at) FROM mcp_marks m));
+      END IF;
+    EXCEPTION
+      -- A role that may not write them has none: its rights are of a version before.
+      WHEN insufficient_privilege THEN swept := 0;
+      WHEN query_canceled OR OTHERS OR assert_failure THEN
+        swept := 0;
+        tidying_failure := coalesce(tidying_failure, SQLSTATE);
+    END;
+    COMMIT;
+    EXIT WHEN swept = 0 OR clock_timestamp() >= deadline;
+  END LOOP;
   IF tidying_failure IS NOT NULL AND ending IS NOT NULL THEN
     ending := 'failed';
     failure := coalesce(failure, tidying_failure);
@@ -100,10 +124,10 @@ BEGIN
   -- One batch was enough, so the first entry of the index is a remaining session, and reading it is cheap.
   IF ending = 'completed' AND was_one_batch THEN
     -- min() of what a NOT EXISTS leaves would read the whole table.
-    SELECT floor(least(greatest(extract(epoch FROM coalesce((
+    SELECT floor(least(greatest(extract(epoch FROM coalesce(least((
              SELECT s.expires_at FROM ONLY mcp_sessions s
               WHERE NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id)
-              ORDER BY s.expires_at LIMIT 1), 'infinity')) * 1000, 0), 8640000000000000))
+              ORDER BY s.expires_at LIMIT 1), stream_expiry), 'infinity')) * 1000, 0), 8640000000000000))
       INTO earliest_expiry;
   END IF;
   SELECT r.run_id, r.outcome, r.deleted, r.batches, r.error_code, r.blocked, r.blocked_by

@@ -7,12 +7,19 @@ export const tableRights = {
   mcp_cleanup_blocked: ["SELECT", "INSERT", "UPDATE", "DELETE"],
   mcp_session_totals: ["SELECT", "INSERT", "UPDATE"],
   mcp_session_changes: ["SELECT"],
+  mcp_streams: ["SELECT", "INSERT", "UPDATE", "DELETE"],
+  mcp_stream_events: ["SELECT", "INSERT", "UPDATE", "DELETE"],
+  mcp_questions: ["SELECT", "INSERT", "UPDATE", "DELETE"],
+  mcp_marks: ["SELECT", "INSERT", "UPDATE", "DELETE"],
 } as const satisfies Record<string, readonly string[]>;
 
 /** The functions and procedures that it must be allowed to execute. */
 export const routineRights = [
   "mcp_add_to_total",
+  "mcp_answer_question",
+  "mcp_append_events",
   "mcp_begin_cleanup_run",
+  "mcp_cancel_call",
   "mcp_choose_bulk",
   "mcp_cleanup_sessions",
   "mcp_count_expired",
@@ -25,20 +32,37 @@ export const routineRights = [
   "mcp_end_cleanup_run",
   "mcp_find_expired",
   "mcp_fold_totals",
+  "mcp_make_mark",
   "mcp_may_be_kept",
   "mcp_merge_session_changes",
   "mcp_open_session",
   "mcp_recount_sessions",
+  "mcp_replay_stream",
   "mcp_resume_session",
+  "mcp_sweep_streams",
   "mcp_tidy_cleanup",
   "mcp_try_session",
 ] as const;
 
 /**
- * Those that the version before does not have, and that only other routines call. Without them this one works, too, so a
- * health check does not ask for them.
+ * Those that the version before does not have, and that only other routines call, or what is switched on by a variable. Without them
+ * this one works, too, so a health check does not ask for them.
  */
 export const newRoutines: readonly (typeof routineRights)[number][] = [
+  "mcp_answer_question",
+  "mcp_append_events",
+  "mcp_cancel_call",
   "mcp_count_expired",
   "mcp_fold_totals",
+  "mcp_make_mark",
+  "mcp_replay_stream",
+  "mcp_sweep_streams",
+];
+
+/** The same of tables. */
+export const newTables: readonly (keyof typeof tableRights)[] = [
+  "mcp_streams",
+  "mcp_stream_events",
+  "mcp_questions",
+  "mcp_marks",
 ];

@@ -212,3 +212,5 @@ export const mcpSchemaJournal = pgTable("mcp_schema_journal", {
   /** When it was applied. */
   appliedAt: timestamptz("applied_at").notNull().defaultNow(),
 });
+
+export * from "./stream-schema.ts";

@@ -4,11 +4,12 @@ import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { DatabaseFault, type Fault, undoneWrite } from "../db/fault.ts";
 import { faultOfSqlstate } from "../db/read-fault.ts";
-import { newRoutines, routineRights, tableRights } from "../db/rights.ts";
+import { newRoutines, newTables, routineRights, tableRights } from "../db/rights.ts";
 import { type FailedStep, TrialFailed, trials } from "./trial.ts";
 
 const tables = sql.raw(
   Object.entries(tableRights)
+    .filter(([table]) => !newTables.some((name) => name === table))
     .flatMap(([table, rights]) => rights.map((right) => `('${table}', '${right}')`))
     .join(", "),
 );

@@ -218,7 +218,8 @@ test("a file in indexes/ that does not create what its name says is refused", as
 });
 
 test("each file says what its index is for, in the words of src/db/schema.ts", () => {
-  const comments = readComments(readFileSync("src/db/schema.ts", "utf8")).indexes;
+  const schemas = ["src/db/schema.ts", "src/db/stream-schema.ts"].map((file) => readFileSync(file, "utf8"));
+  const comments = readComments(schemas.join("\n")).indexes;
   const files = readdirSync("drizzle/indexes").map((file) => file.replace(/\.sql$/, ""));
   const declared = declaredTables.flatMap(({ indexes }) => indexes.map(({ name }) => name));
   expect(files.toSorted()).toEqual(declared.toSorted());

@@ -33,6 +33,7 @@ const ALSO: Record<string, string[]> = {
   public: ["test/parts"],
   rpc: ["test/parts"],
   server: ["test/server"],
+  streams: ["test/mcp"],
   session: ["test/mcp", "test/env.test.ts", "test/recovery/degraded.test.ts", "test/admin/sessions.test.ts"],
 };
 
@@ -50,6 +51,11 @@ const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
       "test/metrics",
       "test/admin",
     ],
+  ],
+  [
+    "sql streams",
+    /^mcp_(answer|append|cancel|make|replay|sweep)/,
+    ["test/streams", "test/e2e/streams.test.ts"],
   ],
   [
     "sql trial",
