@@ -34,8 +34,11 @@ import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.
 import { AppError, errorResponse, oauthError } from "./http/errors.ts";
 import { refusalOf } from "./http/refusal.ts";
 import { requestLog, type RequestVariables } from "./http/request-log.ts";
-import { mcpDeleteRoute, mcpEndpoint, mcpPostRoute } from "./mcp/endpoint.ts";
+import { mcpEndpoint } from "./mcp/endpoint.ts";
+import { mcpDeleteRoute, mcpGetRoute, mcpPostRoute } from "./mcp/routes.ts";
 import { isLegacyRequest, legacyVersions } from "./mcp/revisions.ts";
+import type { RequestStateOptions } from "./mcp/request-state.ts";
+import type { StreamOptions } from "./mcp/streamed.ts";
 import type { ServerFactory } from "./mcp/server-factory.ts";
 import { metricsEndpoint, metricsRoute } from "./metrics/endpoint.ts";
 import { isPagePath, refusalPage } from "./page/refusal.ts";
@@ -46,7 +49,6 @@ import type { StateStore } from "./session/state-store.ts";
 import type { SessionStore } from "./session/store.ts";
 
 const MCP_PATH = RESOURCE_PATH;
-const mcpMethods = ["POST", "DELETE"];
 const RUNS_PATH = "/cleanup/runs";
 
 export interface AppDeps {
@@ -60,6 +62,8 @@ export interface AppDeps {
   createServer: ServerFactory;
   sessions: SessionStore;
   state: StateStore;
+  streams: StreamOptions | undefined;
+  requestState: RequestStateOptions | undefined;
   recall: SessionMiddlewareOptions["recall"] | undefined;
   mayOpenSession: (principal: string) => Promise<boolean>;
   clientDataMaxBytes: number;
@@ -77,6 +81,7 @@ export interface AppDeps {
 export function createApp(deps: AppDeps) {
   const { now, version, authentication, page } = deps;
   const { tokens } = authentication;
+  const mcpMethods = [...(deps.streams === undefined ? [] : ["GET"]), "POST", "DELETE"];
   const refuse = (c: Context<{ Variables: RequestVariables }>, error: AppError) =>
     page !== undefined && isPagePath(c.req.path)
       ? refusalPage(c, error)
@@ -143,6 +148,7 @@ export function createApp(deps: AppDeps) {
   app.post("/cleanup/:tier", runCleanupRoute, isAdmin, cleanup.run);
   app.post(MCP_PATH, mcpPostRoute);
   app.delete(MCP_PATH, mcpDeleteRoute);
+  if (deps.streams !== undefined) app.get(MCP_PATH, mcpGetRoute);
   app.on(
     mcpMethods,
     MCP_PATH,
@@ -156,6 +162,7 @@ export function createApp(deps: AppDeps) {
       mayOpen: deps.mayOpenSession,
       clientDataMaxBytes: deps.clientDataMaxBytes,
       bodyMaxValues: deps.bodyMaxValues,
+      replays: deps.streams !== undefined,
       ...(deps.recall !== undefined && { recall: deps.recall }),
     }),
     mcpEndpoint({
@@ -164,6 +171,8 @@ export function createApp(deps: AppDeps) {
       state: deps.state,
       principal: callerOf,
       tokens: tokens?.config,
+      streams: deps.streams,
+      requestState: deps.requestState,
     }),
   );
 

@@ -15,6 +15,7 @@ import { createSignIns } from "./page/sign-ins.ts";
 import { authenticationOf } from "./parts/authentication.ts";
 import { healthLimitsOf, idleSleepOf } from "./parts/cleanup.ts";
 import { openingLimitOf, sessionsOn } from "./parts/sessions.ts";
+import { streamsOn } from "./parts/streams.ts";
 import { createAdminActivityStore } from "./session/activity-store.ts";
 import { createStateStore } from "./session/state-store.ts";
 
@@ -31,6 +32,8 @@ export function createDeps({
   cleanup,
   health,
   sessions,
+  streams,
+  requestStateKeys,
   allowedOrigins,
   bodyMaxValues,
   unknownVariables,
@@ -55,6 +58,7 @@ export function createDeps({
 
     sessions: cachedSessions,
     state: createStateStore(database, sessions),
+    ...streamsOn(database, { streams, requestStateKeys, timeoutMs: sessions.timeoutMs }, idleSleep, now),
     recall: sessions.degradedMode === "serve" ? cachedSessions.recall : undefined,
     clientDataMaxBytes: sessions.clientDataMaxBytes,
     bodyMaxValues,

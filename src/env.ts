@@ -11,6 +11,7 @@ import { findDifferences } from "./page/differences.ts";
 import { pageSettings } from "./page/settings.ts";
 import { sessionSettings } from "./session/settings.ts";
 import { ConfigurationError, type Rule } from "./settings.ts";
+import { streamSettings } from "./streams/settings.ts";
 import { findUnknownVariables } from "./unknown-variables.ts";
 
 /** Every room that has variables, in the order of the reference manual. */
@@ -19,6 +20,7 @@ export const rooms = {
   auth: authSettings,
   cleanup: cleanupSettings,
   sessions: sessionSettings,
+  streams: streamSettings,
   health: healthSettings,
   http: httpSettings,
   page: pageSettings,
@@ -30,6 +32,7 @@ const roomShape = {
   ...authSettings.shape,
   ...cleanupSettings.shape,
   ...sessionSettings.shape,
+  ...streamSettings.shape,
   ...healthSettings.shape,
   ...httpSettings.shape,
   ...pageSettings.shape,
@@ -74,6 +77,7 @@ export function readConfig<Shape extends z.ZodRawShape>(env: object, serverVaria
     ...authSettings.read(values),
     cleanup: cleanupSettings.read(values),
     sessions: sessionSettings.read(values),
+    ...streamSettings.read(values),
     health: healthSettings.read(values),
     ...httpSettings.read(values),
     page: {

@@ -24,6 +24,7 @@ export function registeredRoutes(): RegisteredRoutes {
     DATABASE_URL: "postgresql://role:password@ep.example.com/database",
     API_KEYS: "reference:health:0123456789abcdefghijklmn",
     OAUTH_ISSUERS: "https://issuer.example.com",
+    MCP_STREAMS: "true",
   });
   const server = { name: "reference", version: "0.0.0", register() {} };
   return createApp({

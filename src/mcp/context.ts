@@ -102,6 +102,19 @@ export type Caller =
  */
 export type RequireScopes = (...scopes: readonly [string, ...string[]]) => ScopeChallengeHandler;
 
+export interface SealOptions {
+  /** Whether the state is good for one answer only. Costs a statement when it comes back. Left out: it may come back again. */
+  singleUse?: boolean;
+  /** How long it is good, in seconds. Left out: 600. */
+  ttlSeconds?: number;
+}
+
+/** What a client carries from one question to the next: `ctx.mcpReq.requestState()` is the value when it comes back. */
+export interface RequestStates {
+  /** For `inputRequired({ requestState })`. The client can neither read nor change it, and nobody else can use it. */
+  seal(value: Json, options?: SealOptions): Promise<string>;
+}
+
 /** What handlers get to know and to use, made anew for each request. */
 export interface ServerContext<Shape extends z.ZodRawShape = z.ZodRawShape> {
   /** The session of a client up to 2025-11-25. Undefined for a client of 2026-07-28, which has none. */
@@ -113,6 +126,8 @@ export interface ServerContext<Shape extends z.ZodRawShape = z.ZodRawShape> {
   sessions: OwnSessions;
   /** The session's document; undefined without a session. */
   state: SessionState | undefined;
+  /** Undefined without MCP_REQUEST_STATE_KEYS. */
+  requestState: RequestStates | undefined;
   /** The variables, secrets and bindings that the definition declares, parsed. */
   env: z.output<z.ZodObject<Shape>>;
   /** Keeps the Worker running for a promise after the response, for 30 s at most (Cloudflare, "Context API"). */

@@ -2,28 +2,33 @@
 // 2025-11-25 in their session, for clients of 2026-07-28 without one.
 import { createMcpHandler } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
-import * as z from "zod";
 import type { Principal } from "../auth/principal.ts";
 import type { TokenConfig } from "../auth/token-settings.ts";
-import { BATCH_MESSAGES } from "../http/json-bounds.ts";
-import { AppError, storeRefusals } from "../http/errors.ts";
-import { documentedRoute, operatorFault } from "../http/openapi.ts";
+import { DatabaseFault } from "../db/fault.ts";
+import { AppError } from "../http/errors.ts";
 import type { RequestVariables } from "../http/request-log.ts";
 import { logOf } from "../log.ts";
 import type { SessionVariables } from "../session/middleware.ts";
-import { MAX_ID_CHARACTERS } from "../session/messages.ts";
 import { createOwnSessions } from "../session/own-sessions.ts";
-import { messagesOf, SESSION_HEADER, VERSION_HEADER } from "../session/protocol.ts";
+import { messagesOf, SESSION_HEADER } from "../session/protocol.ts";
 import type { Session } from "../session/session.ts";
 import { createSessionState } from "../session/state.ts";
 import type { StateStore } from "../session/state-store.ts";
 import type { SessionStore } from "../session/store.ts";
+import { replay } from "../streams/replay.ts";
 import { authInfoOf, shownCaller, createRequireScopes } from "./caller.ts";
 import type { Caller } from "./context.ts";
 import type { RequestContext, ServerFactory } from "./server-factory.ts";
 import { initializeProblem } from "./initialize.ts";
 import { jsonAnswerOf } from "./json-answer.ts";
-import { legacyVersions } from "./revisions.ts";
+import { readRequestState, type RequestStateOptions, requestStatesOf } from "./request-state.ts";
+import {
+  serveStreamed,
+  type Streamed,
+  type StreamOptions,
+  takeAnswers,
+  takeCancellation,
+} from "./streamed.ts";
 import { acceptingBoth, SessionTransport } from "./transport.ts";
 
 const log = logOf("mcp", {
@@ -38,91 +43,6 @@ const log = logOf("mcp", {
 
 type McpContext = Context<{ Variables: SessionVariables & RequestVariables }>;
 
-// What session/messages.ts takes.
-const rpcVersion = z.literal("2.0");
-const messageId = z.union([z.string().meta({ maxLength: MAX_ID_CHARACTERS }), z.int()]);
-const requestMeta = z.looseObject({ progressToken: messageId.optional() });
-const sentMessage = z.union([
-  z.strictObject({
-    jsonrpc: rpcVersion,
-    id: messageId.optional().describe("Left out of a notification"),
-    method: z.string(),
-    params: z.looseObject({ _meta: requestMeta.optional() }).optional(),
-  }),
-  z.strictObject({ jsonrpc: rpcVersion, id: messageId, result: z.looseObject({}) }),
-  z.strictObject({
-    jsonrpc: rpcVersion,
-    id: messageId.optional(),
-    error: z.looseObject({ code: z.int(), message: z.string() }),
-  }),
-]);
-const jsonRpcMessage = z.looseObject({ jsonrpc: rpcVersion });
-const jsonRpcRefusal = z.strictObject({
-  jsonrpc: z.literal("2.0"),
-  error: z.strictObject({ code: z.int(), message: z.string(), data: operatorFault.optional() }),
-  id: z.null(),
-});
-const refusal = z.union([
-  jsonRpcRefusal,
-  z
-    .strictObject({ error: z.enum(["invalid_token", "insufficient_scope"]), error_description: z.string() })
-    .describe("401 and 403 with OAUTH_ISSUERS (RFC 6750)"),
-]);
-
-const sessionHeaders = z.object({
-  [SESSION_HEADER]: z.string().optional().describe("The id of the session; `initialize` does not need it"),
-  [VERSION_HEADER]: z
-    .enum(legacyVersions)
-    .optional()
-    .describe("The revision of the session. A request of 2026-07-28 names that one"),
-});
-
-export const mcpPostRoute = documentedRoute({
-  summary: "The MCP endpoint: one JSON-RPC message, or a batch of them up to 2025-03-26",
-  description: "Streamable HTTP, as the Model Context Protocol has it.",
-  scope: "mcp",
-  headers: sessionHeaders,
-  body: z.union([sentMessage, z.array(sentMessage).min(1).max(BATCH_MESSAGES)]),
-  answers: {
-    200: {
-      description: "The answer, as JSON or as a stream",
-      schema: z.union([jsonRpcMessage, z.array(jsonRpcMessage)]),
-      contentTypes: ["application/json", "text/event-stream"],
-    },
-    202: { description: "Accepted: notifications and responses have no answer" },
-    400: { description: "The body is not a request of the protocol", schema: jsonRpcMessage },
-  },
-  refusals: [
-    "origin_not_allowed",
-    "not_acceptable",
-    "unsupported_media_type",
-    "parse_error",
-    "invalid_request",
-    "invalid_params",
-    "session_id_required",
-    "session_not_found",
-    "unsupported_protocol_version",
-    "too_many_sessions",
-    ...storeRefusals,
-  ],
-  refusal,
-});
-
-export const mcpDeleteRoute = documentedRoute({
-  summary: "Ends the session",
-  scope: "mcp",
-  headers: sessionHeaders.required({ [SESSION_HEADER]: true }),
-  answers: { 204: { description: "The session is ended" } },
-  refusals: [
-    "origin_not_allowed",
-    "session_id_required",
-    "session_not_found",
-    "unsupported_protocol_version",
-    ...storeRefusals,
-  ],
-  refusal,
-});
-
 export interface McpEndpointOptions {
   createServer: ServerFactory;
   sessions: SessionStore;
@@ -131,13 +51,17 @@ export interface McpEndpointOptions {
   principal: (c: Context) => Principal;
   /** Undefined: no token is taken. */
   tokens: TokenConfig | undefined;
+  /** Undefined: no answer outlives its request. */
+  streams: StreamOptions | undefined;
+  /** Undefined: nothing is sealed. */
+  requestState: RequestStateOptions | undefined;
 }
 
 // RFC 5424, as logging/setLevel takes them.
 const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 export function mcpEndpoint(options: McpEndpointOptions) {
-  const { createServer, sessions, state, principal, tokens } = options;
+  const { createServer, sessions, state, principal, tokens, streams, requestState } = options;
   const contextOf = (c: McpContext, caller: Caller, session: Session | undefined): RequestContext => {
     const owner = caller.name;
     return {
@@ -147,10 +71,22 @@ export function mcpEndpoint(options: McpEndpointOptions) {
       requireScopes: createRequireScopes(caller, tokens),
       sessions: createOwnSessions(sessions, owner, session),
       state: session === undefined ? undefined : createSessionState(state, session),
+      requestState: requestState && requestStatesOf(requestState, owner),
       waitUntil: (promise) => c.executionCtx.waitUntil(promise),
       signal: c.req.raw.signal,
     };
   };
+
+  const stateReader = ({ name }: Caller, onFailure: (cause: unknown) => unknown = () => undefined) =>
+    requestState &&
+    (async (text: string) => {
+      try {
+        return await readRequestState(text, requestState, name);
+      } catch (error) {
+        onFailure(error);
+        throw error;
+      }
+    });
 
   return async function mcp(c: McpContext): Promise<Response> {
     const asking = principal(c);
@@ -177,11 +113,12 @@ export function mcpEndpoint(options: McpEndpointOptions) {
         throw new AppError("not_acceptable", "Accept must allow text/event-stream");
       // The SDK answers by itself when the factory throws. It is thrown again, so that it is logged like any other mistake.
       let failure: { cause: unknown } | undefined;
-      const create = () =>
-        createServer(contextOf(c, caller, undefined)).catch((cause: unknown) => {
-          failure = { cause };
-          throw cause;
-        });
+      const fail = (cause: unknown) => {
+        failure = { cause };
+        throw cause;
+      };
+      const readState = stateReader(caller, (cause) => cause instanceof DatabaseFault && fail(cause));
+      const create = () => createServer(contextOf(c, caller, undefined), { readState }).catch(fail);
       const responseMode = form === "stream" ? "sse" : "auto";
       const handler = createMcpHandler(create, { legacy: "reject", responseMode });
       const response = await handler.fetch(c.req.raw, { parsedBody, authInfo });
@@ -193,6 +130,25 @@ export function mcpEndpoint(options: McpEndpointOptions) {
       const problem = initializeProblem(messagesOf(parsedBody)[0]?.params);
       if (problem !== undefined) throw new AppError("invalid_params", problem);
     }
+    if (session !== undefined) {
+      const level = requestedLogLevel(parsedBody);
+      if (level !== undefined) await sessions.setLogLevel(session, level);
+    }
+    // Whose a degraded session is, and whether it has ended, was not asked.
+    if (session?.isDegraded === false && streams !== undefined) {
+      if (c.req.method === "GET") return replay(c, session, streams);
+      const make: Streamed["createServer"] = (signal, prepare) =>
+        createServer(
+          { ...contextOf(c, caller, session), signal },
+          { prepare, readState: stateReader(caller) },
+        );
+      const streamed = { c, session, createServer: make, authInfo, streams };
+      const taken =
+        (await takeAnswers(streamed)) ??
+        (await takeCancellation(streamed)) ??
+        (await serveStreamed(streamed));
+      if (taken !== undefined) return taken;
+    }
     // Without a session this is `initialize`: the session gate reads the answer before it goes out.
     const enableJsonResponse = form === "json" || (form === "either" && session === undefined);
     const transport = new SessionTransport({ enableJsonResponse });
@@ -201,8 +157,6 @@ export function mcpEndpoint(options: McpEndpointOptions) {
     if (session !== undefined) {
       const id = c.req.header(SESSION_HEADER);
       if (id !== undefined) transport.sessionId = id;
-      const level = requestedLogLevel(parsedBody);
-      if (level !== undefined) await sessions.setLogLevel(session, level);
       await transport.restore(session);
     }
     return transport.handleRequest(acceptingBoth(c.req.raw), { parsedBody, authInfo });

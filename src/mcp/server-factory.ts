@@ -7,8 +7,15 @@ import { speakInWords } from "./sdk-errors.ts";
 /** What the Worker knows of a request; the definition's own variables come from the factory. */
 export type RequestContext = Omit<ServerContext, "env">;
 
+export interface ServerHooks {
+  /** Gets the server before anything is registered. */
+  prepare?: ((server: McpServer) => void) | undefined;
+  /** Reads what a client has brought back of a call with questions, unless the author's options do. */
+  readState?: ((text: string) => Promise<unknown>) | undefined;
+}
+
 /** @throws whatever the author's `options` or `register` throws. */
-export type ServerFactory = (request: RequestContext) => Promise<McpServer>;
+export type ServerFactory = (request: RequestContext, hooks?: ServerHooks) => Promise<McpServer>;
 
 /** @param env the values of the definition's variables. */
 export function createServerFactory<Shape extends z.ZodRawShape>(
@@ -16,13 +23,15 @@ export function createServerFactory<Shape extends z.ZodRawShape>(
   env: z.output<z.ZodObject<Shape>>,
 ): ServerFactory {
   const info = { name, version, ...(title !== undefined && { title }) };
-  return async (request) => {
+  return async (request, { prepare, readState } = {}) => {
     const context: ServerContext<Shape> = { ...request, env };
     const chosen = typeof options === "function" ? options(context) : options;
     const server = new McpServer(info, {
+      ...(readState !== undefined && { requestState: { verify: readState } }),
       ...chosen,
       capabilities: { logging: {}, ...chosen?.capabilities },
     });
+    prepare?.(server);
     await register(server, context);
     advertiseNoChanges(server);
     speakInWords(server);

@@ -122,6 +122,16 @@ function familiesOfCensus(
       single(sum("sessions_deleted/opening")),
     ),
     counter(
+      "mcp_session_questions_total",
+      "Questions to clients, with MCP_STREAMS: how many were asked, and how many answered",
+      each("state", ["asked", "answered"], (state) => sum(`questions_${state}`)),
+    ),
+    counter(
+      "mcp_session_stream_rows_deleted_total",
+      "Rows of streams, events, questions and marks deleted by cleanup",
+      single(sum("stream_rows_deleted")),
+    ),
+    counter(
       "mcp_session_cleanup_runs_total",
       "Cleanup runs that have ended",
       tierNames.flatMap((tier) =>

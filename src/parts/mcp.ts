@@ -12,6 +12,7 @@ import { createStateStore } from "../session/state-store.ts";
 import { ConfigurationError, readSettings } from "../settings.ts";
 import { databaseOf } from "./database.ts";
 import { fromEnv, pass } from "./per-env.ts";
+import { streamsIn } from "./streams.ts";
 import { type McpSessionsOptions, refusedAsJsonRpc, sessionGate, sessionsIn } from "./sessions.ts";
 
 export interface McpRoutesOptions extends McpSessionsOptions {
@@ -30,14 +31,13 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
   server: ServerDefinition<Shape>,
   { principal, guard = pass }: McpRoutesOptions,
 ): Hono {
-  const methods = ["POST", "DELETE"];
   const app = new Hono({ strict: false });
-  app.use(fromEnv((env) => mcpCors({ ...readSettings(httpSettings, env), methods })));
+  app.use(fromEnv((env) => mcpCors({ ...readSettings(httpSettings, env), methods: methodsIn(env) })));
   app.use(fromEnv((env) => originGuard(readSettings(httpSettings, env).allowedOrigins)));
   app.all(
     "/",
     guard,
-    sessionGate({ principal }),
+    sessionGate({ principal, areStreamsReplayed: true }),
     fromEnv((env) => {
       const { settings, store } = sessionsIn(env);
       return mcpEndpoint({
@@ -47,6 +47,7 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
         state: createStateStore(databaseOf(env), settings),
         principal: callerBy(principal),
         tokens: readSettings(tokenSettings, env).tokens,
+        ...streamsIn(env),
       });
     }),
   );
@@ -56,6 +57,12 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
   });
   return app;
 }
+
+const methodsIn = (env: object) => [
+  ...(streamsIn(env).streams === undefined ? [] : ["GET"]),
+  "POST",
+  "DELETE",
+];
 
 /** The caller that the app has found, by the name that it gives. */
 const callerBy =

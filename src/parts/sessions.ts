@@ -19,6 +19,7 @@ import { jsonRpcError } from "../session/protocol.ts";
 import { type SessionConfig, sessionSettings } from "../session/settings.ts";
 import { createSessionStore } from "../session/store.ts";
 import { readSettings } from "../settings.ts";
+import { streamSettings } from "../streams/settings.ts";
 import { cleanupIn } from "./cleanup.ts";
 import { databaseOf } from "./database.ts";
 import { fromEnv, perEnv } from "./per-env.ts";
@@ -60,7 +61,13 @@ export interface McpSessionsOptions {
 }
 
 /** The gate with the store of the environment. It throws its refusals. */
-export const sessionGate = ({ principal }: McpSessionsOptions): MiddlewareHandler =>
+export const sessionGate = ({
+  principal,
+  areStreamsReplayed = false,
+}: McpSessionsOptions & {
+  /** Whether the handler behind it replays streams. */
+  areStreamsReplayed?: boolean;
+}): MiddlewareHandler =>
   fromEnv((env) => {
     const { settings, store } = sessionsIn(env);
     return sessionMiddleware({
@@ -71,6 +78,7 @@ export const sessionGate = ({ principal }: McpSessionsOptions): MiddlewareHandle
       mayOpen: openingLimitOf(settings),
       clientDataMaxBytes: settings.clientDataMaxBytes,
       bodyMaxValues: readSettings(httpSettings, env).bodyMaxValues,
+      replays: areStreamsReplayed && readSettings(streamSettings, env).streams !== undefined,
       ...(settings.degradedMode === "serve" && { recall: store.recall }),
     });
   });

@@ -1,6 +1,8 @@
-// Stores that report activity: sessions are being opened or ended, which idle sleep must know. An operation that fails is
+// Stores that report activity: sessions are being opened or ended, or streams are kept, which idle sleep must know. An operation that fails is
 // reported as well: it may have been committed.
 import type { SessionsStore } from "../admin/sessions-store.ts";
+import type { MarksStore } from "../streams/marks-store.ts";
+import type { StreamStore } from "../streams/store.ts";
 import type { SessionStore } from "./store.ts";
 
 type RecordActivity = () => Promise<void>;
@@ -23,6 +25,19 @@ export function createAdminActivityStore(
     end: (handle) => reported(recordActivity, store.end(handle)),
     endAll: (principal) => reported(recordActivity, store.endAll(principal)),
   };
+}
+
+export function createStreamActivityStore(store: StreamStore, recordActivity: RecordActivity): StreamStore {
+  return {
+    ...store,
+    append: (key, events) => reported(recordActivity, store.append(key, events)),
+    replay: (...cursor) => reported(recordActivity, store.replay(...cursor)),
+    cancel: (...call) => reported(recordActivity, store.cancel(...call)),
+  };
+}
+
+export function createMarksActivityStore(store: MarksStore, recordActivity: RecordActivity): MarksStore {
+  return { make: (...mark) => reported(recordActivity, store.make(...mark)) };
 }
 
 async function reported<T>(recordActivity: RecordActivity, work: Promise<T>): Promise<T> {

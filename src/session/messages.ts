@@ -127,7 +127,8 @@ function responseProblem(message: Record<string, unknown>): Problem | undefined 
 const hasOthers = (message: object, known: readonly string[]) =>
   Object.keys(message).some((name) => !known.includes(name));
 
-function isId(id: unknown, inexact: ReadonlySet<number>): boolean {
+/** Whether a value can be the id of a message. @param inexact numbers that were not written as what they are. */
+export function isId(id: unknown, inexact: ReadonlySet<number> = new Set()): id is string | number {
   // A character beyond 2^16 has a length of 2.
   if (typeof id === "string")
     return id.length <= 2 * MAX_ID_CHARACTERS && Array.from(id).length <= MAX_ID_CHARACTERS;

@@ -18,7 +18,14 @@ import {
   type Problem,
   readInitialize,
 } from "./messages.ts";
-import { RATE_LIMIT_PERIOD_SECONDS, SESSION_HEADER, VERSION_HEADER } from "./protocol.ts";
+import {
+  messageTextsOf,
+  messagesOf,
+  RATE_LIMIT_PERIOD_SECONDS,
+  SESSION_HEADER,
+  VERSION_HEADER,
+} from "./protocol.ts";
+import { LAST_EVENT_HEADER } from "../streams/event-id.ts";
 import { createSessionId, isSessionId, keyOfSession, nameOfSession, type Session } from "./session.ts";
 import type { SessionStore } from "./store.ts";
 
@@ -50,6 +57,8 @@ export interface SessionMiddlewareOptions {
   recall?: (key: string, principal: string) => Session | "ended" | undefined;
   /** Whether a principal may open one more session now; left out, it always may. */
   mayOpen?: (principal: string) => Promise<boolean>;
+  /** Whether the handler replays streams, for `GET` with Last-Event-ID; left out, it does not. */
+  replays?: boolean;
   /** How many bytes a client may say of itself in `initialize`; left out, CLIENT_DATA_BYTES. */
   clientDataMaxBytes?: number;
   /** How many values a body may have, names of members among them; left out, BODY_VALUES. */
@@ -85,16 +94,21 @@ const log = logOf("session", {
  */
 export function sessionMiddleware(options: SessionMiddlewareOptions) {
   const { store, principal, isLegacy, protocolVersions, recall, mayOpen } = options;
-  const { clientDataMaxBytes = CLIENT_DATA_BYTES, bodyMaxValues: maxValues = BODY_VALUES } = options;
+  const {
+    replays = false,
+    clientDataMaxBytes = CLIENT_DATA_BYTES,
+    bodyMaxValues: maxValues = BODY_VALUES,
+  } = options;
   return createMiddleware<SessionEnv>(async function sessionGate(c, next) {
     const { method } = c.req;
-    if (method !== "POST" && method !== "DELETE") {
+    const isReplay = method === "GET" && replays && c.req.header(LAST_EVENT_HEADER) !== undefined;
+    if (method !== "POST" && method !== "DELETE" && !isReplay) {
       throw new AppError("method_not_allowed", undefined, { Allow: "POST, DELETE" });
     }
     const body = method === "POST" ? await readBody(c, { maxValues, clientDataMaxBytes }) : undefined;
     c.set("mcpBody", body);
     if (method === "POST") c.set("answerForm", answerFormOf(c.req.header("Accept")));
-    c.set("isLegacy", await isLegacy(c.req.raw, body));
+    c.set("isLegacy", isReplay || (await isLegacy(c.req.raw, body)));
     if (!c.get("isLegacy")) return next();
 
     const initialize = readInitialize(body);
@@ -127,7 +141,13 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
       log.info("MCP session ended", { session: nameOfSession(key), principal: labelOf(c), reason: "client" });
       return c.body(null, 204);
     }
-    const session = await store.resume(key, owner).catch((error: unknown) => degrade(error, c, key, owner));
+    // What belongs to a stream is only for the session that the database knows.
+    const isOfStream =
+      replays && (isReplay || messagesOf(body).some((sent) => "result" in sent || "error" in sent));
+    const session = await store.resume(key, owner).catch((error: unknown) => {
+      if (isOfStream) throw error;
+      return degrade(error, c, key, owner);
+    });
     if (session === undefined) throw new AppError("session_not_found");
     refuseBatch(body, session.protocolVersion);
     c.set("session", session);
@@ -206,11 +226,11 @@ async function readBody(c: Context, bounds: BodyBounds): Promise<unknown> {
 
 /** The version in the result of `initialize`, from a JSON response or a stream; undefined when it has none. */
 async function negotiatedVersion(response: Response): Promise<string | undefined> {
-  const text = await response.clone().text();
-  const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
-  const data = isStream ? (/^data: (.*"result".*)$/m.exec(text)?.[1] ?? "null") : text;
+  const texts = await messageTextsOf(response.clone());
   try {
-    const version: unknown = JSON.parse(data)?.result?.protocolVersion;
+    const version: unknown = texts
+      .map((text) => JSON.parse(text)?.result?.protocolVersion)
+      .find((found) => found !== undefined);
     return typeof version === "string" ? version : undefined;
   } catch {
     return undefined; // Not JSON-RPC: the handler's answer is passed on, and no session is opened.

@@ -21,6 +21,7 @@ beforeAll(async () => {
     MCP_SESSION_TIMEOUT_MS: "5000",
     // Nobody answers there.
     OAUTH_ISSUERS: "http://127.0.0.1:9",
+    MCP_STREAMS: "true",
   });
   document = (await (await fetch(`${worker.url}/openapi.json`)).json()) as typeof document;
 });
@@ -102,6 +103,7 @@ test("it has every route", () => {
     "GET /.well-known/oauth-protected-resource/mcp",
     "GET /cleanup/runs",
     "GET /healthz",
+    "GET /mcp",
     "GET /metrics",
     "GET /openapi.json",
     "GET /session-health",
@@ -128,6 +130,16 @@ test("every route answers as the document says", async () => {
     body: message({ method: "notifications/initialized" }),
   });
   await exercise("POST", "/mcp", { headers: inSession, body: "{" });
+  const streamed = await exercise("POST", "/mcp", {
+    headers: { ...inSession, "MCP-Protocol-Version": "2025-11-25" },
+    body: message({ id: 2, method: "tools/list" }),
+  });
+  const lastEvent = /^id: (.+)$/m.exec(await streamed.text())?.[1] ?? "";
+  const comesBack = { ...inSession, "Last-Event-ID": lastEvent };
+  await exercise("GET", "/mcp", { headers: comesBack });
+  await exercise("GET", "/mcp", { headers: { ...comesBack, Accept: "application/json" } });
+  await exercise("GET", "/mcp", { headers: { ...comesBack, "Last-Event-ID": "unknown" } });
+  await exercise("GET", "/mcp", { headers: { ...mcpHeaders, "Last-Event-ID": lastEvent } });
   await exercise("POST", "/mcp", { headers: mcpHeaders, body: message({ id: 3, method: "ping" }) });
   await exercise("POST", "/mcp", {
     headers: { ...mcpHeaders, "Mcp-Session-Id": "a".repeat(43) },
@@ -198,6 +210,7 @@ test("every route answers as the document says", async () => {
   try {
     await exercise("POST", "/mcp", { headers: mcpHeaders, body: initialize });
     await exercise("DELETE", "/mcp", { headers: { "Mcp-Session-Id": "a".repeat(43) } });
+    await exercise("GET", "/mcp", { headers: { ...comesBack, "Mcp-Session-Id": "a".repeat(43) } });
     for (const path of ["/metrics", "/session-health", "/sessions", "/cleanup/runs"])
       await exercise("GET", path);
     await exercise("DELETE", "/sessions/{handle}", byHandle);

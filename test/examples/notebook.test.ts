@@ -10,6 +10,7 @@ import server from "../../examples/notebook.ts";
 import { createWorker } from "../../src/worker.ts";
 import { openClient } from "../support/client.ts";
 import { messageOf } from "../support/mcp.ts";
+import { connectTo, isolatesOf } from "../streams/isolates.ts";
 import { createDatabase, keys } from "../support/worker.ts";
 
 const worker = createWorker(server);
@@ -51,6 +52,25 @@ test("the copy to the archive is made after the answer", async () => {
   await client.call("add_note", { text: "one" });
   expect(await client.call("archive_notes")).toEqual({ archived: true });
   expect(put).toHaveBeenCalledWith("alice", '["one"]');
+});
+
+test("an older client is asked, too, and its answer reaches another isolate", async () => {
+  const database = await createDatabase();
+  const env = database.env({ MCP_STREAMS: "true", MCP_STREAM_RETRY_MS: "100" });
+  const { client, transport } = await connectTo(
+    isolatesOf(() => createWorker(server), env),
+    {
+      capabilities: { elicitation: {} },
+    },
+  );
+  client.setRequestHandler("elicitation/create", () =>
+    Promise.resolve({ action: "accept" as const, content: { close: true } }),
+  );
+  await client.connect(transport);
+  expect(await client.callTool({ name: "close_notebook", arguments: {} })).toMatchObject({
+    structuredContent: { closed: true },
+  });
+  await client.close();
 });
 
 test("a request to another server goes out, and its failure is the client's answer", async () => {

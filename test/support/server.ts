@@ -2,6 +2,7 @@
 import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { defineServer, type ServerContext, type SessionState } from "../../src/mcp/context.ts";
+import { registerAskingTools } from "./asking-tools.ts";
 import { nameOfSession } from "../../src/session/session.ts";
 
 export const serverVariables = {
@@ -21,6 +22,7 @@ export default defineServer({
   options: ({ principal }) => ({ instructions: `For ${principal}.` }),
   register(server, context) {
     registerContextTools(server, context);
+    registerAskingTools(server);
     if (context.state !== undefined) registerStateTools(server, context.state);
     server.registerPrompt("ask", { description: "Asks" }, () => ({
       messages: [{ role: "user" as const, content: { type: "text" as const, text: "How are you?" } }],
