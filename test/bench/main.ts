@@ -13,6 +13,7 @@ import { large } from "./large.ts";
 import { page } from "./page.ts";
 import { requests } from "./requests.ts";
 import { soak } from "./soak.ts";
+import { streams } from "./streams.ts";
 import { touch } from "./touch.ts";
 import { weight } from "./weight.ts";
 
@@ -29,8 +30,8 @@ const regular: Record<string, Bench> = {
   weight,
   page,
 };
-/** What measures. `adopt` takes ten minutes of its own. */
-const benches: Record<string, Bench> = { ...regular, adopt };
+/** What measures. `adopt` takes ten minutes of its own, `streams` three. */
+const benches: Record<string, Bench> = { ...regular, adopt, streams };
 /** What does not measure, but tries: it fails when it finds a fault. */
 const trials: Record<string, (life: Life, args: string[]) => Promise<void>> = {
   soak,

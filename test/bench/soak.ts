@@ -7,6 +7,7 @@ import { Failure } from "../../dev/failure.ts";
 import { type LocalNeon, startLocalNeon } from "../../dev/neon/server.ts";
 import type { Life } from "../../dev/shutdown.ts";
 import { type Audit, audit, placeWitness } from "./soak/audit.ts";
+import type { Calls } from "./soak/calls.ts";
 import { type Cleanups, fireRegular, startCleanups } from "./soak/cleanups.ts";
 import { createClient, principalName } from "./soak/client.ts";
 import { faultRules, nameOfFault } from "./soak/faults.ts";
@@ -52,6 +53,7 @@ export async function soak(life: Life, args: string[]): Promise<void> {
       // Nothing expires by itself here: what is gone was ended, or lost.
       MCP_SESSION_INIT_TTL_SECONDS: "86400",
       MCP_CLEANUP_TIME_BUDGET_MS: "2000",
+      MCP_STREAMS: "true",
     },
   });
 
@@ -93,7 +95,7 @@ export async function soak(life: Life, args: string[]): Promise<void> {
   await cleanups.stop();
   await untilHealthy(life, judge, `${url}/session-health`, monitorKey);
   const verifiedFrom = judge.entries.length;
-  await Promise.all(clients.map((client) => client.verify()));
+  const calls = await Promise.all(clients.map((client) => client.verify()));
   const verified = judge.entries.slice(verifiedFrom);
   for (const { kind, label } of verified.filter(({ isSuccess }) => !isSuccess)) {
     ledger.violate("not back", `${kind} was answered ${label} with everything up`);
@@ -105,6 +107,7 @@ export async function soak(life: Life, args: string[]): Promise<void> {
 
   console.log(`\n${countTable(soaked)}\n\n${shareTable(soaked, outages)}\n\n${faults}\n`);
   console.log(describe({ ledger, outages, cleanups, found, verified: verified.length, workedMs }));
+  console.log(describeCalls(calls));
   console.log(describeLog(worker.logFile));
   const { violations } = ledger;
   console.log(
@@ -150,6 +153,14 @@ function describe({ ledger, outages, cleanups, found, verified, workedMs }: Resu
   ].join("\n");
 }
 
+function describeCalls(calls: readonly Calls[]): string {
+  const sum = (what: keyof Calls) => calls.reduce((total, one) => total + one[what], 0);
+  return (
+    `Calls that outlived their requests: ${sum("answered")} had their result, ` +
+    `${sum("lost")} an error because it could not be stored, ${sum("unknown")} ended with their session.`
+  );
+}
+
 /** Taken before the rules are: their hits go with them. */
 function describeFaults(neon: LocalNeon): string {
   const hits = neon.switchboard.hits();
@@ -172,7 +183,7 @@ function describeLog(file: string): string {
     lines.filter((line) => texts.every((text) => line.includes(text))).length;
   const retried = (outcome: string) => count("Database operation retried", `"outcome":"${outcome}"`);
   return (
-    `Log: ${retried("succeeded")} operations succeeded after a retry, ${retried("failed")} failed after one; ` +
+    `Log: ${count("Events not kept")} times events were not kept; ${retried("succeeded")} operations succeeded after a retry, ${retried("failed")} failed after one; ` +
     `the circuit opened ${count("Database circuit opened")} times and closed ${count("Database circuit closed")} times.`
   );
 }

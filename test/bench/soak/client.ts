@@ -1,5 +1,6 @@
 // One client: sends one random request after the other and keeps the ledger.
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Calls, createCalls } from "./calls.ts";
 import { BUDGET_MS, HEALTH_BUDGET_MS, type Judge, type Question } from "./judge.ts";
 import { end, type KnownSession, type Ledger, note, possible } from "./ledger.ts";
 import { initializeMessage, toolMessage, toolResult, type WireAnswer } from "./wire.ts";
@@ -156,6 +157,17 @@ export function createClient({ url, judge, ledger, number, keys, monitorKey }: C
     return answer;
   }
 
+  const calls = createCalls({
+    url: mcp,
+    judge,
+    ledger,
+    key,
+    expectation,
+    foreign: () => pick(ledger.sessions.filter(({ owner }) => owner !== number)),
+  });
+  const asked = async (session = known()) => session && calls.ask(session);
+  const worked = async (session = known()) => session && calls.work(session);
+
   async function probeEnded() {
     const session = pick(own.filter(({ fate }) => fate === "ended"));
     if (session === undefined) return undefined;
@@ -201,6 +213,8 @@ export function createClient({ url, judge, ledger, number, keys, monitorKey }: C
     [6, probeEnded],
     [6, useForeign],
     [3, health],
+    [5, asked],
+    [3, worked],
   ];
   const weight = acts.reduce((sum, [share]) => sum + share, 0);
 
@@ -215,7 +229,8 @@ export function createClient({ url, judge, ledger, number, keys, monitorKey }: C
       }
     },
     /** With everything up again: asks for each of its sessions, and what it holds. */
-    async verify(): Promise<void> {
+    async verify(): Promise<Calls> {
+      const ended = await calls.verify();
       for (const session of own) {
         if (session.fate === "ended") await use("at the end, ended", session, { method: "tools/list" });
         else await info(session);
@@ -223,6 +238,7 @@ export function createClient({ url, judge, ledger, number, keys, monitorKey }: C
           if (session.fate === "live") await getState(session, stateKey);
         }
       }
+      return ended;
     },
   };
 }

@@ -53,7 +53,10 @@ export function createJudge(ledger: Ledger): Judge {
         const detail = status < 400 ? "" : ` ${text.slice(0, 200)}`;
         ledger.violate(rule(status), `${kind} was answered ${status}${detail}`);
       }
-      if (status === 503 && !headers.has("Retry-After")) ledger.violate("503 without Retry-After", kind);
+      // Waiting does not help against a quota that is used up.
+      const mayPass = !/must act|quota_exceeded/.test(text);
+      if (status === 503 && headers.has("Retry-After") !== mayPass)
+        ledger.violate(`503 ${mayPass ? "without" : "with"} Retry-After`, kind);
       if (status === 404) {
         notFound ??= text;
         if (text !== notFound) ledger.violate("404s that differ", kind);

@@ -7,7 +7,9 @@ export interface WireRequest {
   /** POST when left out. */
   method?: "POST" | "DELETE" | "GET";
   session?: string;
-  message?: { method: string; params?: object };
+  message?: object;
+  /** The last event that was read, for GET. */
+  lastEventId?: string;
   /** Given up after this time. */
   patienceMs: number;
 }
@@ -27,7 +29,7 @@ let lastId = 0;
 
 /** Sends one request. Never throws: no answer, or one that broke off, has the status 0. */
 export async function exchange(request: WireRequest): Promise<WireAnswer> {
-  const { url, key, method = "POST", session, message, patienceMs } = request;
+  const { url, key, method = "POST", session, message, lastEventId, patienceMs } = request;
   const startedAt = performance.now();
   try {
     const response = await fetch(url, {
@@ -37,6 +39,7 @@ export async function exchange(request: WireRequest): Promise<WireAnswer> {
         Authorization: `Bearer ${key}`,
         Accept: "application/json, text/event-stream",
         ...(message !== undefined && { "Content-Type": "application/json" }),
+        ...(lastEventId !== undefined && { "Last-Event-ID": lastEventId }),
         ...(session !== undefined && { "Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25" }),
       },
       ...(message !== undefined && { body: JSON.stringify({ jsonrpc: "2.0", id: ++lastId, ...message }) }),
@@ -52,7 +55,11 @@ export async function exchange(request: WireRequest): Promise<WireAnswer> {
 
 export const initializeMessage = (name: string) => ({
   method: "initialize",
-  params: { protocolVersion: "2025-11-25", clientInfo: { name, version: "1" }, capabilities: {} },
+  params: {
+    protocolVersion: "2025-11-25",
+    clientInfo: { name, version: "1" },
+    capabilities: { elicitation: {} },
+  },
 });
 
 export const toolMessage = (name: string, args: object = {}) => ({
