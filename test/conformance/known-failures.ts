@@ -1,21 +1,11 @@
 // The versions of the conformance suite that we run, and the scenarios of each that cannot pass yet, with what they need.
 // The only list of them: a scenario that fails and is not here fails the run, and so does one here that passes.
 
-const QUESTIONS =
-  "Asking a client before 2026-07-28 needs a stream that can be resumed: the answer arrives on another isolate";
 const TASKS = "Tasks (SEP-2663) need a store of their own, and tools here that make them";
 
-const questions = {
-  "tools-call-sampling": QUESTIONS,
-  "tools-call-elicitation": QUESTIONS,
-  "elicitation-sep1034-defaults": QUESTIONS,
-  "elicitation-sep1330-enums": QUESTIONS,
-};
-
 export const knownFailures = {
-  "0.1.16": questions,
+  "0.1.16": {},
   "0.2.0-alpha.12": {
-    ...questions,
     "tasks-lifecycle": TASKS,
     "tasks-capability-negotiation": TASKS,
     "tasks-wire-fields": TASKS,
