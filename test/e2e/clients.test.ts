@@ -15,6 +15,9 @@ import {
 import { startSystem, type System, type TestWorker } from "./support.ts";
 
 const SESSIONLESS_TOOLS = [
+  "ask_name",
+  "ask_person_and_model",
+  "ask_twice",
   "await_client_gone",
   "end_my_other_sessions",
   "greet",
@@ -23,6 +26,7 @@ const SESSIONLESS_TOOLS = [
   "read_notes",
   "report",
   "session_info",
+  "work",
 ];
 const STATE_TOOLS = ["delete", "get", "increment", "set"].map((verb) => `session_state_${verb}`);
 const ALL_TOOLS = [...SESSIONLESS_TOOLS, ...STATE_TOOLS, "get_then_set"].toSorted();
