@@ -123,6 +123,11 @@ test("every total that the database writes is read by a metric", async () => {
        FROM unnest(ARRAY['${tierNames.join("','")}']) tier, unnest(ARRAY['${endedOutcomes.join("','")}']) outcome,
             unnest(ARRAY[${durations.join()}]) ms`,
     "SELECT mcp_open_session(i::text, 'alice', '2025-11-25', '{}', '{}', 60, NULL, 1) FROM generate_series(1, 3) i",
+    // A question of the last of them, its answer, and a row that has outlived its request and expired.
+    "SELECT mcp_append_events('stream', '3', 1, '{a message}', false, 60, 1, 'a call', '{question}', '{key}')",
+    "SELECT mcp_answer_question('question', '3', '{}', 'claim')",
+    "INSERT INTO mcp_marks (mark, owner, claim, expires_at) VALUES ('mark', 'alice', 'claim', now())",
+    "CALL mcp_cleanup_sessions('regular', 'cron', now(), 0, 10, 1000, 1)",
     // What expires between two counts is counted by the second.
     "SELECT mcp_count_expired()",
     "INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('expired', clock_timestamp())",
