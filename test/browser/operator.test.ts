@@ -2,17 +2,8 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startSystem, type System, type TestWorker } from "../e2e/support.ts";
-import {
-  expectGood,
-  keepPicture,
-  type Look,
-  looks,
-  operatorPages,
-  seed,
-  signIn,
-  troubles,
-} from "./operator.ts";
-import { openBrowser, startSite } from "./support.ts";
+import { expectGood, type Look, looks, operatorPages, seed, signIn, troubles } from "./operator.ts";
+import { keepPicture, openBrowser, startSite } from "./support.ts";
 
 let system: System;
 let worker: TestWorker;

@@ -1,12 +1,9 @@
 // An operator with Chromium, at the pages of a Worker with sessions and runs of all kinds in its database.
 import { createHash } from "node:crypto";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { expect } from "vitest";
 import type { System } from "../e2e/support.ts";
-import { expectAccessible } from "./support.ts";
+import { expectAccessible, keepPicture } from "./support.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -74,10 +71,7 @@ export const looks = {
 } as const;
 export type Look = keyof typeof looks;
 
-// They are kept in the folder SCREENSHOTS when there is one, to be looked at.
-const pictures = process.env["SCREENSHOTS"] ?? mkdtempSync(join(tmpdir(), "operator-pages-"));
-
-/** The page on the screen breaks no rule of axe-core, and nothing of it is wider than the screen. Keeps a picture. */
+/** The page on the screen breaks no rule of axe-core, and nothing of it is wider than the screen. Takes a picture. */
 export async function expectGood(page: Page, name: string, hasScripts = true): Promise<void> {
   // axe-core is a script itself.
   if (hasScripts) await expectAccessible(page);
@@ -87,10 +81,6 @@ export async function expectGood(page: Page, name: string, hasScripts = true): P
         .map((e) => e.outerHTML.slice(0, 120))`);
   expect(wide, `${name} is wider than the screen`).toEqual([]);
   await keepPicture(page, name);
-}
-
-export async function keepPicture(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
 }
 
 /** Collects what a page reports of scripts and of its policy: there must be nothing. */

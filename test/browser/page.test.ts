@@ -1,11 +1,16 @@
 // The page of examples/sign-in, as a person with Chromium meets it.
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { askingUrl, redeem, register, type SignIn, startSignIn } from "./sign-in.ts";
-import { allowWith, expectAccessible, isBack, openBrowser, type Site, startSite } from "./support.ts";
+import {
+  allowWith,
+  expectAccessible,
+  isBack,
+  keepPicture,
+  openBrowser,
+  type Site,
+  startSite,
+} from "./support.ts";
 
 let signIn: SignIn;
 let client: Site;
@@ -172,9 +177,6 @@ test("its metadata has what clients look for", async () => {
 });
 
 describe("what is seen", () => {
-  // They are kept in the folder SCREENSHOTS when there is one, to be looked at.
-  const pictures = process.env["SCREENSHOTS"] ?? mkdtempSync(join(tmpdir(), "sign-in-pages-"));
-
   test.each([
     ["light", { colorScheme: "light", viewport: { width: 1280, height: 900 } }],
     ["dark", { colorScheme: "dark", viewport: { width: 1280, height: 900 } }],
@@ -185,7 +187,7 @@ describe("what is seen", () => {
     const expectGood = async (name: string) => {
       await expectAccessible(page);
       expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name).toBe(true);
-      await page.screenshot({ path: join(pictures, `${name}-${look}.png`), fullPage: true });
+      await keepPicture(page, `${name}-${look}`);
     };
     await page.goto(signIn.url);
     await expectGood("start");

@@ -1,6 +1,7 @@
 // A person with a browser, the client that sends them there, and the client's own address, to which they come back.
 import { existsSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
+import { join } from "node:path";
 import type { OAuthClientProvider, OAuthTokens } from "@modelcontextprotocol/client";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
@@ -147,4 +148,10 @@ export async function expectAccessible(page: Page): Promise<void> {
   const found = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((n) => n.html).join()}`);
   expect(found, page.url()).toEqual([]);
   expect(passes.length).toBeGreaterThan(5);
+}
+
+/** Takes a picture of the whole page, to be looked at, in the folder SCREENSHOTS. Without that it takes none. */
+export async function keepPicture(page: Page, name: string): Promise<void> {
+  const folder = process.env["SCREENSHOTS"];
+  if (folder !== undefined) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
 }
