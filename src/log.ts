@@ -35,10 +35,9 @@ export const logSettings = defineSettings({
 /** `{"@timestamp","level","message","logger", …properties}` in one line. */
 const json = getJsonLinesFormatter({ properties: "flatten", message: "rendered" });
 
-/** For people: `09:31:00.123 INFO message key=value …`. */
+/** For people: `09:31:00.123 INFO message key=value …`, in UTC, which is what it does when no zone is named. A named one loads Intl. */
 const text: TextFormatter = getTextFormatter({
   timestamp: "time",
-  timeZone: "UTC",
   level: "FULL",
   format: ({ timestamp, level, message, record }) => {
     const properties = Object.entries(record.properties).map(
