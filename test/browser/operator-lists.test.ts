@@ -67,6 +67,7 @@ describe.each([
       await page.getByLabel("State").selectOption("active");
       await page.getByLabel("Client").fill("CURSOR");
       await page.getByRole("button", { name: "Filter" }).click();
+      await page.waitForURL(/principal=bob/);
       const rows = page.locator("tbody tr");
       const found = await activeOf("bob");
       expect(await rows.count()).toBe(Math.min(found, 50));
@@ -124,6 +125,7 @@ describe.each([
       await table.waitFor();
       expect(await table.getByRole("row").count()).toBe(30);
       await page.getByRole("link", { name: "Month" }).click();
+      await page.waitForURL(/window=month/);
       expect(await page.getByRole("link", { name: "Month" }).getAttribute("aria-current")).toBe("true");
     });
   });
