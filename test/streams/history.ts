@@ -36,6 +36,8 @@ export interface Question {
   isClosed: boolean;
   /** Whether somebody has answered it. Of two answers at once the second may find that the call has gone on. */
   isDue: boolean;
+  /** Whether it is so old that it is not kept. */
+  isOld: boolean;
 }
 
 export interface Call extends Talk {
@@ -202,7 +204,14 @@ export class History {
       const before = call.seen.get(number) ?? text;
       expectSame(text, before);
       if (message.method === "elicitation/create" && !call.seen.has(number))
-        this.questions.push({ id: String(message.id), call, first: [], isClosed: false, isDue: false });
+        this.questions.push({
+          id: String(message.id),
+          call,
+          first: [],
+          isClosed: false,
+          isDue: false,
+          isOld: false,
+        });
       call.seen.set(number, text);
       return number;
     });
@@ -214,8 +223,7 @@ export class History {
   async answer(question: Question, by: Session, text: string): Promise<void> {
     const { session } = question.call;
     const { fate } = session;
-    const { isClosed } = question;
-    const wasOld = question.call.isOld;
+    const { isClosed, isOld: wasOld } = question;
     const settled: Promise<unknown>[] = [];
     if (by === session && !isClosed) question.first.push(text);
     const sent = await post(this.#door(settled), answerTo(question.id, { text }), {
@@ -263,6 +271,8 @@ export class History {
       call.isExcused ||= call.isHeld || seconds > TTL_SECONDS;
       call.isOld ||= seconds > TTL_SECONDS;
     }
+    // A call that goes on can still ask new ones.
+    for (const question of this.questions) question.isOld ||= seconds > TTL_SECONDS;
     vi.setSystemTime(Date.now() + seconds * 1000);
     await pass(this.#database, seconds);
     this.#count(seconds > TTL_SECONDS ? "expired" : "aged");
