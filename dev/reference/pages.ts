@@ -1,5 +1,5 @@
 // The whole reference, made of the code: every page by its file name. Needs no database and no network.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { format } from "oxfmt";
 import * as z from "zod";
@@ -27,6 +27,12 @@ import { variablesPage } from "./variables.ts";
 const root = join(import.meta.dirname, "..", "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8").replaceAll("\r\n", "\n");
 
+/** The files with the tables: src/db/schema.ts, and those that it exports again. */
+export const schemaFiles = () =>
+  readdirSync(join(root, "src/db"))
+    .filter((name) => name.endsWith("schema.ts"))
+    .map((name) => `src/db/${name}`);
+
 export interface Reference {
   /** The text of each page by its file name. */
   files: Map<string, string>;
@@ -51,7 +57,7 @@ export async function createReference(): Promise<Reference> {
     "logs.md": logsPage(logManual, readComments(read("src/log.ts"))),
     "database.md": databasePage(
       schema,
-      readComments(`${read("src/db/schema.ts")}${read("src/db/stream-schema.ts")}`),
+      readComments(schemaFiles().map(read).join("")),
       readSqlFiles(join(root, "drizzle")).routines,
     ),
   };

@@ -46,7 +46,7 @@ DECLARE
   was_one_batch boolean;
   swept bigint;
   -- When the first of what has outlived its request expires. NULL: none does.
-  stream_expiry timestamptz;
+  outlived_expiry timestamptz;
 BEGIN
   -- A run of another tier is skipped while any run is alive. A regular run is skipped only while a regular run is alive, and
   -- waits for one of another tier: at a full hour both crons fire, and the regular run must not be the skipped one.
@@ -98,15 +98,13 @@ BEGIN
   WHILE ending IS NOT NULL LOOP
     BEGIN
       PERFORM set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '100', true);
-      swept := mcp_sweep_streams(this_run, batch_size);
-      IF swept = 0 THEN
-        stream_expiry := least((SELECT min(s.expires_at) FROM mcp_streams s),
-                               (SELECT min(e.expires_at) FROM mcp_stream_events e),
-                               (SELECT min(q.expires_at) FROM mcp_questions q),
-                               (SELECT min(m.expires_at) FROM mcp_marks m));
-      END IF;
+      SELECT s.swept, s.earliest_expiry INTO swept, outlived_expiry FROM mcp_sweep_outlived(this_run, batch_size) s;
     EXCEPTION
-      -- A role that may not write them has none: its rights are of a version before.
+      WHEN lock_not_available THEN
+        -- The next run sweeps.
+        swept := 0;
+        outlived_expiry := started;
+      -- A role that may not call it has none: its rights are of a version before.
       WHEN insufficient_privilege THEN swept := 0;
       WHEN query_canceled OR OTHERS OR assert_failure THEN
         swept := 0;
@@ -127,7 +125,7 @@ BEGIN
     SELECT floor(least(greatest(extract(epoch FROM coalesce(least((
              SELECT s.expires_at FROM ONLY mcp_sessions s
               WHERE NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id)
-              ORDER BY s.expires_at LIMIT 1), stream_expiry), 'infinity')) * 1000, 0), 8640000000000000))
+              ORDER BY s.expires_at LIMIT 1), outlived_expiry), 'infinity')) * 1000, 0), 8640000000000000))
       INTO earliest_expiry;
   END IF;
   SELECT r.run_id, r.outcome, r.deleted, r.batches, r.error_code, r.blocked, r.blocked_by

@@ -214,3 +214,4 @@ export const mcpSchemaJournal = pgTable("mcp_schema_journal", {
 });
 
 export * from "./stream-schema.ts";
+export * from "./handle-schema.ts";
