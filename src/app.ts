@@ -23,6 +23,7 @@ import {
 import { callerOf, principalOf } from "./auth/principal.ts";
 import type { CleanupStore } from "./cleanup/store.ts";
 import type { UnknownVariable } from "./unknown-variables.ts";
+import type { HandlesOptions } from "./handles/own-handles.ts";
 import { healthEndpoint, healthRoute, readHealthQuery } from "./health/endpoint.ts";
 import type { Limits } from "./health/grade.ts";
 import type { HealthStore } from "./health/store.ts";
@@ -62,6 +63,7 @@ export interface AppDeps {
   createServer: ServerFactory;
   sessions: SessionStore;
   state: StateStore;
+  handles: HandlesOptions | undefined;
   streams: StreamOptions | undefined;
   requestState: RequestStateOptions | undefined;
   recall: SessionMiddlewareOptions["recall"] | undefined;
@@ -171,6 +173,7 @@ export function createApp(deps: AppDeps) {
       state: deps.state,
       principal: callerOf,
       tokens: tokens?.config,
+      handles: deps.handles,
       streams: deps.streams,
       requestState: deps.requestState,
     }),

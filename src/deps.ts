@@ -14,6 +14,7 @@ import { createSignInLimit } from "./page/sign-in-limit.ts";
 import { createSignIns } from "./page/sign-ins.ts";
 import { authenticationOf } from "./parts/authentication.ts";
 import { healthLimitsOf, idleSleepOf } from "./parts/cleanup.ts";
+import { handlesOn } from "./parts/handles.ts";
 import { openingLimitOf, sessionsOn } from "./parts/sessions.ts";
 import { streamsOn } from "./parts/streams.ts";
 import { createAdminActivityStore } from "./session/activity-store.ts";
@@ -34,6 +35,7 @@ export function createDeps({
   sessions,
   streams,
   requestStateKeys,
+  handles,
   allowedOrigins,
   bodyMaxValues,
   unknownVariables,
@@ -59,6 +61,7 @@ export function createDeps({
     sessions: cachedSessions,
     state: createStateStore(database, sessions),
     ...streamsOn(database, { streams, requestStateKeys, timeoutMs: sessions.timeoutMs }, idleSleep, now),
+    handles: handles && handlesOn(database, { ...handles, timeoutMs: sessions.timeoutMs }, idleSleep),
     recall: sessions.degradedMode === "serve" ? cachedSessions.recall : undefined,
     clientDataMaxBytes: sessions.clientDataMaxBytes,
     bodyMaxValues,

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { authSettings } from "./auth/settings.ts";
 import { cleanupSettings } from "./cleanup/settings.ts";
 import { databaseSettings } from "./db/settings.ts";
+import { handleSettings } from "./handles/settings.ts";
 import { healthSettings } from "./health/settings.ts";
 import { httpSettings } from "./http/settings.ts";
 import { logSettings } from "./log.ts";
@@ -21,6 +22,7 @@ export const rooms = {
   cleanup: cleanupSettings,
   sessions: sessionSettings,
   streams: streamSettings,
+  handles: handleSettings,
   health: healthSettings,
   http: httpSettings,
   page: pageSettings,
@@ -33,6 +35,7 @@ const roomShape = {
   ...cleanupSettings.shape,
   ...sessionSettings.shape,
   ...streamSettings.shape,
+  ...handleSettings.shape,
   ...healthSettings.shape,
   ...httpSettings.shape,
   ...pageSettings.shape,
@@ -78,6 +81,7 @@ export function readConfig<Shape extends z.ZodRawShape>(env: object, serverVaria
     cleanup: cleanupSettings.read(values),
     sessions: sessionSettings.read(values),
     ...streamSettings.read(values),
+    ...handleSettings.read(values),
     health: healthSettings.read(values),
     ...httpSettings.read(values),
     page: {

@@ -26,8 +26,8 @@ const floors: Record<number, RegExp> = {
   4: /^public\/[a-z]+\.ts$/,
   3: /^(worker|app|cron|deps|env|parts\/[a-z-]+)\.ts$/,
   2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/(guard)|rpc\/(verbs)|session\/(middleware)|mcp\/(transport|reentry|routes|streamed)|health\/(shared-answers)|page\/(guard|form|refusal|(list-)?routes|sign-in-endpoint|sign-in-limit)|http\/(cors|document|refusal|request-log))\.ts$/,
-  1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker|statements)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller|revisions|request-state|suspension)|session\/(state|own-sessions)|page\/(csrf|history-bars|known-overview|list|signatures|sign-ins|[a-z-]+-(page|words))|admin\/(end-log|session-filter)|streams\/(marks-store|replay|recorder|cancellation))\.ts$/,
-  0: /^(log|settings|unknown-variables|(?!public)[a-z]+\/settings|admin\/(listed-session)|auth\/(api-keys|key-digest|principal|principal-name|credentials|verdict|claims|scope-map|token-settings|challenge|vouched)|rpc\/(answer|caller)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|([a-z]+-)?schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|page\/(advice|bar-chart|client-configs|configuration|differences|elements|figures|layout|next-path|script|style|time-axis)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|messages|client-data)|streams\/(event-id|questions|sealed|watched))\.ts$/,
+  1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker|statements)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller|revisions|request-state|suspension)|session\/(state|own-sessions)|page\/(csrf|history-bars|known-overview|list|signatures|sign-ins|[a-z-]+-(page|words))|admin\/(end-log|session-filter)|handles\/(own-handles)|streams\/(marks-store|replay|recorder|cancellation))\.ts$/,
+  0: /^(log|settings|unknown-variables|(?!public)[a-z]+\/settings|admin\/(listed-session)|auth\/(api-keys|key-digest|principal|principal-name|credentials|verdict|claims|scope-map|token-settings|challenge|vouched)|rpc\/(answer|caller)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|([a-z]+-)?schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|page\/(advice|bar-chart|client-configs|configuration|differences|elements|figures|layout|next-path|script|style|time-axis)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|repeated-change|messages|client-data)|handles\/(handles|handle-id)|streams\/(event-id|questions|sealed|watched))\.ts$/,
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })
@@ -176,7 +176,7 @@ describe("no request waits for a promise of another", () => {
     expect(makers, advice).toEqual([
       "auth/authorization-server.ts",
       "mcp/transport.ts",
-      "session/state.ts",
+      "session/repeated-change.ts",
       "streams/recorder.ts",
     ]);
   });

@@ -16,7 +16,7 @@ AS $$
 DECLARE
   -- One handle has fewer changes in flight.
   writes_kept CONSTANT integer := 64;
-  own mcp_handles;
+  own record;
 BEGIN
   SELECT h.* INTO own FROM mcp_handles h
    WHERE h.handle_hash = p_handle_hash AND h.owner = p_owner AND h.expires_at > clock_timestamp()

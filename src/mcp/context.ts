@@ -1,6 +1,7 @@
 // The contract with the author's room: what a server definition is, and what its handlers may use.
 import type { McpServer, ScopeChallengeHandler, ServerOptions } from "@modelcontextprotocol/server";
 import type * as z from "zod";
+import type { Handles } from "../handles/handles.ts";
 import type { Session } from "../session/session.ts";
 
 /** What JSON can hold. */
@@ -126,6 +127,8 @@ export interface ServerContext<Shape extends z.ZodRawShape = z.ZodRawShape> {
   sessions: OwnSessions;
   /** The session's document; undefined without a session. */
   state: SessionState | undefined;
+  /** The principal's handles, with and without a session; undefined without MCP_HANDLES. */
+  handles: Handles | undefined;
   /** Undefined without MCP_REQUEST_STATE_KEYS. */
   requestState: RequestStates | undefined;
   /** The variables, secrets and bindings that the definition declares, parsed. */

@@ -5,6 +5,7 @@ import type { Context } from "hono";
 import type { Principal } from "../auth/principal.ts";
 import type { TokenConfig } from "../auth/token-settings.ts";
 import { DatabaseFault } from "../db/fault.ts";
+import { createOwnHandles, type HandlesOptions } from "../handles/own-handles.ts";
 import { AppError } from "../http/errors.ts";
 import type { RequestVariables } from "../http/request-log.ts";
 import { logOf } from "../log.ts";
@@ -51,6 +52,8 @@ export interface McpEndpointOptions {
   principal: (c: Context) => Principal;
   /** Undefined: no token is taken. */
   tokens: TokenConfig | undefined;
+  /** Undefined: tools have no handles. */
+  handles: HandlesOptions | undefined;
   /** Undefined: no answer outlives its request. */
   streams: StreamOptions | undefined;
   /** Undefined: nothing is sealed. */
@@ -61,7 +64,7 @@ export interface McpEndpointOptions {
 const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 export function mcpEndpoint(options: McpEndpointOptions) {
-  const { createServer, sessions, state, principal, tokens, streams, requestState } = options;
+  const { createServer, sessions, state, handles, principal, tokens, streams, requestState } = options;
   const contextOf = (c: McpContext, caller: Caller, session: Session | undefined): RequestContext => {
     const owner = caller.name;
     return {
@@ -71,6 +74,7 @@ export function mcpEndpoint(options: McpEndpointOptions) {
       requireScopes: createRequireScopes(caller, tokens),
       sessions: createOwnSessions(sessions, owner, session),
       state: session === undefined ? undefined : createSessionState(state, session),
+      handles: handles && createOwnHandles(handles, owner),
       requestState: requestState && requestStatesOf(requestState, owner),
       waitUntil: (promise) => c.executionCtx.waitUntil(promise),
       signal: c.req.raw.signal,

@@ -12,6 +12,7 @@ import { createStateStore } from "../session/state-store.ts";
 import { ConfigurationError, readSettings } from "../settings.ts";
 import { databaseOf } from "./database.ts";
 import { fromEnv, pass } from "./per-env.ts";
+import { handlesIn } from "./handles.ts";
 import { streamsIn } from "./streams.ts";
 import { type McpSessionsOptions, refusedAsJsonRpc, sessionGate, sessionsIn } from "./sessions.ts";
 
@@ -47,6 +48,7 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
         state: createStateStore(databaseOf(env), settings),
         principal: callerBy(principal),
         tokens: readSettings(tokenSettings, env).tokens,
+        handles: handlesIn(env),
         ...streamsIn(env),
       });
     }),

@@ -1,6 +1,7 @@
 // Stores that report activity: sessions are being opened or ended, or streams are kept, which idle sleep must know. An operation that fails is
 // reported as well: it may have been committed.
 import type { SessionsStore } from "../admin/sessions-store.ts";
+import type { HandleStore } from "../handles/store.ts";
 import type { MarksStore } from "../streams/marks-store.ts";
 import type { StreamStore } from "../streams/store.ts";
 import type { SessionStore } from "./store.ts";
@@ -38,6 +39,14 @@ export function createStreamActivityStore(store: StreamStore, recordActivity: Re
 
 export function createMarksActivityStore(store: MarksStore, recordActivity: RecordActivity): MarksStore {
   return { make: (...mark) => reported(recordActivity, store.make(...mark)) };
+}
+
+export function createHandleActivityStore(store: HandleStore, recordActivity: RecordActivity): HandleStore {
+  return {
+    ...store,
+    make: (handle) => reported(recordActivity, store.make(handle)),
+    end: (key, owner) => reported(recordActivity, store.end(key, owner)),
+  };
 }
 
 async function reported<T>(recordActivity: RecordActivity, work: Promise<T>): Promise<T> {

@@ -1,14 +1,9 @@
 // The session's document as handlers use it. Checks values, and repeats a change when another write came between.
 import { type Json, type SessionState, StateError } from "../mcp/context.ts";
 import { isLongerThan, storabilityProblem, utf8Bytes } from "./json.ts";
+import { repeatedChange } from "./repeated-change.ts";
 import type { Session } from "./session.ts";
 import { STATE_LIMIT_BYTES, type StateRefusal, type StateStore } from "./state-store.ts";
-
-// An attempt fails only when another change has succeeded, so each of a hundred simultaneous changes succeeds within this.
-const MAX_ATTEMPTS = 100;
-// A random delay below a limit that doubles up to this, so that the writers of one key do not collide again.
-const LONGEST_DELAY_MS = 250;
-const FIRST_DELAY_MS = 5;
 
 const MAX_KEY_CHARACTERS = 256;
 
@@ -44,17 +39,16 @@ export function createSessionState(store: StateStore, session: Session): Session
     async update(key, change) {
       const first = await reachable(key).get(session, key);
       if (first === undefined) throw refusal("session_ended");
-      let current = first;
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const entry = await repeatedChange(first, async (current) => {
         const value = change(current.found ? asJson(current.value) : undefined);
         checkValue(key, value);
         const write = await store.set(session, key, value, current.version);
-        if (write.outcome === "written") return { value, version: write.version };
+        if (write.outcome === "written") return { written: { value, version: write.version } };
         if (write.outcome !== "version_mismatch") throw refusal(write.outcome);
-        current = write.current;
-        await delay(Math.random() * Math.min(FIRST_DELAY_MS * 2 ** attempt, LONGEST_DELAY_MS));
-      }
-      throw refusal("version_mismatch");
+        return { current: write.current };
+      });
+      if (entry === undefined) throw refusal("version_mismatch");
+      return entry;
     },
   };
 }
@@ -96,5 +90,3 @@ const messages: Record<StateRefusal | "unavailable", string> = {
 function refusal(code: keyof typeof messages): StateError {
   return new StateError(code, messages[code]);
 }
-
-const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
