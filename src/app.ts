@@ -37,9 +37,10 @@ import { refusalOf } from "./http/refusal.ts";
 import { requestLog, type RequestVariables } from "./http/request-log.ts";
 import { mcpEndpoint } from "./mcp/endpoint.ts";
 import { mcpDeleteRoute, mcpGetRoute, mcpPostRoute } from "./mcp/routes.ts";
-import { isLegacyRequest, legacyVersions } from "./mcp/revisions.ts";
+import { legacyCheckOf, legacyVersions, mcpMethodsOf } from "./mcp/revisions.ts";
 import type { RequestStateOptions } from "./mcp/request-state.ts";
 import type { StreamOptions } from "./mcp/streamed.ts";
+import type { Eras } from "./mcp/settings.ts";
 import type { ServerFactory } from "./mcp/server-factory.ts";
 import { metricsEndpoint, metricsRoute } from "./metrics/endpoint.ts";
 import { isPagePath, refusalPage } from "./page/refusal.ts";
@@ -63,6 +64,7 @@ export interface AppDeps {
   createServer: ServerFactory;
   sessions: SessionStore;
   state: StateStore;
+  eras: Eras;
   handles: HandlesOptions | undefined;
   streams: StreamOptions | undefined;
   requestState: RequestStateOptions | undefined;
@@ -83,7 +85,7 @@ export interface AppDeps {
 export function createApp(deps: AppDeps) {
   const { now, version, authentication, page } = deps;
   const { tokens } = authentication;
-  const mcpMethods = [...(deps.streams === undefined ? [] : ["GET"]), "POST", "DELETE"];
+  const mcpMethods = mcpMethodsOf(deps.eras, deps.streams !== undefined);
   const refuse = (c: Context<{ Variables: RequestVariables }>, error: AppError) =>
     page !== undefined && isPagePath(c.req.path)
       ? refusalPage(c, error)
@@ -149,8 +151,8 @@ export function createApp(deps: AppDeps) {
   app.get(RUNS_PATH, listRunsRoute, isAdmin, cleanup.list);
   app.post("/cleanup/:tier", runCleanupRoute, isAdmin, cleanup.run);
   app.post(MCP_PATH, mcpPostRoute);
-  app.delete(MCP_PATH, mcpDeleteRoute);
-  if (deps.streams !== undefined) app.get(MCP_PATH, mcpGetRoute);
+  if (mcpMethods.includes("DELETE")) app.delete(MCP_PATH, mcpDeleteRoute);
+  if (mcpMethods.includes("GET")) app.get(MCP_PATH, mcpGetRoute);
   app.on(
     mcpMethods,
     MCP_PATH,
@@ -159,7 +161,7 @@ export function createApp(deps: AppDeps) {
     sessionMiddleware({
       store: deps.sessions,
       principal: principalOf,
-      isLegacy: isLegacyRequest,
+      isLegacy: legacyCheckOf(deps.eras),
       protocolVersions: legacyVersions,
       mayOpen: deps.mayOpenSession,
       clientDataMaxBytes: deps.clientDataMaxBytes,
@@ -173,6 +175,7 @@ export function createApp(deps: AppDeps) {
       state: deps.state,
       principal: callerOf,
       tokens: tokens?.config,
+      eras: deps.eras,
       handles: deps.handles,
       streams: deps.streams,
       requestState: deps.requestState,

@@ -9,6 +9,7 @@ import { healthSettings } from "./health/settings.ts";
 import { httpSettings } from "./http/settings.ts";
 import { logSettings } from "./log.ts";
 import { findDifferences } from "./page/differences.ts";
+import { mcpSettings } from "./mcp/settings.ts";
 import { pageSettings } from "./page/settings.ts";
 import { sessionSettings } from "./session/settings.ts";
 import { ConfigurationError, type Rule } from "./settings.ts";
@@ -21,6 +22,7 @@ export const rooms = {
   auth: authSettings,
   cleanup: cleanupSettings,
   sessions: sessionSettings,
+  mcp: mcpSettings,
   streams: streamSettings,
   handles: handleSettings,
   health: healthSettings,
@@ -34,6 +36,7 @@ const roomShape = {
   ...authSettings.shape,
   ...cleanupSettings.shape,
   ...sessionSettings.shape,
+  ...mcpSettings.shape,
   ...streamSettings.shape,
   ...handleSettings.shape,
   ...healthSettings.shape,
@@ -80,6 +83,7 @@ export function readConfig<Shape extends z.ZodRawShape>(env: object, serverVaria
     ...authSettings.read(values),
     cleanup: cleanupSettings.read(values),
     sessions: sessionSettings.read(values),
+    ...mcpSettings.read(values),
     ...streamSettings.read(values),
     ...handleSettings.read(values),
     health: healthSettings.read(values),

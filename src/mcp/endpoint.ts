@@ -22,6 +22,8 @@ import type { Caller } from "./context.ts";
 import type { RequestContext, ServerFactory } from "./server-factory.ts";
 import { initializeProblem } from "./initialize.ts";
 import { jsonAnswerOf } from "./json-answer.ts";
+import { sessionsOnly } from "./revisions.ts";
+import type { Eras } from "./settings.ts";
 import { readRequestState, type RequestStateOptions, requestStatesOf } from "./request-state.ts";
 import {
   serveStreamed,
@@ -52,6 +54,8 @@ export interface McpEndpointOptions {
   principal: (c: Context) => Principal;
   /** Undefined: no token is taken. */
   tokens: TokenConfig | undefined;
+  /** Which revisions are served. Whether a request is of one with sessions, its gate has said. */
+  eras: Eras;
   /** Undefined: tools have no handles. */
   handles: HandlesOptions | undefined;
   /** Undefined: no answer outlives its request. */
@@ -64,7 +68,7 @@ export interface McpEndpointOptions {
 const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 export function mcpEndpoint(options: McpEndpointOptions) {
-  const { createServer, sessions, state, handles, principal, tokens, streams, requestState } = options;
+  const { createServer, sessions, state, eras, handles, principal, tokens, streams, requestState } = options;
   const contextOf = (c: McpContext, caller: Caller, session: Session | undefined): RequestContext => {
     const owner = caller.name;
     return {
@@ -112,6 +116,7 @@ export function mcpEndpoint(options: McpEndpointOptions) {
     const form = c.get("answerForm");
     const authInfo = authInfoOf(caller, c.req.url, tokens);
     if (!c.get("isLegacy")) {
+      if (eras === "sessions") return sessionsOnly(parsedBody);
       // It never ends, so it cannot be one JSON answer.
       if (form === "json" && messagesOf(parsedBody).some(({ method }) => method === "subscriptions/listen"))
         throw new AppError("not_acceptable", "Accept must allow text/event-stream");

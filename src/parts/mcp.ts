@@ -7,7 +7,9 @@ import { mcpCors, originGuard } from "../http/cors.ts";
 import { httpSettings } from "../http/settings.ts";
 import type { ServerDefinition } from "../mcp/context.ts";
 import { mcpEndpoint } from "../mcp/endpoint.ts";
+import { mcpMethodsOf } from "../mcp/revisions.ts";
 import { createServerFactory } from "../mcp/server-factory.ts";
+import { type Eras, mcpSettings } from "../mcp/settings.ts";
 import { createStateStore } from "../session/state-store.ts";
 import { ConfigurationError, readSettings } from "../settings.ts";
 import { databaseOf } from "./database.ts";
@@ -38,7 +40,7 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
   app.all(
     "/",
     guard,
-    sessionGate({ principal, areStreamsReplayed: true }),
+    sessionGate({ principal, areStreamsReplayed: true, erasIn }),
     fromEnv((env) => {
       const { settings, store } = sessionsIn(env);
       return mcpEndpoint({
@@ -48,6 +50,7 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
         state: createStateStore(databaseOf(env), settings),
         principal: callerBy(principal),
         tokens: readSettings(tokenSettings, env).tokens,
+        eras: erasIn(env),
         handles: handlesIn(env),
         ...streamsIn(env),
       });
@@ -60,11 +63,8 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
   return app;
 }
 
-const methodsIn = (env: object) => [
-  ...(streamsIn(env).streams === undefined ? [] : ["GET"]),
-  "POST",
-  "DELETE",
-];
+const erasIn = (env: object): Eras => readSettings(mcpSettings, env).eras;
+const methodsIn = (env: object) => mcpMethodsOf(erasIn(env), streamsIn(env).streams !== undefined);
 
 /** The caller that the app has found, by the name that it gives. */
 const callerBy =

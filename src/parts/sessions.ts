@@ -7,7 +7,8 @@ import { DatabaseFault } from "../db/fault.ts";
 import { AppError, errorResponse } from "../http/errors.ts";
 import { refusalOf } from "../http/refusal.ts";
 import { httpSettings } from "../http/settings.ts";
-import { isLegacyRequest, legacyVersions } from "../mcp/revisions.ts";
+import { legacyCheckOf, legacyVersions } from "../mcp/revisions.ts";
+import type { Eras } from "../mcp/settings.ts";
 import { createActivityStore } from "../session/activity-store.ts";
 import { type CachedSessionStore, createCachedStore } from "../session/cached-store.ts";
 import {
@@ -64,16 +65,19 @@ export interface McpSessionsOptions {
 export const sessionGate = ({
   principal,
   areStreamsReplayed = false,
+  erasIn = () => "both",
 }: McpSessionsOptions & {
   /** Whether the handler behind it replays streams. */
   areStreamsReplayed?: boolean;
+  /** Which revisions the handler behind it serves; left out: both. */
+  erasIn?: (env: object) => Eras;
 }): MiddlewareHandler =>
   fromEnv((env) => {
     const { settings, store } = sessionsIn(env);
     return sessionMiddleware({
       store,
       principal,
-      isLegacy: isLegacyRequest,
+      isLegacy: legacyCheckOf(erasIn(env)),
       protocolVersions: legacyVersions,
       mayOpen: openingLimitOf(settings),
       clientDataMaxBytes: settings.clientDataMaxBytes,
