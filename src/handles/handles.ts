@@ -79,7 +79,7 @@ export interface Handles {
    * begins again with the new value, 100 times at most. `change` must have no side effects.
    * @throws HandleError
    */
-  update(handle: string, change: (current: Json, kind: string) => Json): Promise<HandleEntry>;
+  update(handle: string, change: (current: HandleEntry) => Json): Promise<HandleEntry>;
   /** Ends a handle: what it holds is gone. False: there is no such handle. */
   end(handle: string): Promise<boolean>;
   /** The handles of the principal, the last used first, at most 100. */

@@ -1,5 +1,4 @@
 // The handles of one principal, as tools use them. Checks values, and repeats a change when another one came between.
-import type { Json } from "../mcp/context.ts";
 import { isLongerThan, storabilityProblem, utf8Bytes } from "../session/json.ts";
 import { repeatedChange } from "../session/repeated-change.ts";
 import { MAX_SECONDS } from "../settings.ts";
@@ -49,7 +48,7 @@ export function createOwnHandles({ store, ttlSeconds, limitBytes }: HandlesOptio
     async update(handle, next) {
       const first = (await read(handle)) ?? refuse("unknown_handle");
       const entry = await repeatedChange(first, async (current) => {
-        const text = textOf(next(valueOf(current), current.kind));
+        const text = textOf(next(entryOf(current)));
         const { written, ...found } = await change(handle, text, current.version);
         if (written === null) return { current: found };
         return { written: entryOf({ ...found, value: text, version: written }) };
@@ -66,16 +65,12 @@ export function createOwnHandles({ store, ttlSeconds, limitBytes }: HandlesOptio
   };
 }
 
-const entryOf = ({ kind, version, expiresAt, ...stored }: StoredHandle): HandleEntry => ({
+const entryOf = ({ kind, value, version, expiresAt }: StoredHandle): HandleEntry => ({
   kind,
-  value: valueOf(stored),
+  value: JSON.parse(value),
   version,
   expiresAt,
 });
-
-function valueOf({ value }: Pick<StoredHandle, "value">): Json {
-  return JSON.parse(value);
-}
 
 function checkKind(kind: string): void {
   const isStorable = kind.length > 0 && kind.length <= MAX_KIND_CHARACTERS && !kind.includes("\0");

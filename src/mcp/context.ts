@@ -4,6 +4,15 @@ import type * as z from "zod";
 import type { Handles } from "../handles/handles.ts";
 import type { Session } from "../session/session.ts";
 
+export {
+  type HandleEntry,
+  HandleError,
+  type HandleErrorCode,
+  type HandleOptions,
+  type Handles,
+  type HandleSummary,
+} from "../handles/handles.ts";
+
 /** What JSON can hold. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 

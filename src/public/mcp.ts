@@ -1,5 +1,4 @@
 // mcp-sessions/mcp: the MCP endpoint for a server definition, in an app of your own.
-export * from "../handles/handles.ts";
 export * from "../mcp/context.ts";
 export { mcpRoutes, type McpRoutesOptions } from "../parts/mcp.ts";
 export { nameOfSession, type Session } from "../session/session.ts";
