@@ -3,6 +3,7 @@ import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { defineServer, type ServerContext, type SessionState } from "../../src/mcp/context.ts";
 import { registerAskingTools } from "./asking-tools.ts";
+import { registerHandleTools } from "./handle-tools.ts";
 import { nameOfSession } from "../../src/session/session.ts";
 
 export const serverVariables = {
@@ -24,6 +25,7 @@ export default defineServer({
     registerContextTools(server, context);
     registerAskingTools(server);
     if (context.state !== undefined) registerStateTools(server, context.state);
+    if (context.handles !== undefined) registerHandleTools(server, context.handles);
     server.registerPrompt("ask", { description: "Asks" }, () => ({
       messages: [{ role: "user" as const, content: { type: "text" as const, text: "How are you?" } }],
     }));
