@@ -1,6 +1,7 @@
 // What is printed when everything runs. Every command line works as it is in sh, zsh and cmd.
 import { scheduledUrl } from "./crons.ts";
 import type { OpenDatabase } from "./database.ts";
+import { eraLines, firstRequest, type ServedEras } from "./eras.ts";
 
 export interface Banner {
   workerUrl: string;
@@ -11,17 +12,10 @@ export interface Banner {
   apiKey: string | undefined;
   /** For MCP clients. */
   mcpKey: string | undefined;
+  served: ServedEras;
   crons: readonly { cron: string; tier: string }[];
   notes: readonly string[];
 }
-
-// What an MCP client says first. The answer has the header Mcp-Session-Id, which its next requests repeat.
-const INITIALIZE = {
-  jsonrpc: "2.0",
-  id: 1,
-  method: "initialize",
-  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "curl", version: "1" } },
-};
 
 const ROUTES = [
   { path: "/healthz", isOpen: true },
@@ -32,19 +26,18 @@ const ROUTES = [
   { path: "/cleanup/runs", isOpen: false },
   { path: "/cleanup/regular", isOpen: false, more: ["-X POST"] },
   { path: "/openapi.json", isOpen: true },
-  {
-    path: "/mcp",
-    isOpen: false,
-    more: [
-      "-i",
-      '-H "Content-Type: application/json"',
-      '-H "Accept: application/json, text/event-stream"',
-      `-d "${JSON.stringify(INITIALIZE).replaceAll('"', String.raw`\"`)}"`,
-    ],
-  },
 ];
 
-export function bannerText({ workerUrl, signInUrl, database, apiKey, mcpKey, crons, notes }: Banner): string {
+export function bannerText({
+  workerUrl,
+  signInUrl,
+  database,
+  apiKey,
+  mcpKey,
+  crons,
+  served,
+  notes,
+}: Banner): string {
   const key = apiKey ?? "YOUR_KEY";
   const authorization = `-H "Authorization: Bearer ${key}"`;
   const places: Banner["database"] = [
@@ -61,9 +54,12 @@ export function bannerText({ workerUrl, signInUrl, database, apiKey, mcpKey, cro
     ...notes.map((note) => `  ${note}`),
     "",
     "Ask it:",
-    ...ROUTES.map(({ path, isOpen, more = [] }) =>
-      ["  curl", ...(isOpen ? [] : [authorization]), ...more, `"${workerUrl}${path}"`].join(" "),
+    ...[...ROUTES, { path: "/mcp", isOpen: false, more: firstRequest(served) }].map(
+      ({ path, isOpen, more = [] }) =>
+        ["  curl", ...(isOpen ? [] : [authorization]), ...more, `"${workerUrl}${path}"`].join(" "),
     ),
+    "",
+    ...eraLines(served),
     "",
     "Connect the MCP Inspector:",
     `  ${inspectorLine(`${workerUrl}/mcp`, mcpKey ?? "YOUR_KEY")}`,

@@ -7,6 +7,7 @@ import { readArguments } from "./arguments.ts";
 import { bannerText } from "./banner.ts";
 import { fireAt, startCrons } from "./crons.ts";
 import { NEON_PORT, openEmbedded, type OpenDatabase, openRemote } from "./database.ts";
+import { servedEras } from "./eras.ts";
 import { Failure, reasonOf } from "./failure.ts";
 import { openGiven } from "./given-database.ts";
 import { claimInstance } from "./instance.ts";
@@ -87,6 +88,7 @@ async function dev(life: Life): Promise<void> {
       apiKey: keyWithScope(apiKeys, "health"),
       mcpKey: keyWithScope(apiKeys, "mcp"),
       crons: crons.map((cron) => ({ cron, tier: tierOf(cron, { ...config.vars, ...vars }) })),
+      served: servedEras({ ...config.vars, ...vars }),
       notes: [
         ...(port === (wantedPort ?? WORKER_PORT) ? [] : [`Port ${WORKER_PORT} is taken.`]),
         ...database.notes,

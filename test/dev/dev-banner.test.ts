@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { bannerText } from "../../dev/banner.ts";
 import { openRemote } from "../../dev/database.ts";
+import { servedEras } from "../../dev/eras.ts";
 import { readable } from "../../dev/output.ts";
 
 const EMBEDDED = {
@@ -17,6 +18,7 @@ const EMBEDDED = {
     { cron: "*/10 * * * *", tier: "immediate" },
     { cron: "0 * * * *", tier: "regular" },
   ],
+  served: servedEras({}),
   notes: [],
 };
 
@@ -100,6 +102,25 @@ describe("the banner", () => {
     const text = bannerText({ ...EMBEDDED, database: openRemote(databaseUrl).shown });
     expect(text).toContain("ep-a-1.aws.neon.tech/sessions");
     expect(text).not.toContain("secret");
+  });
+
+  test.each([
+    [{}, /2025-11-25 gets a session, .*\n.*2026-07-28 gets no session, and no tool .* MCP_HANDLES=true/],
+    [
+      { MCP_HANDLES: "true" },
+      /2025-11-25 gets a session, .*\n.*2026-07-28 gets no session; its tools keep values in handles/,
+    ],
+    [{ MCP_ERAS: "sessions" }, /2025-11-25 gets a session, .*\n.*2026-07-28 is told to fall back/],
+    [{ MCP_ERAS: "stateless" }, /2025-11-25 is refused: .*\n.*2026-07-28 gets no session/],
+  ])("with %j it says what a client of each era gets", (vars, words) => {
+    expect(bannerText({ ...EMBEDDED, served: servedEras(vars) })).toMatch(words);
+  });
+
+  test("without sessions the line for /mcp asks what the server can do", () => {
+    const lines = curlLines(bannerText({ ...EMBEDDED, served: servedEras({ MCP_ERAS: "stateless" }) }));
+    const line = pasted(lines.find((one) => one.includes("/mcp")) ?? "");
+    expect(line).toContain("Mcp-Method: server/discover");
+    expect(JSON.parse(line.at(-2) ?? "")).toMatchObject({ method: "server/discover" });
   });
 
   test("says so when there is no key to show", () => {

@@ -68,7 +68,7 @@ test("over random interleavings of makings, changes, ends, expiry, cleanup and l
         await history.endRound();
       }
     }),
-    { numRuns: 60, endOnFailure: true },
+    { numRuns: 100, endOnFailure: true },
   );
   // The histories were worth something.
   for (const what of [

@@ -7,7 +7,7 @@ import { HandleError } from "../../src/handles/handles.ts";
 import { storeOf } from "../support/cleanup.ts";
 import { stored, TTL_SECONDS, type Stored } from "./stored.ts";
 
-export const MAX_HANDLES = 5;
+export const MAX_HANDLES = 4;
 export const principals = ["alice", "bob"] as const;
 export type Principal = (typeof principals)[number];
 

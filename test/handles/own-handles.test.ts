@@ -20,7 +20,7 @@ test.each<Json>([
   {},
   { __proto__x: 1, constructor: [{}], "": null },
   JSON.parse('{"__proto__":{"a":1}}'),
-  [[[1.5e300, -1, 9_007_199_254_740_991]]],
+  [[[1.5e-300, -1, 9_007_199_254_740_991]]],
 ])("the value %j comes back as it was", async (value) => {
   const { own } = await stored();
   const handles = own("alice");
