@@ -22,8 +22,9 @@ const WORKER_PORT = 8787;
 const SIGN_IN_FOLDER = ".dev/sign-in";
 // The log is for eyes.
 const DEFAULTS: Vars = { LOG_FORMAT: "text" };
-// Both tiers have something to do. What a remote database is for is not decided here.
-const EMBEDDED_DEFAULTS: Vars = { MCP_AGGRESSIVE_CLEANUP: "true" };
+// Both tiers have something to do, and a client without a session has tools that keep something. What a remote database is
+// for is not decided here.
+const EMBEDDED_DEFAULTS: Vars = { MCP_AGGRESSIVE_CLEANUP: "true", MCP_HANDLES: "true" };
 
 process.chdir(dirname(import.meta.dirname));
 process.exit(await untilAsked(dev));
@@ -88,7 +89,7 @@ async function dev(life: Life): Promise<void> {
       apiKey: keyWithScope(apiKeys, "health"),
       mcpKey: keyWithScope(apiKeys, "mcp"),
       crons: crons.map((cron) => ({ cron, tier: tierOf(cron, { ...config.vars, ...vars }) })),
-      served: servedEras({ ...config.vars, ...vars }),
+      served: servedEras({ ...config.vars, ...all }),
       notes: [
         ...(port === (wantedPort ?? WORKER_PORT) ? [] : [`Port ${WORKER_PORT} is taken.`]),
         ...database.notes,
