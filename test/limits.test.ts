@@ -7,6 +7,7 @@ import { END_LIMIT } from "../src/session/conditions.ts";
 import { storabilityProblem } from "../src/session/json.ts";
 import type { Session } from "../src/session/session.ts";
 import type { SessionStore } from "../src/session/store.ts";
+import { toolCall } from "./handles/modern.ts";
 import { keepSecret } from "./support/captured-logs.ts";
 import { addExpired, runInProgress, slowDown } from "./support/cleanup.ts";
 import { callTool, clientInfo, end, initializeParams, mcp, open, rowsOf, VERSION } from "./support/mcp.ts";
@@ -192,6 +193,37 @@ const cases: Record<string, (most: number) => Promise<void>> = {
     expect((await set(`${fits}ä`)).isError).toBe(true);
     // The session is found, and that is all.
     expect((await databaseRequests()) - before).toBe(1);
+  },
+
+  async handles(most) {
+    const { env, query } = await createDatabase();
+    const worker = env({ MCP_HANDLES: "true" });
+    const make = () => toolCall(worker, "handle_make", { kind: "cart", value: 1 });
+    await query(
+      `INSERT INTO mcp_handles (handle_hash, owner, kind, value, created_at, last_used_at, expires_at)
+       SELECT 'h' || i, 'alice', 'cart', '1', now(), now() - i * interval '1 second', now() + interval '1 day'
+         FROM generate_series(1, $1::int) i`,
+      [most - 1],
+    );
+    const left = async () =>
+      (
+        await query("SELECT handle_hash FROM mcp_handles WHERE handle_hash = ANY ($1)", [
+          [`h${most - 1}`, `h${most - 2}`],
+        ])
+      ).length;
+    await make();
+    expect(await left()).toBe(2);
+    await make();
+    expect(await left()).toBe(1);
+    expect(await query("SELECT FROM mcp_handles")).toHaveLength(most);
+  },
+
+  async "value of a handle"(most) {
+    const { env } = await createDatabase();
+    const make = (value: unknown) =>
+      toolCall(env({ MCP_HANDLES: "true" }), "handle_make", { kind: "cart", value });
+    expect(await make("x".repeat(most - 2))).toHaveProperty("is");
+    expect(await make("x".repeat(most - 1))).toMatchObject({ refused: "too_large" });
   },
 
   async "nesting of state"(most) {

@@ -100,9 +100,24 @@ async function useStreams(owner: TestDatabase, { query }: TestDatabase): Promise
   );
 }
 
+/** The same of handles. */
+async function useHandles({ query }: TestDatabase): Promise<void> {
+  for (const handle of ["a", "b"])
+    await query("SELECT mcp_make_handle($1, 'me', 'kind', '1', 60, true, 1)", [handle]);
+  await query("SELECT * FROM mcp_read_handle('b', 'me')");
+  await query("SELECT * FROM mcp_change_handle('b', 'me', '2', 1, 'claim')");
+  await query("SELECT mcp_end_handle('b', 'me', 'claim')");
+  await query(
+    "SELECT mcp_sweep_handles(run_id, 10) FROM mcp_begin_cleanup_run('regular', 'manual', now(), now(), now())",
+  );
+}
+
 test("so it can with what outlives a request", async () => {
   const owner = await createDatabase();
-  await expect(useStreams(owner, await asWorkerRole(owner))).resolves.toBeUndefined();
+  const role = await asWorkerRole(owner);
+  await expect(useStreams(owner, role)).resolves.toBeUndefined();
+  await role.query("DELETE FROM mcp_cleanup_runs");
+  await expect(useHandles(role)).resolves.toBeUndefined();
 });
 
 const eachRight = Object.entries(tableRights).flatMap(([table, rights]) =>
@@ -116,6 +131,7 @@ test.each(eachRight)("without %s on %s something fails", async (right, table) =>
   const use = () => {
     // The changes are read by the census only.
     if (table === "mcp_session_changes") return takeCensus(role);
+    if (table === "mcp_handles") return useHandles(role);
     return newTables.includes(table) ? useStreams(owner, role) : useEverything(owner, role);
   };
   await expect(use()).rejects.toThrow();

@@ -34,6 +34,7 @@ const ALSO: Record<string, string[]> = {
   rpc: ["test/parts"],
   server: ["test/server"],
   streams: ["test/mcp"],
+  handles: ["test/recovery/handles.test.ts", "test/examples/basket.test.ts"],
   session: ["test/mcp", "test/env.test.ts", "test/recovery/degraded.test.ts", "test/admin/sessions.test.ts"],
 };
 
@@ -52,6 +53,7 @@ const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
       "test/admin",
     ],
   ],
+  ["sql handles", /^mcp_.*_handle(s)?$/, ["test/handles", "test/recovery/handles.test.ts"]],
   [
     "sql streams",
     /^mcp_(answer|append|cancel|make|replay|sweep)/,
