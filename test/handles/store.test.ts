@@ -39,7 +39,13 @@ test("each verb is about one handle, whichever others its principal has", async 
     await make({ value: "2" }),
     await make({ value: "3" }),
   ];
-  // The oldest in use, so that a read writes.
+  // They have other versions.
+  for (const [other, value] of [
+    [first, "1"],
+    [last, "3"],
+  ] as const)
+    await store.change(other, "alice", value);
+  // So long ago that a read writes.
   await database.query("UPDATE mcp_handles SET last_used_at = now() - interval '1 hour', created_at = now()");
   const others = () =>
     database.query("SELECT * FROM mcp_handles WHERE handle_hash <> $1 ORDER BY value", [key]);
