@@ -30,5 +30,11 @@ BEGIN
     earliest_expiry := least(earliest_expiry, (SELECT min(h.expires_at) FROM mcp_handles h));
   EXCEPTION WHEN insufficient_privilege THEN NULL;
   END;
+  BEGIN
+    batch := mcp_sweep_tasks(p_run_id, p_limit);
+    swept := swept + batch;
+    earliest_expiry := least(earliest_expiry, (SELECT min(t.expires_at) FROM mcp_tasks t));
+  EXCEPTION WHEN insufficient_privilege THEN NULL;
+  END;
 END
 $$;

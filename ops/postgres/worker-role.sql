@@ -20,14 +20,16 @@ GRANT SELECT, INSERT, UPDATE ON mcp_session_totals TO mcp_worker;
 -- The number of sessions. Triggers write it with the rights of the owner.
 GRANT SELECT ON mcp_session_changes TO mcp_worker;
 
--- Streams, their events, questions to clients, marks that are made once, and handles. UPDATE lets cleanup lock rows.
-GRANT SELECT, INSERT, UPDATE, DELETE ON mcp_streams, mcp_stream_events, mcp_questions, mcp_marks, mcp_handles TO mcp_worker;
+-- Streams, their events, questions to clients, marks that are made once, handles, and tasks. UPDATE lets cleanup lock rows.
+GRANT SELECT, INSERT, UPDATE, DELETE
+  ON mcp_streams, mcp_stream_events, mcp_questions, mcp_marks, mcp_handles, mcp_tasks TO mcp_worker;
 
 -- PostgreSQL lets every role execute a new function. These lines are for databases where that was revoked.
-GRANT EXECUTE ON FUNCTION mcp_add_to_total, mcp_answer_question, mcp_append_events, mcp_begin_cleanup_run,
-  mcp_cancel_call, mcp_change_handle, mcp_choose_bulk, mcp_count_expired, mcp_count_sessions, mcp_delete_oldest,
-  mcp_delete_pages, mcp_delete_range, mcp_delete_sessions, mcp_end_cleanup_run, mcp_end_handle, mcp_find_expired,
+GRANT EXECUTE ON FUNCTION mcp_add_to_total, mcp_answer_question, mcp_answer_task, mcp_append_events, mcp_ask_task,
+  mcp_begin_cleanup_run, mcp_cancel_call, mcp_cancel_task, mcp_change_handle, mcp_choose_bulk, mcp_count_expired,
+  mcp_count_sessions, mcp_create_task, mcp_delete_oldest, mcp_delete_pages, mcp_delete_range, mcp_delete_sessions,
+  mcp_end_cleanup_run, mcp_end_handle, mcp_end_task, mcp_find_due_tasks, mcp_find_expired, mcp_finish_task,
   mcp_fold_totals, mcp_make_handle, mcp_make_mark, mcp_may_be_kept, mcp_merge_session_changes, mcp_open_session,
   mcp_read_handle, mcp_recount_sessions, mcp_replay_stream, mcp_resume_session, mcp_sweep_handles, mcp_sweep_outlived,
-  mcp_sweep_streams, mcp_tidy_cleanup, mcp_try_session TO mcp_worker;
+  mcp_sweep_streams, mcp_sweep_tasks, mcp_take_task, mcp_tidy_cleanup, mcp_try_session TO mcp_worker;
 GRANT EXECUTE ON PROCEDURE mcp_cleanup_sessions, mcp_delete_in_batches TO mcp_worker;

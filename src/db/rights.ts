@@ -12,20 +12,25 @@ export const tableRights = {
   mcp_questions: ["SELECT", "INSERT", "UPDATE", "DELETE"],
   mcp_marks: ["SELECT", "INSERT", "UPDATE", "DELETE"],
   mcp_handles: ["SELECT", "INSERT", "UPDATE", "DELETE"],
+  mcp_tasks: ["SELECT", "INSERT", "UPDATE", "DELETE"],
 } as const satisfies Record<string, readonly string[]>;
 
 /** The functions and procedures that it must be allowed to execute. */
 export const routineRights = [
   "mcp_add_to_total",
   "mcp_answer_question",
+  "mcp_answer_task",
   "mcp_append_events",
+  "mcp_ask_task",
   "mcp_begin_cleanup_run",
   "mcp_cancel_call",
+  "mcp_cancel_task",
   "mcp_change_handle",
   "mcp_choose_bulk",
   "mcp_cleanup_sessions",
   "mcp_count_expired",
   "mcp_count_sessions",
+  "mcp_create_task",
   "mcp_delete_in_batches",
   "mcp_delete_oldest",
   "mcp_delete_pages",
@@ -33,7 +38,10 @@ export const routineRights = [
   "mcp_delete_sessions",
   "mcp_end_cleanup_run",
   "mcp_end_handle",
+  "mcp_end_task",
+  "mcp_find_due_tasks",
   "mcp_find_expired",
+  "mcp_finish_task",
   "mcp_fold_totals",
   "mcp_make_handle",
   "mcp_make_mark",
@@ -47,6 +55,8 @@ export const routineRights = [
   "mcp_sweep_handles",
   "mcp_sweep_outlived",
   "mcp_sweep_streams",
+  "mcp_sweep_tasks",
+  "mcp_take_task",
   "mcp_tidy_cleanup",
   "mcp_try_session",
 ] as const;
@@ -57,11 +67,18 @@ export const routineRights = [
  */
 export const newRoutines: readonly (typeof routineRights)[number][] = [
   "mcp_answer_question",
+  "mcp_answer_task",
   "mcp_append_events",
+  "mcp_ask_task",
   "mcp_cancel_call",
+  "mcp_cancel_task",
   "mcp_change_handle",
   "mcp_count_expired",
+  "mcp_create_task",
   "mcp_end_handle",
+  "mcp_end_task",
+  "mcp_find_due_tasks",
+  "mcp_finish_task",
   "mcp_fold_totals",
   "mcp_make_handle",
   "mcp_make_mark",
@@ -70,6 +87,8 @@ export const newRoutines: readonly (typeof routineRights)[number][] = [
   "mcp_sweep_handles",
   "mcp_sweep_outlived",
   "mcp_sweep_streams",
+  "mcp_sweep_tasks",
+  "mcp_take_task",
 ];
 
 /** The same of tables. */
@@ -79,4 +98,5 @@ export const newTables: readonly (keyof typeof tableRights)[] = [
   "mcp_questions",
   "mcp_marks",
   "mcp_handles",
+  "mcp_tasks",
 ];

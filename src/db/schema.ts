@@ -214,4 +214,5 @@ export const mcpSchemaJournal = pgTable("mcp_schema_journal", {
 });
 
 export * from "./stream-schema.ts";
+export * from "./task-schema.ts";
 export * from "./handle-schema.ts";

@@ -112,12 +112,30 @@ async function useHandles({ query }: TestDatabase): Promise<void> {
   );
 }
 
+/** The same of tasks. */
+async function useTasks({ query }: TestDatabase): Promise<void> {
+  await query("SELECT mcp_create_task('t', 'me', 'tool', '{}', 'fail', 1, 1000, 600, 30, 1)");
+  await query("SELECT * FROM mcp_take_task('t', 'claim', 35, '{}')");
+  await query("SELECT mcp_ask_task('t', 'claim', '{}', ARRAY['2.a'], NULL)");
+  await query("SELECT mcp_answer_task('t', 'me', ARRAY['2.a'], ARRAY['{}'], 100, 30)");
+  await query("SELECT * FROM mcp_find_due_tasks(1, NULL, 30, '{}')");
+  await query("SELECT mcp_finish_task('t', 'claim', 'failed', '{}')");
+  await query("SELECT mcp_cancel_task('t', 'me')");
+  // The one before gives way.
+  await query("SELECT mcp_create_task('u', 'me', 'tool', '{}', 'fail', 1, 1000, 600, 30, 1)");
+  await query(
+    "SELECT mcp_sweep_tasks(run_id, 10) FROM mcp_begin_cleanup_run('regular', 'manual', now(), now(), now())",
+  );
+}
+
 test("so it can with what outlives a request", async () => {
   const owner = await createDatabase();
   const role = await asWorkerRole(owner);
   await expect(useStreams(owner, role)).resolves.toBeUndefined();
   await role.query("DELETE FROM mcp_cleanup_runs");
   await expect(useHandles(role)).resolves.toBeUndefined();
+  await role.query("DELETE FROM mcp_cleanup_runs");
+  await expect(useTasks(role)).resolves.toBeUndefined();
 });
 
 const eachRight = Object.entries(tableRights).flatMap(([table, rights]) =>
@@ -132,6 +150,7 @@ test.each(eachRight)("without %s on %s something fails", async (right, table) =>
     // The changes are read by the census only.
     if (table === "mcp_session_changes") return takeCensus(role);
     if (table === "mcp_handles") return useHandles(role);
+    if (table === "mcp_tasks") return useTasks(role);
     return newTables.includes(table) ? useStreams(owner, role) : useEverything(owner, role);
   };
   await expect(use()).rejects.toThrow();

@@ -75,7 +75,7 @@ test.each([
   ],
   [
     "a snapshot that lacks a column",
-    replaceIn("meta/0004_snapshot.json", '"state_version": {', '"state_versio": {'),
+    replaceIn("meta/0005_snapshot.json", '"state_version": {', '"state_versio": {'),
     "src/db/schema.ts has changed: run npm run db:generate",
   ],
 ])("it names %s", async (_, change, line) => {
