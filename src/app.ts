@@ -35,7 +35,7 @@ import { documentEndpoint, documentRoute, livenessRoute } from "./http/document.
 import { AppError, errorResponse, oauthError } from "./http/errors.ts";
 import { refusalOf } from "./http/refusal.ts";
 import { requestLog, type RequestVariables } from "./http/request-log.ts";
-import { mcpEndpoint } from "./mcp/endpoint.ts";
+import { mcpEndpoint, type McpEndpointOptions } from "./mcp/endpoint.ts";
 import { mcpDeleteRoute, mcpGetRoute, mcpPostRoute } from "./mcp/routes.ts";
 import { legacyCheckOf, legacyVersions, mcpMethodsOf } from "./mcp/revisions.ts";
 import type { RequestStateOptions } from "./mcp/request-state.ts";
@@ -68,6 +68,7 @@ export interface AppDeps {
   handles: HandlesOptions | undefined;
   streams: StreamOptions | undefined;
   requestState: RequestStateOptions | undefined;
+  tasks: McpEndpointOptions["tasks"];
   recall: SessionMiddlewareOptions["recall"] | undefined;
   mayOpenSession: (principal: string) => Promise<boolean>;
   clientDataMaxBytes: number;
@@ -179,6 +180,7 @@ export function createApp(deps: AppDeps) {
       handles: deps.handles,
       streams: deps.streams,
       requestState: deps.requestState,
+      tasks: deps.tasks,
     }),
   );
 

@@ -18,6 +18,9 @@ const log = logOf("cron", {
   },
 });
 
+/** What else a cron event does, at a tier that is switched on. */
+export type CronWork = (tier: Tier, scheduledAt: Date) => Promise<void> | undefined;
+
 export interface CronSettings {
   mode: CleanupMode;
   crons: Record<Tier, string>;
@@ -25,15 +28,19 @@ export interface CronSettings {
 
 const run = { regular: runCleanupOnce, immediate: runImmediateCleanup } satisfies Record<Tier, unknown>;
 
+const nothing: CronWork = () => undefined;
+
 /**
  * Handles one cron event. The event's own time is the cutoff, so a late or repeated event cuts at the same place.
- * @throws whatever the run failed with, and UnknownCron. Cloudflare then shows the event as failed.
+ * @param pickUp runs beside the cleanup, and neither keeps the other from its work.
+ * @throws whatever one of them failed with, and UnknownCron. Cloudflare then shows the event as failed.
  */
 export async function handleCron(
   { cron, scheduledTime }: { cron: string; scheduledTime: number },
   { mode, crons }: CronSettings,
   cleanups: CleanupStore,
   idleSleep: IdleSleep,
+  pickUp = nothing,
 ): Promise<void> {
   let tier: Tier;
   try {
@@ -52,6 +59,19 @@ export async function handleCron(
     active: isActive,
   });
   if (!isActive) return;
+  const ends = await Promise.allSettled([
+    pickUp(tier, scheduledAt),
+    cleanUnlessAsleep(tier, scheduledAt, cleanups, idleSleep),
+  ]);
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+}
+
+async function cleanUnlessAsleep(
+  tier: Tier,
+  scheduledAt: Date,
+  cleanups: CleanupStore,
+  idleSleep: IdleSleep,
+): Promise<void> {
   const wakesAt = (await idleSleep.wakesAt())?.[tier];
   if (wakesAt !== undefined && wakesAt > scheduledAt) {
     log.info("MCP session cleanup: asleep", { tier, until: wakesAt });

@@ -17,6 +17,7 @@ import { healthLimitsOf, idleSleepOf } from "./parts/cleanup.ts";
 import { handlesOn } from "./parts/handles.ts";
 import { openingLimitOf, sessionsOn } from "./parts/sessions.ts";
 import { streamsOn } from "./parts/streams.ts";
+import { tasksOn } from "./parts/tasks.ts";
 import { createAdminActivityStore } from "./session/activity-store.ts";
 import { createStateStore } from "./session/state-store.ts";
 
@@ -37,6 +38,7 @@ export function createDeps({
   requestStateKeys,
   eras,
   handles,
+  tasks,
   allowedOrigins,
   bodyMaxValues,
   unknownVariables,
@@ -64,6 +66,7 @@ export function createDeps({
     ...streamsOn(database, { streams, requestStateKeys, timeoutMs: sessions.timeoutMs }, idleSleep, now),
     eras,
     handles: handles && handlesOn(database, { ...handles, timeoutMs: sessions.timeoutMs }, idleSleep),
+    tasks: tasksOn(database, { tasks, timeoutMs: sessions.timeoutMs }, { idleSleep, cleanup, version, now }),
     recall: sessions.degradedMode === "serve" ? cachedSessions.recall : undefined,
     clientDataMaxBytes: sessions.clientDataMaxBytes,
     bodyMaxValues,

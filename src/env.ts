@@ -14,6 +14,7 @@ import { pageSettings } from "./page/settings.ts";
 import { sessionSettings } from "./session/settings.ts";
 import { ConfigurationError, type Rule } from "./settings.ts";
 import { streamSettings } from "./streams/settings.ts";
+import { taskSettings } from "./tasks/settings.ts";
 import { findUnknownVariables } from "./unknown-variables.ts";
 
 /** Every room that has variables, in the order of the reference manual. */
@@ -25,6 +26,7 @@ export const rooms = {
   mcp: mcpSettings,
   streams: streamSettings,
   handles: handleSettings,
+  tasks: taskSettings,
   health: healthSettings,
   http: httpSettings,
   page: pageSettings,
@@ -39,6 +41,7 @@ const roomShape = {
   ...mcpSettings.shape,
   ...streamSettings.shape,
   ...handleSettings.shape,
+  ...taskSettings.shape,
   ...healthSettings.shape,
   ...httpSettings.shape,
   ...pageSettings.shape,
@@ -86,6 +89,7 @@ export function readConfig<Shape extends z.ZodRawShape>(env: object, serverVaria
     ...mcpSettings.read(values),
     ...streamSettings.read(values),
     ...handleSettings.read(values),
+    ...taskSettings.read(values),
     health: healthSettings.read(values),
     ...httpSettings.read(values),
     page: {

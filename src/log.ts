@@ -68,6 +68,8 @@ export function configureLogOnce(config: LogConfig): void {
 export interface LogFields {
   /** Whether the tier of the cron event is switched on. */
   active: boolean;
+  /** How many times the task was begun, since its client's last answers. */
+  attempt: number;
   /** How often the statement was sent. */
   attempts: number;
   /** How many transactions of the run have deleted sessions. */
@@ -95,6 +97,8 @@ export interface LogFields {
    * `configuration_invalid`.
    */
   kind: string | undefined;
+  /** How many tasks have failed, because they were lost and must not be begun again. */
+  lost: number;
   /** The method of the request. */
   method: string;
   /** `standard`, or `aggressive` when the immediate tier is switched on. */
@@ -131,10 +135,14 @@ export interface LogFields {
   source: string;
   /** PostgreSQL's code of the error, such as `57014`; left out when PostgreSQL gave none. */
   sqlstate: string | null | undefined;
+  /** How many tasks a runner was asked for. */
+  started: number;
   /** The status of the response. */
   status: number;
   /** What a session could not do: a [step of its life](routes.md#get-session-health). Left out when it was not that. */
   step: string | undefined;
+  /** The task: the first 8 characters of its key, which is the SHA-256 of its id. */
+  task: string;
   /** The cleanup tier: `regular` or `immediate`. */
   tier: string;
   /** Until when cron events leave the database asleep. */

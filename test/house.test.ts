@@ -25,9 +25,9 @@ const floors: Record<number, RegExp> = {
   5: /^index\.ts$/,
   4: /^public\/[a-z]+\.ts$/,
   3: /^(worker|app|cron|deps|env|parts\/[a-z-]+)\.ts$/,
-  2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/(guard)|rpc\/(verbs)|session\/(middleware)|mcp\/(transport|reentry|routes|streamed)|health\/(shared-answers)|page\/(guard|form|refusal|(list-)?routes|sign-in-endpoint|sign-in-limit)|http\/(cors|document|refusal|request-log))\.ts$/,
-  1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker|statements)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller|revisions|request-state|suspension)|session\/(state|own-sessions)|page\/(csrf|history-bars|known-overview|list|signatures|sign-ins|[a-z-]+-(page|words))|admin\/(end-log|session-filter)|handles\/(own-handles)|streams\/(marks-store|replay|recorder|cancellation))\.ts$/,
-  0: /^(log|settings|unknown-variables|(?!public)[a-z]+\/settings|admin\/(listed-session)|auth\/(api-keys|key-digest|principal|principal-name|credentials|verdict|claims|scope-map|token-settings|challenge|vouched)|rpc\/(answer|caller)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|([a-z]+-)?schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context)|page\/(advice|bar-chart|client-configs|configuration|differences|elements|figures|layout|next-path|script|style|time-axis)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|repeated-change|messages|client-data)|handles\/(handles|handle-id)|streams\/(event-id|questions|sealed|watched))\.ts$/,
+  2: /^(server\/.*|[a-z]+\/([a-z]+-)?endpoint|auth\/(guard)|rpc\/(verbs)|session\/(middleware)|mcp\/(transport|reentry|routes|streamed|request-context|task-run)|health\/(shared-answers)|page\/(guard|form|refusal|(list-)?routes|sign-in-endpoint|sign-in-limit)|http\/(cors|document|refusal|request-log))\.ts$/,
+  1: /^([a-z]+\/([a-z]+-)?store|cleanup\/(clean|idle-sleep)|db\/(client|breaker|statements)|auth\/(keys|key-set|jwt|introspection|authorization-server|tokens)|http\/(body|input|openapi)|mcp\/(server-factory|initialize|json-answer|sdk-errors|caller|revisions|request-state|suspension|wrapped-handlers|modern-call|task-calls|task-methods)|session\/(state|own-sessions)|page\/(csrf|history-bars|known-overview|list|signatures|sign-ins|[a-z-]+-(page|words))|admin\/(end-log|session-filter)|handles\/(own-handles)|streams\/(marks-store|replay|recorder|cancellation)|tasks\/(runner|lease|pick-up|consumer|workflow))\.ts$/,
+  0: /^(log|settings|unknown-variables|(?!public)[a-z]+\/settings|admin\/(listed-session)|auth\/(api-keys|key-digest|principal|principal-name|credentials|verdict|claims|scope-map|token-settings|challenge|vouched)|rpc\/(answer|caller)|cleanup\/(tiers|wake-time)|db\/(connection-parameters|connection-string|fault|fault-rules|neon-host|pasted-value|read-fault|rights|([a-z]+-)?schema|time)|health\/(grade|trial|usability)|http\/(errors|schema-vendors|accept|json-bounds)|mcp\/(context|stored-call)|page\/(advice|bar-chart|client-configs|configuration|differences|elements|figures|layout|next-path|script|style|time-axis)|metrics\/(families)|session\/(session|conditions|protocol|degraded|json|messages|client-data|repeated-change)|handles\/(handles|handle-id)|streams\/(event-id|questions|sealed|watched)|tasks\/(task|may-be-task))\.ts$/,
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })
@@ -75,6 +75,7 @@ test("nothing but index.ts imports from the author's room", () => {
 test("index.ts uses what other programs use, and each subpath of the package is a file of src/public", () => {
   expect(importsOf("index.ts").map(({ file }) => file)).toEqual([
     "public/rpc.ts",
+    "public/tasks.ts",
     "public/worker.ts",
     "server/index.ts",
   ]);
@@ -172,9 +173,11 @@ describe("no request waits for a promise of another", () => {
     const makers = files.filter((file) =>
       /\bnew Promise\b|\.withResolvers\b/.test(readFileSync(join("src", file), "utf8")),
     );
-    // A transport and a recorder live for one request. State, and a question to the bound server, wait for a timer of their own.
+    // A transport and a recorder live for one request, the run of a task waits for its own lease. State, and a question to the
+    // bound server, wait for a timer of their own.
     expect(makers, advice).toEqual([
       "auth/authorization-server.ts",
+      "mcp/task-run.ts",
       "mcp/transport.ts",
       "session/repeated-change.ts",
       "streams/recorder.ts",

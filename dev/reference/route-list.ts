@@ -31,6 +31,8 @@ export function registeredRoutes(): RegisteredRoutes {
     ...createDeps(config),
     serverName: server.name,
     createServer: createServerFactory(server, {}),
+    // They have no route of their own.
+    tasks: undefined,
   }).routes;
 }
 

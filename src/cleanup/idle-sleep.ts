@@ -1,5 +1,6 @@
 // Keeps in Workers KV until when no tier can have work, so that cron events can leave the database asleep. There are two
-// records: one that cron events write after a run, one that whatever opens or ends sessions writes.
+// records: one that cron events write after a run, one that whatever opens or ends sessions writes. Tasks that somebody must start
+// are work of another kind: they have two records of their own.
 // KV shows a write elsewhere after about a minute (Cloudflare, "How KV works"): a cron event may be late by as much anyway.
 // Nothing here throws. What cannot be read or written means that the database is asked.
 import { timeout, TimeoutStrategy } from "cockatiel";
@@ -13,9 +14,9 @@ import { activityRecord, mergeActivity, runRecord, wakeTime } from "./wake-time.
 export interface IdleSleep {
   /** Before then a tier has nothing to delete; undefined when that is not known. */
   wakesAt: () => Promise<Record<Tier, Date> | undefined>;
-  /** Records a run whose report says when the first of the remaining sessions expires. */
-  recordRun: (report: CleanupReport, scheduledAt: Date) => Promise<void>;
-  /** Records that sessions are being opened or ended. An isolate writes this once in five minutes. */
+  /** Records a run whose report says when the first of the remaining rows is due. */
+  recordRun: (report: Pick<CleanupReport, "earliestExpiry">, scheduledAt: Date) => Promise<void>;
+  /** Records that rows are being added, or are due earlier now. An isolate writes this once in five minutes. */
   recordActivity: () => Promise<void>;
 }
 
@@ -24,6 +25,8 @@ export interface IdleSleepOptions {
   versionId: string;
   minAgeSeconds: Record<Tier, number>;
   now: () => Date;
+  /** What the cron events do. Left out: the cleanup. */
+  work?: keyof typeof KEYS;
 }
 
 const log = logOf("cleanup", {
@@ -35,8 +38,11 @@ const log = logOf("cleanup", {
   },
 });
 
-const RUN = "last-run";
-const ACTIVITY = "activity";
+// The keys of the two records of each kind of work.
+const KEYS = {
+  cleanup: { run: "last-run", activity: "activity" },
+  tasks: { run: "last-pick-up", activity: "task-activity" },
+} as const;
 
 // KV takes one write a second for a key, and the free plan a thousand a day.
 const ACTIVITY_WINDOW_MS = 300_000;
@@ -55,10 +61,11 @@ export const neverAsleep: IdleSleep = {
 /** @param config undefined switches it off. */
 export function createIdleSleep(
   config: { records: Records; maxSeconds: number } | undefined,
-  { versionId, minAgeSeconds, now }: IdleSleepOptions,
+  { versionId, minAgeSeconds, now, work = "cleanup" }: IdleSleepOptions,
 ): IdleSleep {
   if (config === undefined) return neverAsleep;
   const { records: kv, maxSeconds: maxSleepSeconds } = config;
+  const { run: RUN, activity: ACTIVITY } = KEYS[work];
   let recordedUntil = 0;
 
   const read = async <T>(key: string, record: z.ZodType<T>): Promise<T | undefined> => {

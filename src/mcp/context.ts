@@ -3,6 +3,7 @@ import type { McpServer, ScopeChallengeHandler, ServerOptions } from "@modelcont
 import type * as z from "zod";
 import type { Handles } from "../handles/handles.ts";
 import type { Session } from "../session/session.ts";
+import type { MayBeTask, TaskRun } from "../tasks/may-be-task.ts";
 
 export {
   type HandleEntry,
@@ -140,6 +141,10 @@ export interface ServerContext<Shape extends z.ZodRawShape = z.ZodRawShape> {
   handles: Handles | undefined;
   /** Undefined without MCP_REQUEST_STATE_KEYS. */
   requestState: RequestStates | undefined;
+  /** Without MCP_TASKS the handler runs in its request. */
+  task: MayBeTask;
+  /** Defined while a task is run. */
+  taskRun: TaskRun | undefined;
   /** The variables, secrets and bindings that the definition declares, parsed. */
   env: z.output<z.ZodObject<Shape>>;
   /** Keeps the Worker running for a promise after the response, for 30 s at most (Cloudflare, "Context API"). */

@@ -3,28 +3,23 @@
 import { createMcpHandler } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import type { Principal } from "../auth/principal.ts";
-import type { TokenConfig } from "../auth/token-settings.ts";
 import { DatabaseFault } from "../db/fault.ts";
-import { createOwnHandles, type HandlesOptions } from "../handles/own-handles.ts";
 import { AppError } from "../http/errors.ts";
 import type { RequestVariables } from "../http/request-log.ts";
 import { logOf } from "../log.ts";
 import type { SessionVariables } from "../session/middleware.ts";
-import { createOwnSessions } from "../session/own-sessions.ts";
 import { messagesOf, SESSION_HEADER } from "../session/protocol.ts";
-import type { Session } from "../session/session.ts";
-import { createSessionState } from "../session/state.ts";
-import type { StateStore } from "../session/state-store.ts";
-import type { SessionStore } from "../session/store.ts";
 import { replay } from "../streams/replay.ts";
-import { authInfoOf, shownCaller, createRequireScopes } from "./caller.ts";
+import { authInfoOf, shownCaller } from "./caller.ts";
 import type { Caller } from "./context.ts";
-import type { RequestContext, ServerFactory } from "./server-factory.ts";
+import { type ContextOptions, contextOf } from "./request-context.ts";
+import type { ServerFactory } from "./server-factory.ts";
 import { initializeProblem } from "./initialize.ts";
 import { jsonAnswerOf } from "./json-answer.ts";
 import { sessionsOnly } from "./revisions.ts";
 import type { Eras } from "./settings.ts";
-import { readRequestState, type RequestStateOptions, requestStatesOf } from "./request-state.ts";
+import { readRequestState } from "./request-state.ts";
+import { storedCallOf } from "./stored-call.ts";
 import {
   serveStreamed,
   type Streamed,
@@ -32,6 +27,8 @@ import {
   takeAnswers,
   takeCancellation,
 } from "./streamed.ts";
+import { type TaskParts, taskCallsOf } from "./task-calls.ts";
+import type { RunTask } from "./task-run.ts";
 import { acceptingBoth, SessionTransport } from "./transport.ts";
 
 const log = logOf("mcp", {
@@ -46,44 +43,23 @@ const log = logOf("mcp", {
 
 type McpContext = Context<{ Variables: SessionVariables & RequestVariables }>;
 
-export interface McpEndpointOptions {
+export interface McpEndpointOptions extends ContextOptions {
   createServer: ServerFactory;
-  sessions: SessionStore;
-  state: StateStore;
   /** Whose name is the session middleware's principal. */
   principal: (c: Context) => Principal;
-  /** Undefined: no token is taken. */
-  tokens: TokenConfig | undefined;
   /** Which revisions are served. Whether a request is of one with sessions, its gate has said. */
   eras: Eras;
-  /** Undefined: tools have no handles. */
-  handles: HandlesOptions | undefined;
   /** Undefined: no answer outlives its request. */
   streams: StreamOptions | undefined;
-  /** Undefined: nothing is sealed. */
-  requestState: RequestStateOptions | undefined;
+  /** Undefined: no call becomes a task. */
+  tasks: (TaskParts & { run: RunTask }) | undefined;
 }
 
 // RFC 5424, as logging/setLevel takes them.
 const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 export function mcpEndpoint(options: McpEndpointOptions) {
-  const { createServer, sessions, state, eras, handles, principal, tokens, streams, requestState } = options;
-  const contextOf = (c: McpContext, caller: Caller, session: Session | undefined): RequestContext => {
-    const owner = caller.name;
-    return {
-      session,
-      principal: owner,
-      caller,
-      requireScopes: createRequireScopes(caller, tokens),
-      sessions: createOwnSessions(sessions, owner, session),
-      state: session === undefined ? undefined : createSessionState(state, session),
-      handles: handles && createOwnHandles(handles, owner),
-      requestState: requestState && requestStatesOf(requestState, owner),
-      waitUntil: (promise) => c.executionCtx.waitUntil(promise),
-      signal: c.req.raw.signal,
-    };
-  };
+  const { createServer, sessions, eras, principal, tokens, streams, requestState, tasks } = options;
 
   const stateReader = ({ name }: Caller, onFailure: (cause: unknown) => unknown = () => undefined) =>
     requestState &&
@@ -126,8 +102,20 @@ export function mcpEndpoint(options: McpEndpointOptions) {
         failure = { cause };
         throw cause;
       };
-      const readState = stateReader(caller, (cause) => cause instanceof DatabaseFault && fail(cause));
-      const create = () => createServer(contextOf(c, caller, undefined), { readState }).catch(fail);
+      const onFailure = (cause: unknown) => cause instanceof DatabaseFault && fail(cause);
+      const readState = stateReader(caller, onFailure);
+      const here = { waitUntil: waitUntilOf(c), signal: c.req.raw.signal };
+      const taskCalls =
+        tasks &&
+        taskCallsOf({
+          ...tasks,
+          owner: caller.name,
+          call: storedCallOf(c.req.raw, messagesOf(parsedBody)[0], caller),
+          here: { ...here, run: (key) => tasks.run(key, here) },
+          onFailure,
+        });
+      const context = contextOf(options, { caller, session: undefined }, { ...here, taskCalls });
+      const create = () => createServer(context, { prepare: taskCalls?.prepare, readState }).catch(fail);
       const responseMode = form === "stream" ? "sse" : "auto";
       const handler = createMcpHandler(create, { legacy: "reject", responseMode });
       const response = await handler.fetch(c.req.raw, { parsedBody, authInfo });
@@ -147,10 +135,10 @@ export function mcpEndpoint(options: McpEndpointOptions) {
     if (session?.isDegraded === false && streams !== undefined) {
       if (c.req.method === "GET") return replay(c, session, streams);
       const make: Streamed["createServer"] = (signal, prepare) =>
-        createServer(
-          { ...contextOf(c, caller, session), signal },
-          { prepare, readState: stateReader(caller) },
-        );
+        createServer(contextOf(options, { caller, session }, { waitUntil: waitUntilOf(c), signal }), {
+          prepare,
+          readState: stateReader(caller),
+        });
       const streamed = { c, session, createServer: make, authInfo, streams };
       const taken =
         (await takeAnswers(streamed)) ??
@@ -161,7 +149,8 @@ export function mcpEndpoint(options: McpEndpointOptions) {
     // Without a session this is `initialize`: the session gate reads the answer before it goes out.
     const enableJsonResponse = form === "json" || (form === "either" && session === undefined);
     const transport = new SessionTransport({ enableJsonResponse });
-    const server = await createServer(contextOf(c, caller, session));
+    const here = { waitUntil: waitUntilOf(c), signal: c.req.raw.signal };
+    const server = await createServer(contextOf(options, { caller, session }, here));
     await server.connect(transport);
     if (session !== undefined) {
       const id = c.req.header(SESSION_HEADER);
@@ -171,6 +160,8 @@ export function mcpEndpoint(options: McpEndpointOptions) {
     return transport.handleRequest(acceptingBoth(c.req.raw), { parsedBody, authInfo });
   }
 }
+
+const waitUntilOf = (c: McpContext) => (promise: Promise<unknown>) => c.executionCtx.waitUntil(promise);
 
 function requestedLogLevel(body: unknown): string | undefined {
   const request = messagesOf(body).find(({ method }) => method === "logging/setLevel");

@@ -3,11 +3,8 @@
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
-  createMcpHandler,
   isInputRequiredResult,
-  type AuthInfo,
   type JSONRPCMessage,
-  type McpServer,
   PROTOCOL_VERSION_META_KEY,
   SERVER_INFO_META_KEY,
 } from "@modelcontextprotocol/server";
@@ -17,8 +14,7 @@ import { CannotAsk, questionsOf } from "../streams/questions.ts";
 import type { StreamRecorder } from "../streams/recorder.ts";
 import { messageTextsOf } from "../session/protocol.ts";
 import type { Session } from "../session/session.ts";
-
-const MODERN = "2026-07-28";
+import { MODERN, serveModern, type Serving } from "./modern-call.ts";
 
 /** A call, as it is kept while it waits. */
 export const suspendedCall = z.object({
@@ -35,12 +31,7 @@ const answer = z.union([
   z.object({ error: z.looseObject({ message: z.string() }) }),
 ]);
 
-export interface Reentry {
-  create: () => Promise<McpServer>;
-  url: string;
-  /** Aborted when the call is cancelled. */
-  signal: AbortSignal;
-  authInfo: AuthInfo;
+export interface Reentry extends Serving {
   session: Session;
   recorder: StreamRecorder;
 }
@@ -91,8 +82,9 @@ function fail(id: RequestId, recorder: StreamRecorder, message: string): void {
 function serve(
   { id, method, params, requestState }: SuspendedCall,
   inputResponses: Record<string, unknown>,
-  { create, url, signal, authInfo, session }: Reentry,
+  reentry: Reentry,
 ): Promise<Response> {
+  const { session } = reentry;
   const meta = {
     ...Object(params["_meta"]),
     [PROTOCOL_VERSION_META_KEY]: MODERN,
@@ -100,28 +92,13 @@ function serve(
     [CLIENT_CAPABILITIES_META_KEY]: session.capabilities,
     ...(session.logLevel !== null && { "io.modelcontextprotocol/logLevel": session.logLevel }),
   };
-  const parsedBody = {
-    jsonrpc: "2.0",
-    id,
-    method,
-    params: { ...params, inputResponses, ...(requestState !== undefined && { requestState }), _meta: meta },
+  const given = {
+    ...params,
+    inputResponses,
+    ...(requestState !== undefined && { requestState }),
+    _meta: meta,
   };
-  const name: unknown = params["name"] ?? params["uri"];
-  const request = new Request(url, {
-    method: "POST",
-    signal,
-    headers: {
-      "Content-Type": "application/json",
-      Accept: "application/json, text/event-stream",
-      "MCP-Protocol-Version": MODERN,
-      "Mcp-Method": method,
-      ...(typeof name === "string" && { "Mcp-Name": name }),
-    },
-  });
-  return createMcpHandler(create, { legacy: "reject", responseMode: "sse" }).fetch(request, {
-    parsedBody,
-    authInfo,
-  });
+  return serveModern({ id, method, params: given }, reentry);
 }
 
 async function askAgain(
@@ -159,8 +136,8 @@ export async function ask(
   return questions.map(({ request }, i) => ({ request, event: firstEvent + i }));
 }
 
-/** Without what only MCP 2026-07-28 has. */
-function asBefore(modern: Record<string, unknown>): Record<string, unknown> {
+/** A result without what only the answers of MCP 2026-07-28 have. */
+export function asBefore(modern: Record<string, unknown>): Record<string, unknown> {
   const { resultType: _type, _meta: whole, ...result } = modern;
   const { [SERVER_INFO_META_KEY]: _server, ...meta } = { ...Object(whole) };
   return { ...result, ...(Object.keys(meta).length > 0 && { _meta: meta }) };

@@ -35,13 +35,30 @@ export async function readRequestState(
   { sealer, marks, now }: RequestStateOptions,
   principal: string,
 ): Promise<unknown> {
-  const state = await sealer.open(text, principal);
-  if (state === undefined) throw new Error("The state is not valid");
-  const { value, singleUse, expiresAt } = state;
+  const { value, singleUse, expiresAt } = await opened(text, sealer, principal);
   if (singleUse === undefined) return value;
   // As long as it could be used.
   const seconds = Math.max(Math.ceil((expiresAt.getTime() - now().getTime()) / 1000), 1);
   if (!(await marks.make(`used:${singleUse}`, principal, seconds)))
     throw new Error("The state was used before");
   return value;
+}
+
+/**
+ * The same for a task, which was given it once and may be run again.
+ * @throws Error when it is not this principal's, or has expired
+ */
+export async function reopenRequestState(
+  text: string,
+  { sealer }: RequestStateOptions,
+  principal: string,
+): Promise<unknown> {
+  const { value } = await opened(text, sealer, principal);
+  return value;
+}
+
+async function opened(text: string, sealer: Sealer, principal: string) {
+  const state = await sealer.open(text, principal);
+  if (state === undefined) throw new Error("The state is not valid");
+  return state;
 }

@@ -8,6 +8,7 @@ import {
   type RequestId,
 } from "@modelcontextprotocol/server";
 import { CannotAsk } from "../streams/questions.ts";
+import { wrapHandlers } from "./wrapped-handlers.ts";
 
 /** The requests whose results can say that input is required (MCP 2026-07-28). */
 const methods: readonly string[] = ["tools/call", "prompts/get", "resources/read"];
@@ -19,39 +20,25 @@ export interface SuspendedCall {
   result: InputRequiredResult;
 }
 
-type Handler = (
-  request: { method: string; params?: object },
-  context: { mcpReq: { id: RequestId } },
-) => unknown;
-
 /**
  * Has `suspend` called for each call of a server that needs input. The server's answer to that call goes nowhere. To be used
  * before anything is registered.
  * @param suspend @throws CannotAsk when the client cannot be asked.
  */
-export function suspendCalls({ server }: McpServer, suspend: (call: SuspendedCall) => Promise<void>): void {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the SDK's overloads all end with the handler
-  const setHandler = server.setRequestHandler.bind(server) as (method: string, ...others: unknown[]) => void;
-  const setSuspending = (method: string, ...others: unknown[]) => {
-    const handler = others.at(-1);
-    if (!methods.includes(method) || !isHandler(handler)) return setHandler(method, ...others);
-    return setHandler(method, ...others.slice(0, -1), async (...[request, context]: Parameters<Handler>) => {
-      const result = await handler(request, context);
-      if (!isInputRequiredResult(result)) return result;
-      const call = { id: context.mcpReq.id, method, params: { ...request.params }, result };
-      try {
-        await suspend(call);
-      } catch (error) {
-        if (!(error instanceof CannotAsk)) throw error;
-        return refusalOf(method, error.message);
-      }
-      return {};
-    });
-  };
-  Object.assign(server, { setRequestHandler: setSuspending });
+export function suspendCalls(server: McpServer, suspend: (call: SuspendedCall) => Promise<void>): void {
+  wrapHandlers(server, methods, (handler, method) => async (request, context) => {
+    const result = await handler(request, context);
+    if (!isInputRequiredResult(result)) return result;
+    const call = { id: context.mcpReq.id, method, params: { ...request.params }, result };
+    try {
+      await suspend(call);
+    } catch (error) {
+      if (!(error instanceof CannotAsk)) throw error;
+      return refusalOf(method, error.message);
+    }
+    return {};
+  });
 }
-
-const isHandler = (value: unknown): value is Handler => typeof value === "function";
 
 /** As the revisions before have it: what goes wrong in a tool is a result. */
 function refusalOf(method: string, message: string): object {

@@ -2,21 +2,17 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type * as z from "zod";
 import type { Principal } from "../auth/principal.ts";
-import { tokenSettings } from "../auth/settings.ts";
 import { mcpCors, originGuard } from "../http/cors.ts";
 import { httpSettings } from "../http/settings.ts";
 import type { ServerDefinition } from "../mcp/context.ts";
 import { mcpEndpoint } from "../mcp/endpoint.ts";
 import { mcpMethodsOf } from "../mcp/revisions.ts";
-import { createServerFactory } from "../mcp/server-factory.ts";
 import { type Eras, mcpSettings } from "../mcp/settings.ts";
-import { createStateStore } from "../session/state-store.ts";
 import { ConfigurationError, readSettings } from "../settings.ts";
-import { databaseOf } from "./database.ts";
 import { fromEnv, pass } from "./per-env.ts";
-import { handlesIn } from "./handles.ts";
+import { serverParts } from "./server-parts.ts";
+import { type McpSessionsOptions, refusedAsJsonRpc, sessionGate } from "./sessions.ts";
 import { streamsIn } from "./streams.ts";
-import { type McpSessionsOptions, refusedAsJsonRpc, sessionGate, sessionsIn } from "./sessions.ts";
 
 export interface McpRoutesOptions extends McpSessionsOptions {
   /**
@@ -34,6 +30,7 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
   server: ServerDefinition<Shape>,
   { principal, guard = pass }: McpRoutesOptions,
 ): Hono {
+  const partsIn = serverParts(server);
   const app = new Hono({ strict: false });
   app.use(fromEnv((env) => mcpCors({ ...readSettings(httpSettings, env), methods: methodsIn(env) })));
   app.use(fromEnv((env) => originGuard(readSettings(httpSettings, env).allowedOrigins)));
@@ -41,20 +38,7 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
     "/",
     guard,
     sessionGate({ principal, areStreamsReplayed: true, erasIn }),
-    fromEnv((env) => {
-      const { settings, store } = sessionsIn(env);
-      return mcpEndpoint({
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- who declares no variables has none in the type either
-        createServer: createServerFactory(server, readVariables(server.variables ?? ({} as Shape), env)),
-        sessions: store,
-        state: createStateStore(databaseOf(env), settings),
-        principal: callerBy(principal),
-        tokens: readSettings(tokenSettings, env).tokens,
-        eras: erasIn(env),
-        handles: handlesIn(env),
-        ...streamsIn(env),
-      });
-    }),
+    fromEnv((env) => mcpEndpoint({ ...partsIn(env), eras: erasIn(env), principal: callerBy(principal) })),
   );
   app.onError((error, c) => {
     if (error instanceof ConfigurationError) throw error;
@@ -74,6 +58,3 @@ const callerBy =
     const known: Principal | undefined = c.get("principal");
     return known?.name === name ? known : { name, scopes: ["mcp"], label: name };
   };
-
-const readVariables = <Shape extends z.ZodRawShape>(shape: Shape, env: object) =>
-  readSettings({ shape, read: (values) => values }, env);

@@ -2,3 +2,4 @@
 export * from "../mcp/context.ts";
 export { mcpRoutes, type McpRoutesOptions } from "../parts/mcp.ts";
 export { nameOfSession, type Session } from "../session/session.ts";
+export type { MayBeTask, TaskOptions, TaskRun } from "../tasks/may-be-task.ts";

@@ -1,9 +1,10 @@
-// Stores that report activity: sessions are being opened or ended, or streams are kept, which idle sleep must know. An operation that fails is
-// reported as well: it may have been committed.
+// Stores that report activity: sessions are being opened or ended, streams, handles or tasks are kept, which idle sleep must know. An
+// operation that fails is reported as well: it may have been committed.
 import type { SessionsStore } from "../admin/sessions-store.ts";
 import type { HandleStore } from "../handles/store.ts";
 import type { MarksStore } from "../streams/marks-store.ts";
 import type { StreamStore } from "../streams/store.ts";
+import type { TaskStore } from "../tasks/store.ts";
 import type { SessionStore } from "./store.ts";
 
 type RecordActivity = () => Promise<void>;
@@ -46,6 +47,20 @@ export function createHandleActivityStore(store: HandleStore, recordActivity: Re
     ...store,
     make: (handle) => reported(recordActivity, store.make(handle)),
     end: (key, owner) => reported(recordActivity, store.end(key, owner)),
+  };
+}
+
+/** @param recordDue records that a task is to be started: what the cron events that pick tasks up must know. */
+export function createTaskActivityStore(
+  store: TaskStore,
+  recordActivity: RecordActivity,
+  recordDue: RecordActivity,
+): TaskStore {
+  const recordBoth = async () => void (await Promise.all([recordActivity(), recordDue()]));
+  return {
+    ...store,
+    create: (task) => reported(recordBoth, store.create(task)),
+    answer: (...answers) => reported(recordDue, store.answer(...answers)),
   };
 }
 

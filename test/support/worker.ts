@@ -112,7 +112,9 @@ export const bearer = (key: string) => ({ headers: { Authorization: `Bearer ${ke
 
 /** Fires a cron event; resolves when it is handled, throws what Cron Events would show. */
 export async function fire(env: Env, cron: string, scheduledTime = new Date()): Promise<void> {
-  await worker.scheduled(createScheduledController({ cron, scheduledTime }), env);
+  const context = createExecutionContext();
+  await worker.scheduled(createScheduledController({ cron, scheduledTime }), env, context);
+  await waitOnExecutionContext(context);
 }
 
 /** Adds sessions that expire at the given times; `null` is never. Their ids are secrets of the test. */
