@@ -1,6 +1,7 @@
 // Every line of the table of docs/limits.md has a case here, which gets the number that the line says.
 import { env as bindings } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
+import * as z from "zod";
 import page from "../docs/limits.md?raw";
 import { createCachedStore } from "../src/session/cached-store.ts";
 import { END_LIMIT } from "../src/session/conditions.ts";
@@ -8,10 +9,14 @@ import { storabilityProblem } from "../src/session/json.ts";
 import type { Session } from "../src/session/session.ts";
 import type { SessionStore } from "../src/session/store.ts";
 import { toolCall } from "./handles/modern.ts";
+import { readSettings } from "../src/settings.ts";
+import { taskSettings } from "../src/tasks/settings.ts";
 import { keepSecret } from "./support/captured-logs.ts";
 import { addExpired, runInProgress, slowDown } from "./support/cleanup.ts";
 import { callTool, clientInfo, end, initializeParams, mcp, open, rowsOf, VERSION } from "./support/mcp.ts";
 import { fill } from "./support/stores.ts";
+import { tasksIn } from "./tasks/stored.ts";
+import { says as saysText, tasksWith } from "./tasks/wire.ts";
 import { bearer, createDatabase, databaseRequests, keys, send, setFaults } from "./support/worker.ts";
 
 const ping = { method: "ping" };
@@ -19,6 +24,12 @@ const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
 const initialize = (params: object) => ({ method: "initialize", params: { ...initializeParams, ...params } });
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length;
 const sizeOf = (count: number) => ({ ...clientInfo, padding: "x".repeat(count) });
+
+const taskDefaults = () => {
+  const { tasks } = readSettings(taskSettings, { MCP_TASKS: "true" });
+  if (tasks === undefined) throw new Error("Tasks are off");
+  return tasks;
+};
 
 /** Checks that a body is beyond a limit by its last character only. */
 async function expectLimit(env: Env, within: object | string, beyond: object | string, says: string) {
@@ -237,6 +248,45 @@ const cases: Record<string, (most: number) => Promise<void>> = {
       callTool(env, session, "session_state_set", { key: "k".repeat(length), value: 1 });
     expect((await set(most)).isError).toBeFalsy();
     expect((await set(most + 1)).isError).toBe(true);
+  },
+
+  async tasks(most) {
+    const { database, store, create } = await tasksIn({ maxPerPrincipal: taskDefaults().maxPerPrincipal });
+    await database.query(
+      `INSERT INTO mcp_tasks (task_hash, owner, tool, max_attempts, on_lost, poll_ms, expires_at)
+       SELECT n::text, 'alice', 'work', 1, 'fail', 1000, now() + interval '1 day' FROM generate_series(2, $1) AS n`,
+      [most],
+    );
+    expect(await create("last")).toBeInstanceOf(Date);
+    expect(await create("beyond")).toBeUndefined();
+    await store.cancel("last", "alice");
+    expect(await create("beyond")).toBeInstanceOf(Date);
+    expect(await database.query("SELECT FROM mcp_tasks")).toHaveLength(most);
+  },
+
+  async "result of a task"(most) {
+    const around = JSON.stringify(saysText("")).length;
+    const { call, settled } = await tasksWith((server, { task }) => {
+      const sized = { inputSchema: z.object({ bytes: z.number() }) };
+      server.registerTool(
+        "say",
+        sized,
+        task(({ bytes: count }) => saysText("x".repeat(count - around))),
+      );
+    });
+    const endOf = async (count: number) =>
+      (await settled((await call("say", { bytes: count })).taskId)).status;
+    expect([await endOf(most), await endOf(most + 1)]).toEqual(["completed", "failed"]);
+  },
+
+  async "answers to a task"(most) {
+    const { store, create } = await tasksIn({ maxPerPrincipal: 1 });
+    await create("t");
+    await store.take("t", "one");
+    await store.ask("t", "one", { "2.a": {} }, undefined);
+    const sized = (count: number) => "x".repeat(count - bytes({ key: "2.a", answer: "" }));
+    expect(await store.answer("t", "alice", { "2.a": sized(most + 1) })).toBe("too_large");
+    expect(await store.answer("t", "alice", { "2.a": sized(most) })).toBe("ready");
   },
 
   async "sessions that a tool lists"(most) {
