@@ -1,21 +1,9 @@
 // The versions of the conformance suite that we run, and the scenarios of each that cannot pass yet, with what they need.
 // The only list of them: a scenario that fails and is not here fails the run, and so does one here that passes.
 
-const TASKS = "Tasks (SEP-2663) need a store of their own, and tools here that make them";
-
 export const knownFailures = {
   "0.1.16": {},
-  "0.2.0-alpha.12": {
-    "tasks-lifecycle": TASKS,
-    "tasks-capability-negotiation": TASKS,
-    "tasks-wire-fields": TASKS,
-    "tasks-request-state-removal": TASKS,
-    "tasks-mrtr-input": TASKS,
-    "tasks-request-headers": TASKS,
-    "tasks-dispatch-and-envelope": TASKS,
-    "tasks-required-task-error": TASKS,
-    "tasks-mrtr-composition": TASKS,
-  },
+  "0.2.0-alpha.12": {},
 } satisfies Record<string, Record<string, string>>;
 
 /**

@@ -52,7 +52,12 @@ async function startServer(life: Life): Promise<URL> {
     script: "test/conformance/server/index.ts",
     secrets: { DATABASE_URL: databaseUrl, API_KEYS: `conformance:mcp:${key}` },
     // wrangler hands on only those secrets that wrangler.toml names; this key is good for one run.
-    vars: { NEON_ENDPOINT_OVERRIDE: neon.endpoint, REQUEST_STATE_KEY: newKey(), MCP_STREAMS: "true" },
+    vars: {
+      NEON_ENDPOINT_OVERRIDE: neon.endpoint,
+      REQUEST_STATE_KEY: newKey(),
+      MCP_STREAMS: "true",
+      MCP_TASKS: "true",
+    },
   });
   const proxy = await startKeyProxy(new URL("/mcp", url), key);
   life.defer("The proxy", proxy.close);

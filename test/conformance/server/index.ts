@@ -10,6 +10,7 @@ import { registerPrompts } from "./prompts.ts";
 import { registerQuestions } from "./questions.ts";
 import { createRequestState } from "./request-state.ts";
 import { registerResources } from "./resources.ts";
+import { registerTaskTools } from "./task-tools.ts";
 
 // Nothing here depends on who asks, and nothing changes while the Worker runs.
 const SHARED = { ttlMs: 60_000, cacheScope: "public" } as const;
@@ -34,12 +35,14 @@ const server = defineServer({
       "resources/read": SHARED,
     },
   }),
-  register(mcpServer, { env, principal }) {
+  register(mcpServer, context) {
+    const { env, principal } = context;
     registerContentTools(mcpServer);
     registerHttpTools(mcpServer);
     registerPrompts(mcpServer);
     registerResources(mcpServer);
     registerQuestions(mcpServer);
+    registerTaskTools(mcpServer, context);
     registerInputRequired(mcpServer, createRequestState(env.REQUEST_STATE_KEY, principal));
   },
 });
