@@ -21,8 +21,8 @@ export interface TestWorker {
   url: string;
   /** The MCP endpoint. */
   mcp: URL;
-  /** Ends its processes and starts it again at the same address. */
-  restart(): Promise<void>;
+  /** Ends its processes and starts it again at the same address. @param how whether they are killed, whatever they do. */
+  restart(how?: { isKilled: boolean }): Promise<void>;
 }
 
 export interface TestSignIn {
@@ -40,7 +40,8 @@ export interface System {
   apiKeys: string;
   /** Stops and starts the database server. */
   postgres: { stop: () => Promise<unknown>; start: () => Promise<unknown> };
-  startWorker(vars?: Vars): Promise<TestWorker>;
+  /** @param options `config`: with its own `main`, instead of wrangler.toml. */
+  startWorker(vars?: Vars, options?: { config: string } | { script: string }): Promise<TestWorker>;
   /** The Worker as it is deployed, with its own server, bound to the Worker of examples/sign-in. */
   startWithSignIn(vars?: Vars): Promise<{ worker: TestWorker; signIn: TestSignIn }>;
   /** Asks PostgreSQL directly, as its superuser. */
@@ -104,10 +105,10 @@ export async function startSystem(): Promise<System> {
       postgres,
       ask,
       stop,
-      async startWorker(vars = {}) {
+      async startWorker(vars = {}, options = { script: TEST_WORKER }) {
         const stateDir = mkdtempSync(join(folder, "worker-"));
         const { worker, start, close } = await prepareWorker(
-          { secrets, vars: { ...defaults, ...vars }, stateDir, script: TEST_WORKER },
+          { secrets, vars: { ...defaults, ...vars }, stateDir, ...options },
           stopping.signal,
         );
         open.unshift(close);
@@ -187,18 +188,18 @@ export async function prepareWorker(
     running = launchWorker({ ...options, port, inspectorPort, foreign });
     await running.untilReady(stopping);
   };
-  // Never forced: how long wrangler gets to end is bounded anyway.
-  const close = () => running?.close(new AbortController().signal);
+  // Never forced, but to kill it: how long wrangler gets to end is bounded anyway.
+  const close = (forced = new AbortController().signal) => running?.close(forced);
   const url = `http://127.0.0.1:${port}`;
   const worker: TestWorker = {
     url,
     mcp: new URL("/mcp", url),
-    async restart() {
-      await close();
+    async restart({ isKilled } = { isKilled: false }) {
+      await close(isKilled ? AbortSignal.abort() : undefined);
       await start();
     },
   };
-  return { worker, start, close };
+  return { worker, start, close: () => close() };
 }
 
 const POLL_MS = 100;
