@@ -14,6 +14,7 @@ import { page } from "./page.ts";
 import { requests } from "./requests.ts";
 import { soak } from "./soak.ts";
 import { streams } from "./streams.ts";
+import { tasks } from "./tasks.ts";
 import { touch } from "./touch.ts";
 import { weight } from "./weight.ts";
 
@@ -30,8 +31,8 @@ const regular: Record<string, Bench> = {
   weight,
   page,
 };
-/** What measures. `adopt` takes ten minutes of its own, `streams` three. */
-const benches: Record<string, Bench> = { ...regular, adopt, streams };
+/** What measures. `adopt` takes ten minutes of its own, `streams` three, `tasks` five. */
+const benches: Record<string, Bench> = { ...regular, adopt, streams, tasks };
 /** What does not measure, but tries: it fails when it finds a fault. */
 const trials: Record<string, (life: Life, args: string[]) => Promise<void>> = {
   soak,
