@@ -54,6 +54,8 @@ export async function soak(life: Life, args: string[]): Promise<void> {
       MCP_SESSION_INIT_TTL_SECONDS: "86400",
       MCP_CLEANUP_TIME_BUDGET_MS: "2000",
       MCP_STREAMS: "true",
+      // The last judgement reads all that the calls have sent, however long a slow machine has taken.
+      MCP_STREAM_TTL_SECONDS: "86400",
     },
   });
 
