@@ -39,9 +39,8 @@ export function createPickUp({ store, runner, sleep }: PickUpOptions): PickUp {
     const wakesAt = (await sleep.wakesAt())?.[tier];
     if (wakesAt !== undefined && wakesAt > scheduledAt) return;
     const { keys, lost, nextDue } = await store.due({ limit: runner.atOnce });
-    // The rest waits for the next event.
-    const isAll = keys.length + lost < runner.atOnce;
-    await sleep.recordRun({ earliestExpiry: isAll ? (nextDue ?? NEVER) : scheduledAt }, scheduledAt);
+    // Of more than it can start the rest is due still, so the next event does not sleep.
+    await sleep.recordRun({ earliestExpiry: nextDue ?? NEVER }, scheduledAt);
     await Promise.all(keys.map((key) => runner.start({ key }, here)));
     if (keys.length + lost > 0) log.info("Tasks picked up", { tier, started: keys.length, lost });
   };

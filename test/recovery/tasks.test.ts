@@ -1,6 +1,5 @@
 // Every fault of Neon's against every verb of tasks: it is done whole or not at all, and once, however often it was sent.
-import { inject } from "vitest";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
 import { connect } from "../../src/db/client.ts";
 import { DatabaseFault } from "../../src/db/fault.ts";
 import { createDueStore } from "../../src/tasks/due-store.ts";

@@ -1,10 +1,10 @@
 // Who is found due, and what becomes of it.
-import { inject } from "vitest";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { connect } from "../../src/db/client.ts";
 import { createDueStore } from "../../src/tasks/due-store.ts";
 import { START_SECONDS } from "../../src/tasks/store.ts";
 import { LOST_ERROR } from "../../src/tasks/task.ts";
+import { heldOpen } from "../support/locks.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 import { addTasks, endedTotals, passForLeases, taskRows } from "./rows.ts";
 
@@ -70,6 +70,19 @@ test("one whose runner is lost fails when its tool says so, or when it was its l
   expect(await endedTotals(database)).toEqual({ "tasks_ended/failed": 2 });
 });
 
+test("a task that is just being changed is not waited for", async () => {
+  const database = await createDatabase();
+  await addTasks(database, { changing: { dueIn: -20 }, due: {} });
+  const { release } = await heldOpen(
+    database,
+    "UPDATE mcp_tasks SET poll_ms = 1 WHERE task_hash = 'changing' RETURNING 1",
+  );
+  const { due } = dueIn(database);
+  expect((await due({ limit: 10 })).keys).toEqual(["due"]);
+  await release();
+  expect((await due({ limit: 10 })).keys).toEqual(["changing"]);
+});
+
 test("the longest due come first, no more than asked for; of one task that one alone", async () => {
   const database = await createDatabase();
   await addTasks(database, { second: { dueIn: -20 }, first: { dueIn: -30 }, third: { dueIn: -10 } });
@@ -83,7 +96,8 @@ test("the longest due come first, no more than asked for; of one task that one a
 test("without a task at work nothing is ever due", async () => {
   const database = await createDatabase();
   await addTasks(database, {
-    done: { status: "failed", dueIn: null },
+    // As no verb leaves it.
+    done: { status: "failed", dueIn: 5 },
     asking: { status: "input_required", dueIn: null },
     expired: { dueIn: 5, expiresIn: -1 },
   });

@@ -1,7 +1,6 @@
 // Idle sleep with tasks and handles: with it the same tasks are found by the same cron events, and the same rows are deleted.
 import * as fc from "fast-check";
-import { inject } from "vitest";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { createIdleSleep, type IdleSleep, neverAsleep } from "../../src/cleanup/idle-sleep.ts";
 import type { Tier } from "../../src/cleanup/tiers.ts";
 import { handleCron } from "../../src/cron.ts";
