@@ -35,13 +35,13 @@ const ALSO: Record<string, string[]> = {
   server: ["test/server"],
   streams: ["test/mcp"],
   handles: ["test/recovery/handles.test.ts", "test/examples/basket.test.ts"],
-  tasks: ["test/e2e/tasks.test.ts"],
+  tasks: ["test/recovery/tasks.test.ts", "test/e2e/tasks.test.ts", "test/e2e/task-runners.test.ts"],
   session: ["test/mcp", "test/env.test.ts", "test/recovery/degraded.test.ts", "test/admin/sessions.test.ts"],
 };
 
 /** The routines, by their names, and the tests that reach them. The first that fits counts. */
 const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
-  ["sql tasks", /^mcp_.*tasks?$/, ["test/tasks", "test/e2e/tasks.test.ts"]],
+  ["sql tasks", /^mcp_.*tasks?$/, ["test/tasks", "test/recovery/tasks.test.ts", "test/e2e/tasks.test.ts"]],
   [
     "sql sessions",
     /^mcp_(open|resume|.*total)/,
