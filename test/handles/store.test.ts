@@ -203,6 +203,22 @@ test("makings at once leave no more than the limit, and each has its own", async
   expect(await totals()).toEqual({ handles_made: 12, "handles_ended/evicted": 9 });
 });
 
+test("a making waits for another one of its principal, so that neither sees room that is taken", async () => {
+  const { make, database } = await stored({ maxPerPrincipal: 1 });
+  const held = await heldOpen(
+    database,
+    "SELECT mcp_make_handle('held', 'alice', 'cart', '1', 600, false, 1)",
+  );
+  await make({ owner: "bob" });
+  const making = make();
+  await Promise.race([held.waitedFor(), making]);
+  await held.release();
+  const key = await making;
+  expect(await database.query("SELECT handle_hash FROM mcp_handles WHERE owner = 'alice'")).toEqual([
+    { handle_hash: key },
+  ]);
+});
+
 test("of changes of one version at once exactly one is made", async () => {
   const { store, make, database } = await stored();
   const key = await make();
