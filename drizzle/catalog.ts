@@ -19,6 +19,8 @@ export const declaredTables = Object.values(schema)
         columns: config.columns.every((part) => is(part, IndexedColumn))
           ? config.columns.map((part) => String(part.name))
           : undefined,
+        /** Whether it is on some of the rows only. */
+        isPartial: config.where !== undefined,
       })),
       checks: checks.map((check) => check.name),
       /** The columns of the primary key; empty when there is none. */

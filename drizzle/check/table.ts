@@ -104,12 +104,15 @@ export const lookAtIndexes: Look = async ({ client, schema }) => {
   );
   const means = "Requests, cleanup or administration read the whole table where the index would be used.";
   return declaredTables.flatMap(({ name: table, indexes }) =>
-    indexes.flatMap(({ name, columns }): Finding[] => {
-      const isIt = ({ definition }: Index) =>
-        columns === undefined
-          ? // An expression is that of a handle.
-            definition.includes("'handle:'")
-          : / USING btree \(([^)]*)\)( WITH \(.*\))?$/.exec(definition)?.[1] === columns.join(", ");
+    indexes.flatMap(({ name, columns, isPartial }): Finding[] => {
+      const isIt = ({ definition }: Index) => {
+        // An expression is that of a handle.
+        if (columns === undefined) return definition.includes("'handle:'");
+        const [, those, where] =
+          / USING btree \(([^)]*)\)(?: WITH \(.*?\))?( WHERE .*)?$/.exec(definition) ?? [];
+        // One on all rows does what one on some of them does.
+        return those === columns.join(", ") && (isPartial || where === undefined);
+      };
       const here = found.filter((index) => index.table === table);
       const index = here.find((other) => other.name === name);
       if (index?.is_valid === true && isIt(index)) return [];
