@@ -5,7 +5,7 @@ import type { RunOutcome, Tier } from "../../src/cleanup/tiers.ts";
 import type { FaultKind } from "../../src/db/fault.ts";
 import type { Degradation } from "../../src/health/grade.ts";
 import type { ErrorCode } from "../../src/http/errors.ts";
-import type { Label } from "../../src/metrics/families.ts";
+import type { Label } from "../../src/metrics/family.ts";
 import type { EndReason } from "../../src/session/session.ts";
 
 /** When a request is refused with each code, and what the response then has. */
@@ -32,6 +32,8 @@ export const errorMeanings = {
   session_id_required: "The request is not `initialize`, and has no `Mcp-Session-Id`.",
   session_not_found:
     "The session is unknown, expired or ended, or belongs to another principal. The answer is the same in all these cases. The client opens a new session with `initialize`. On `DELETE /sessions/:handle`: no active session has this handle.",
+  handle_not_found: "On `DELETE /handles/:key`: no active handle has this key.",
+  task_not_found: "On `DELETE /tasks/:key`: no task that has not ended has this key.",
   unsupported_protocol_version: "The `MCP-Protocol-Version` is not one that this Worker speaks.",
   too_many_sessions:
     "The principal opens sessions faster than INITIALIZE_RATE_LIMIT allows. The response has `Retry-After: 60`. The database is not asked.",
@@ -52,7 +54,7 @@ export const scopeMeanings = {
   health: "For uptime monitors: the health of the sessions.",
   metrics: "For Prometheus: the metrics.",
   mcp: "For MCP clients: the MCP endpoint.",
-  admin: "For operators: see and end sessions, run cleanup, see its records.",
+  admin: "For operators: see and end sessions, handles and tasks, run cleanup, see its records.",
 } satisfies Record<Scope, string>;
 
 /** What each label of a metric says. */
@@ -61,7 +63,8 @@ export const labelMeanings = {
   version: "The id of the Worker's version; `unknown` without the binding CF_VERSION_METADATA.",
   tag: "The tag of the Worker's version, as `wrangler deploy --tag` sets it; empty without one.",
   tier: "The [cleanup tier](#cleanup-tiers).",
-  state: "`active`: may be used. `expired`: waits for cleanup to delete it.",
+  state:
+    "`active`: may be used. `expired`: waits for cleanup to delete it. Of tasks: their status; `ended` is one that is completed, cancelled or failed. Of questions: `asked` or `answered`.",
   reason:
     "Why: an [end reason](#end-reasons), or a [reason of degraded health](#reasons-of-degraded-health).",
   outcome: "The [outcome of a run](#outcomes-of-runs).",
@@ -123,6 +126,8 @@ export const degradationMeanings = {
     "There are more than 100 expired sessions, and more than HEALTH_EXPIRED_RATIO_MAX of them for each active one.",
   rows_hidden:
     "Row-level security applies to the Worker's role and may hide rows of `mcp_sessions` from it: they are not cleaned up. Give the role BYPASSRLS, or a policy `USING (true)`.",
+  tasks_overdue:
+    "With MCP_TASKS: a task has waited to be run for more than two intervals of the regular cron.",
 } satisfies Record<Degradation, string>;
 
 /** What each outcome of a cleanup run says. */
@@ -138,9 +143,10 @@ export const outcomeMeanings = {
 
 /** Why a session was ended before it expired. */
 export const endReasonMeanings = {
-  client: "Its client, with `DELETE /mcp` or with a tool.",
+  client: "Its client, with `DELETE /mcp` or with a tool. A handle: a tool.",
   operator: "An operator, with a key of the scope `admin`.",
-  evicted: "Its principal has opened more sessions than MCP_MAX_SESSIONS_PER_PRINCIPAL allows.",
+  evicted:
+    "Its principal has opened more sessions than MCP_MAX_SESSIONS_PER_PRINCIPAL allows. A handle: more than MCP_HANDLES_PER_PRINCIPAL.",
 } satisfies Record<EndReason, string>;
 
 /** What each cleanup tier deletes. */

@@ -2,7 +2,8 @@
 import { eachTier, runOutcomes, tierNames } from "../../src/cleanup/tiers.ts";
 import { faultKinds } from "../../src/db/fault.ts";
 import { type Census, degradations } from "../../src/health/grade.ts";
-import { familiesOf, type Family, type Label, type Scrape } from "../../src/metrics/families.ts";
+import { familiesOf, type Scrape } from "../../src/metrics/families.ts";
+import type { Family, Label } from "../../src/metrics/family.ts";
 import { endReasons } from "../../src/session/session.ts";
 import { alertsSection } from "./alerts.ts";
 import { blocks, code, described, linkTo, list, type Page, pageOf, prose, table } from "./markdown.ts";
@@ -31,6 +32,18 @@ export function allFamilies(): Family[] {
     wakesAt: eachTier(() => new Date(0)),
     totals: {},
     mayHideRows: false,
+    kept: {
+      handles: { active: 0, expired: 0, oldest_expired_at: new Date(0).toISOString() },
+      tasks: {
+        working: 0,
+        input_required: 0,
+        ended: 0,
+        expired: 0,
+        due: 0,
+        oldest_due_at: new Date(0).toISOString(),
+        oldest_expired_at: new Date(0).toISOString(),
+      },
+    },
   };
   return familiesOf({ ...scrape, store: { census, reasons: [] } });
 }

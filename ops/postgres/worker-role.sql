@@ -27,9 +27,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 -- PostgreSQL lets every role execute a new function. These lines are for databases where that was revoked.
 GRANT EXECUTE ON FUNCTION mcp_add_to_total, mcp_answer_question, mcp_answer_task, mcp_append_events, mcp_ask_task,
   mcp_begin_cleanup_run, mcp_cancel_call, mcp_cancel_task, mcp_change_handle, mcp_choose_bulk, mcp_count_expired,
-  mcp_count_sessions, mcp_create_task, mcp_delete_oldest, mcp_delete_pages, mcp_delete_range, mcp_delete_sessions,
-  mcp_end_cleanup_run, mcp_end_handle, mcp_end_task, mcp_find_due_tasks, mcp_find_expired, mcp_finish_task,
-  mcp_fold_totals, mcp_make_handle, mcp_make_mark, mcp_may_be_kept, mcp_merge_session_changes, mcp_open_session,
-  mcp_read_handle, mcp_recount_sessions, mcp_replay_stream, mcp_resume_session, mcp_sweep_handles, mcp_sweep_outlived,
-  mcp_sweep_streams, mcp_sweep_tasks, mcp_take_task, mcp_tidy_cleanup, mcp_try_session TO mcp_worker;
+  mcp_count_handles, mcp_count_sessions, mcp_count_tasks, mcp_create_task, mcp_delete_oldest, mcp_delete_pages,
+  mcp_delete_range, mcp_delete_sessions, mcp_end_cleanup_run, mcp_end_handle, mcp_end_task, mcp_find_due_tasks,
+  mcp_find_expired, mcp_finish_task, mcp_fold_totals, mcp_make_handle, mcp_make_mark, mcp_may_be_kept,
+  mcp_merge_session_changes, mcp_open_session, mcp_read_handle, mcp_recount_sessions, mcp_replay_stream,
+  mcp_resume_session, mcp_sweep_handles, mcp_sweep_outlived, mcp_sweep_streams, mcp_sweep_tasks, mcp_take_task,
+  mcp_tidy_cleanup, mcp_try_session TO mcp_worker;
 GRANT EXECUTE ON PROCEDURE mcp_cleanup_sessions, mcp_delete_in_batches TO mcp_worker;

@@ -9,6 +9,7 @@ import { readQuery } from "../http/input.ts";
 import { logOf } from "../log.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { type Census, degradations, grade, type Limits, overdueSeconds } from "./grade.ts";
+import { keptMembers } from "./kept.ts";
 import type { Version } from "./settings.ts";
 import type { HealthStore } from "./store.ts";
 import { failedStep, TrialFailed } from "./trial.ts";
@@ -72,6 +73,7 @@ export const healthRoute = documentedRoute({
           .optional()
           .describe("Only where expired_sessions, and with it active_sessions, is an estimate"),
         reasons: z.array(z.enum(degradations)).optional(),
+        ...keptMembers,
         cleanup: z.record(z.enum(tierNames), tierHistory).optional(),
         worker: z
           .object({
@@ -168,6 +170,8 @@ export function healthEndpoint({
         expired_sessions_bounds: { at_least: census.expiredAtLeast, at_most: census.total },
       }),
       ...(reasons.length > 0 && { reasons }),
+      ...(census.kept?.handles && { handles: census.kept.handles }),
+      ...(census.kept?.tasks && { tasks: census.kept.tasks }),
       ...(verbose === "1" && {
         cleanup: cleanupOf(census, now()),
         worker: {

@@ -1,5 +1,6 @@
 // Grades the health of the session store by its census. Pure.
 import type { Cron } from "croner";
+import type { KeptCounts } from "./kept.ts";
 import { intervalSeconds, type RunOutcome, type Tier, type Trigger } from "../cleanup/tiers.ts";
 
 /** A run in the census. Times are ISO 8601; those outside the years 1 to 9999 are null. */
@@ -40,6 +41,8 @@ export interface Census {
   wakesAt: Record<Tier, Date> | undefined;
   /** The totals of mcp_session_totals by name; one that is missing is 0. */
   totals: Record<string, number>;
+  /** Handles and tasks, where they are switched on. */
+  kept?: KeptCounts;
 }
 
 export const degradations = [
@@ -48,6 +51,7 @@ export const degradations = [
   "cleanup_blocked",
   "expired_ratio_high",
   "rows_hidden",
+  "tasks_overdue",
 ] as const;
 export type Degradation = (typeof degradations)[number];
 
@@ -73,9 +77,13 @@ export function overdueSeconds({ crons }: Limits, now: Date): number {
   return OVERDUE_INTERVALS * intervalSeconds(crons.regular, now);
 }
 
+/** The reasons that can be: without tasks none is overdue. */
+export const possibleDegradations = ({ kept }: Pick<Census, "kept">): Degradation[] =>
+  degradations.filter((reason) => reason !== "tasks_overdue" || kept?.tasks !== undefined);
+
 /** The reasons why a database that answers is degraded; empty when it is healthy. */
 export function grade(
-  { total, expired, isOverdue, history, mayHideRows }: Census,
+  { total, expired, isOverdue, history, mayHideRows, kept }: Census,
   { expiredRatioMax, activeTiers }: Limits,
 ) {
   const isFailing = activeTiers.some((tier) => history[tier].failuresInARow >= FAILURES_IN_A_ROW);
@@ -86,6 +94,7 @@ export function grade(
     cleanup_blocked: activeTiers.some((tier) => (history[tier].lastRun?.blocked ?? 0) > 0),
     expired_ratio_high: isRatioHigh,
     rows_hidden: mayHideRows,
+    tasks_overdue: kept?.is_overdue === true,
   };
   return degradations.filter((reason) => found[reason]);
 }

@@ -6,6 +6,7 @@ import { runOutcomes, tierNames, triggers } from "../cleanup/tiers.ts";
 import type { Database } from "../db/client.ts";
 import { epochMilliseconds, isoTime } from "../db/time.ts";
 import type { Census } from "./grade.ts";
+import { keptColumn, keptCounts, type Keeps } from "./kept.ts";
 import { refusalOf, usabilities, usability } from "./usability.ts";
 
 export interface HealthStore {
@@ -82,6 +83,7 @@ const censuses = z.tuple([
       oldest_expired: seconds,
       totals: z.record(z.string(), z.number()),
       history: z.record(z.enum(tierNames), histories),
+      kept: keptCounts,
     })
     .transform(
       ({
@@ -101,12 +103,14 @@ const censuses = z.tuple([
 export interface HealthStoreOptions {
   timeoutMs: number;
   idleSleep: IdleSleep;
+  /** Which of these are counted, too. Left out: none. */
+  keeps?: Keeps;
   now: () => Date;
 }
 
 export function createHealthStore(
   database: Database,
-  { timeoutMs, idleSleep, now }: HealthStoreOptions,
+  { timeoutMs, idleSleep, keeps = { handles: false, tasks: false }, now }: HealthStoreOptions,
 ): HealthStore {
   const count = <T>(overdueSeconds: number, isWholeLife: boolean, columns: SQL, read: (more: unknown) => T) =>
     // Nothing of it stays. It is sent although the circuit is open: that is how the circuit closes again.
@@ -114,7 +118,7 @@ export function createHealthStore(
       { name: "session census", budgetMs: timeoutMs, isIdempotent: true, isProbe: true },
       async (db) => {
         const { rows } = await db.execute(sql`
-          SELECT usable.*, sessions.*, runs.history, totals.totals${columns}
+          SELECT usable.*, sessions.*, runs.history, totals.totals${keptColumn(keeps, overdueSeconds)}${columns}
             FROM (${usability(isWholeLife)}) AS usable
             -- Sessions are counted after the trial, and only if it has worked: the trial says best what is wrong. OFFSET
             -- keeps the condition in here, where it is checked before the function is called.

@@ -15,6 +15,8 @@ const refusals = {
   parse_error: { status: 400, message: "The body is not JSON" },
   session_id_required: { status: 400, message: "The header Mcp-Session-Id is required" },
   session_not_found: { status: 404, message: "Session not found" },
+  handle_not_found: { status: 404, message: "There is no active handle with this key" },
+  task_not_found: { status: 404, message: "There is no task with this key that can be cancelled" },
   unsupported_protocol_version: { status: 400, message: "The MCP-Protocol-Version is not supported" },
   too_many_sessions: { status: 429, message: "Too many sessions are being opened; try again later" },
   authorization_unavailable: {

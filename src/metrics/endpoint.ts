@@ -13,7 +13,8 @@ import type { HealthStore } from "../health/store.ts";
 import { TrialFailed } from "../health/trial.ts";
 import { logOf } from "../log.ts";
 import { documentedRoute } from "../http/openapi.ts";
-import { familiesOf, type Family, type Scrape } from "./families.ts";
+import { familiesOf, type Scrape } from "./families.ts";
+import type { Family } from "./family.ts";
 
 const log = logOf("metrics", {
   error: {

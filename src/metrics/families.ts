@@ -2,28 +2,11 @@
 // others beside it and it does not last. Labels have few values, each of a list. Pure.
 import { durationBoundsMs, endedOutcomes, type Tier, tierNames } from "../cleanup/tiers.ts";
 import { type FaultKind, faultKinds } from "../db/fault.ts";
-import { type Census, type Degradation, degradations } from "../health/grade.ts";
+import { type Census, type Degradation, possibleDegradations } from "../health/grade.ts";
 import type { Version } from "../health/settings.ts";
 import { endReasons } from "../session/session.ts";
-
-/** One metric family, as the Prometheus text format has them (Prometheus, "Exposition formats"). */
-export interface Family {
-  name: string;
-  help: string;
-  type: "gauge" | "counter" | "histogram";
-  values: Sample[];
-}
-
-/** Every label. None has a session, a principal or anything else without bounds as its value. */
-export type Label = "kind" | "version" | "tag" | "tier" | "state" | "reason" | "outcome" | "le";
-type Labels = Partial<Record<Label, string>>;
-
-export interface Sample {
-  labels: Labels;
-  value: number;
-  /** The name of a histogram's sample; other samples have the name of their family. */
-  metricName?: string;
-}
+import { counter, each, type Family, gauge, type Sample, single, times } from "./family.ts";
+import { keptFamilies } from "./kept-families.ts";
 
 /** The data of one scrape. */
 export interface Scrape {
@@ -33,25 +16,6 @@ export interface Scrape {
   querySeconds: number;
   store: { census: Census; reasons: readonly Degradation[] } | { fault: FaultKind };
 }
-
-const gauge = (name: string, help: string, values: Sample[]): Family => ({
-  name,
-  help,
-  type: "gauge",
-  values,
-});
-const counter = (name: string, help: string, values: Sample[]): Family => ({
-  name,
-  help,
-  type: "counter",
-  values,
-});
-const single = (value: number): Sample[] => [{ labels: {}, value }];
-const each = <K extends string>(label: Label, keys: readonly K[], valueOf: (key: K) => number): Sample[] =>
-  keys.map((key) => ({ labels: { [label]: key }, value: valueOf(key) }));
-/** Times since 1970 in seconds. An event that never happened has no sample. */
-const times = (samples: { labels: Labels; at: Date | null }[]): Sample[] =>
-  samples.flatMap(({ labels, at }) => (at === null ? [] : [{ labels, value: at.getTime() / 1000 }]));
 
 /** All families of a scrape. While the database cannot be asked, only those that need no row. */
 export function familiesOf({ version, intervalSeconds, querySeconds, store }: Scrape): Family[] {
@@ -85,10 +49,8 @@ export function familiesOf({ version, intervalSeconds, querySeconds, store }: Sc
   ];
 }
 
-function familiesOfCensus(
-  { total, expired, oldestExpiredAt, history, wakesAt, totals }: Census,
-  reasons: readonly Degradation[],
-): Family[] {
+function familiesOfCensus(census: Census, reasons: readonly Degradation[]): Family[] {
+  const { total, expired, oldestExpiredAt, history, wakesAt, totals } = census;
   const sum = (name: string) => totals[name] ?? 0;
   return [
     gauge("mcp_sessions", "Sessions in the table, active and expired", [
@@ -175,8 +137,9 @@ function familiesOfCensus(
     gauge(
       "mcp_session_health_degraded",
       "1 for each reason why session health is degraded",
-      each("reason", degradations, (reason) => (reasons.includes(reason) ? 1 : 0)),
+      each("reason", possibleDegradations(census), (reason) => (reasons.includes(reason) ? 1 : 0)),
     ),
+    ...keptFamilies(census),
   ];
 }
 

@@ -80,6 +80,11 @@ export const degradationAdvice: Record<Degradation, Advice> = {
     todo: "Give its role BYPASSRLS, or a policy USING (true).",
     section: "Health",
   },
+  tasks_overdue: {
+    what: "A task has waited to be run for more than two intervals of the regular cleanup.",
+    todo: "See whether cron events arrive, and whether the Queue or the Workflow of the tasks is bound.",
+    section: CRONS,
+  },
 };
 
 /** With the names under which monitors know it. */

@@ -29,6 +29,8 @@ const jsonRpcCodes: Record<ErrorCode, number> = {
   parse_error: PARSE_ERROR,
   session_id_required: SERVER_ERROR,
   session_not_found: SESSION_NOT_FOUND,
+  handle_not_found: SERVER_ERROR,
+  task_not_found: SERVER_ERROR,
   unsupported_protocol_version: SERVER_ERROR,
   too_many_sessions: SERVER_ERROR,
   authorization_unavailable: INTERNAL_ERROR,

@@ -127,6 +127,17 @@ test("every total that the database writes is read by a metric", async () => {
     "SELECT mcp_append_events('stream', '3', 1, '{a message}', false, 60, 1, 'a call', '{question}', '{key}')",
     "SELECT mcp_answer_question('question', '3', '{}', 'claim')",
     "INSERT INTO mcp_marks (mark, owner, claim, expires_at) VALUES ('mark', 'alice', 'claim', now())",
+    // Handles of which one is evicted, one ended by its client, one by an operator, and one has expired.
+    "SELECT mcp_make_handle(hash, 'alice', 'cart', '{}', 60, false, 1) FROM unnest(ARRAY['h1', 'h2']) hash",
+    "SELECT mcp_end_handle('h2', 'alice', 'claim')",
+    "SELECT mcp_make_handle('h3', 'alice', 'cart', '{}', 60, false, 1)",
+    "SELECT mcp_end_handle('h3', NULL, 'claim')",
+    "SELECT mcp_make_handle('h4', 'bob', 'cart', '{}', 60, false, 1)",
+    "UPDATE mcp_handles SET expires_at = now() WHERE handle_hash = 'h4'",
+    // Tasks that end in each way, and have expired then.
+    "SELECT mcp_create_task(status, 'alice', 'report', '{}', 'retry', 1, 1000, 60, 30, 9) FROM unnest(ARRAY['completed', 'cancelled', 'failed']) status",
+    "SELECT mcp_end_task(task_hash, task_hash, NULL) FROM mcp_tasks",
+    "UPDATE mcp_tasks SET expires_at = now()",
     "CALL mcp_cleanup_sessions('regular', 'cron', now(), 0, 10, 1000, 1)",
     // What expires between two counts is counted by the second.
     "SELECT mcp_count_expired()",
@@ -176,6 +187,18 @@ function namesRead(): string[] {
         wakesAt: undefined,
         totals,
         mayHideRows: false,
+        kept: {
+          handles: { active: 0, expired: 0, oldest_expired_at: null },
+          tasks: {
+            working: 0,
+            input_required: 0,
+            ended: 0,
+            expired: 0,
+            due: 0,
+            oldest_due_at: null,
+            oldest_expired_at: null,
+          },
+        },
       },
     },
   });

@@ -28,7 +28,7 @@ const ALSO: Record<string, string[]> = {
     "test/env.test.ts",
   ],
   mcp: ["test/app.test.ts", "test/session/middleware.test.ts", "test/fuzz.test.ts"],
-  metrics: ["test/cleanup/clean.test.ts"],
+  metrics: ["test/cleanup/clean.test.ts", "test/health/kept.test.ts"],
   page: ["test/env.test.ts"],
   public: ["test/parts"],
   rpc: ["test/parts"],
