@@ -3,6 +3,15 @@ import { type Context, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { cleanupEndpoint, listRunsRoute, runCleanupRoute } from "./admin/cleanup-endpoint.ts";
+import {
+  endHandleRoute,
+  endTaskRoute,
+  handlesEndpoint,
+  listHandlesRoute,
+  listTasksRoute,
+  tasksEndpoint,
+} from "./admin/kept-endpoint.ts";
+import type { HandlesStore, TasksStore } from "./admin/kept-store.ts";
 import type { RunsStore } from "./admin/runs-store.ts";
 import {
   endSessionRoute,
@@ -76,6 +85,10 @@ export interface AppDeps {
   manualCleanups: CleanupStore;
   runs: RunsStore;
   allSessions: SessionsStore;
+  /** Undefined: there are no handles. */
+  allHandles: HandlesStore | undefined;
+  /** Undefined: there are no tasks. */
+  allTasks: TasksStore | undefined;
   health: HealthStore;
   healthMaxAgeSeconds: number;
   healthLimits: Limits;
@@ -145,6 +158,16 @@ export function createApp(deps: AppDeps) {
   app.get("/sessions", listSessionsRoute, isAdmin, sessions.list);
   app.delete("/sessions", endSessionsRoute, isAdmin, sessions.endAll);
   app.delete("/sessions/:handle", endSessionRoute, isAdmin, sessions.end);
+  if (deps.allHandles !== undefined) {
+    const handles = handlesEndpoint({ store: deps.allHandles });
+    app.get("/handles", listHandlesRoute, isAdmin, handles.list);
+    app.delete("/handles/:key", endHandleRoute, isAdmin, handles.end);
+  }
+  if (deps.allTasks !== undefined) {
+    const tasks = tasksEndpoint({ store: deps.allTasks });
+    app.get("/tasks", listTasksRoute, isAdmin, tasks.list);
+    app.delete("/tasks/:key", endTaskRoute, isAdmin, tasks.end);
+  }
   const cleanup = cleanupEndpoint({ store: deps.manualCleanups, runs: deps.runs, now });
   app.use(RUNS_PATH, async (c, next) =>
     c.req.method === "POST" ? refuse(c, methodRefusal(RUNS_PATH, ["GET", "HEAD"])) : next(),

@@ -15,6 +15,7 @@ import { createSignIns } from "./page/sign-ins.ts";
 import { authenticationOf } from "./parts/authentication.ts";
 import { healthLimitsOf, idleSleepOf } from "./parts/cleanup.ts";
 import { handlesOn } from "./parts/handles.ts";
+import { keptOn } from "./parts/kept.ts";
 import { openingLimitOf, sessionsOn } from "./parts/sessions.ts";
 import { streamsOn } from "./parts/streams.ts";
 import { tasksOn } from "./parts/tasks.ts";
@@ -51,7 +52,13 @@ export function createDeps({
   const idleSleep = idleSleepOf(cleanup, version, now);
   const cachedSessions = sessionsOn(database, sessions, idleSleep, now);
 
-  const healthStore = createHealthStore(database, { timeoutMs: health.timeoutMs, idleSleep, now });
+  const keeps = { handles: handles !== undefined, tasks: tasks !== undefined };
+  const healthStore = createHealthStore(database, {
+    timeoutMs: health.timeoutMs,
+    idleSleep,
+    keeps,
+    now,
+  });
   const healthLimits = healthLimitsOf(cleanup, health.expiredRatioMax);
 
   return {
@@ -84,6 +91,7 @@ export function createDeps({
       }),
       idleSleep.recordActivity,
     ),
+    ...keptOn(database, keeps, sessions, idleSleep),
 
     health: healthStore,
     healthMaxAgeSeconds: health.maxAgeSeconds,

@@ -97,6 +97,8 @@ export interface LogFields {
    * `configuration_invalid`.
    */
   kind: string | undefined;
+  /** The handle: the first 8 characters of its key, which is the SHA-256 of its id. */
+  handle: string;
   /** How many tasks have failed, because they were lost and must not be begun again. */
   lost: number;
   /** The method of the request. */

@@ -25,6 +25,8 @@ export function registeredRoutes(): RegisteredRoutes {
     API_KEYS: "reference:health:0123456789abcdefghijklmn",
     OAUTH_ISSUERS: "https://issuer.example.com",
     MCP_STREAMS: "true",
+    MCP_HANDLES: "true",
+    MCP_TASKS: "true",
   });
   const server = { name: "reference", version: "0.0.0", register() {} };
   return createApp({

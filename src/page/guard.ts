@@ -15,6 +15,8 @@ import type { SignIns } from "./sign-ins.ts";
 export type PageVariables = RequestVariables & {
   /** Of the only script that may run on the page. */
   nonce: string;
+  /** What there are pages of. */
+  keeps?: Frame["keeps"];
   viewer?: Viewer;
   /** The token of the viewer's forms. */
   csrf?: string;
@@ -71,5 +73,6 @@ export function frameOf(c: PageContext, title: string, notice?: Notice): Frame {
   const viewer = c.get("viewer");
   const csrf = c.get("csrf");
   if (viewer === undefined || csrf === undefined) throw new Error("The page has no guard");
-  return { title, path: c.req.path.replace(/(?<=.)\/$/, ""), nonce: c.get("nonce"), viewer, csrf, notice };
+  const path = c.req.path.replace(/(?<=.)\/$/, "");
+  return { title, path, nonce: c.get("nonce"), viewer, csrf, notice, keeps: c.get("keeps") };
 }

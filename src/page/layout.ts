@@ -28,6 +28,8 @@ export interface Frame {
   viewer: Viewer;
   csrf: string;
   notice?: Notice | undefined;
+  /** Which of these there are pages of. */
+  keeps?: Partial<Record<"handles" | "tasks", boolean>> | undefined;
   /** Loads the page again by itself where scripts are off. With them, `data-again` does it better. */
   refresh?: { seconds: number; href: string } | undefined;
 }
@@ -56,11 +58,13 @@ function fingerprint(text: string): string {
 
 const HOME = "/admin";
 
-/** The pages of the navigation, each with the scope that it needs. */
-const pages: readonly { path: string; label: string; scope: Scope }[] = [
+/** The pages of the navigation, each with the scope that it needs, and what must be kept for it. */
+const pages: readonly { path: string; label: string; scope: Scope; of?: "handles" | "tasks" }[] = [
   { path: HOME, label: "Overview", scope: "health" },
   { path: "/admin/history", label: "History", scope: "health" },
   { path: "/admin/sessions", label: "Sessions", scope: "admin" },
+  { path: "/admin/handles", label: "Handles", scope: "admin", of: "handles" },
+  { path: "/admin/tasks", label: "Tasks", scope: "admin", of: "tasks" },
   { path: "/admin/runs", label: "Runs", scope: "admin" },
   { path: "/admin/connect", label: "Connect", scope: "admin" },
 ];
@@ -71,9 +75,11 @@ export const maySee = ({ scopes }: Pick<Viewer, "scopes">, scope: Scope): boolea
 
 /** A page for a viewer. */
 export function page(frame: Frame, body: Html): Html {
-  const { viewer, csrf, notice, title, path } = frame;
+  const { viewer, csrf, notice, title, path, keeps = {} } = frame;
   const isHere = (of: string) => path === of || (of !== HOME && path.startsWith(`${of}/`));
-  const links = pages.filter(({ scope }) => maySee(viewer, scope));
+  const links = pages.filter(
+    ({ scope, of }) => maySee(viewer, scope) && (of === undefined || keeps[of] === true),
+  );
   return document(
     frame,
     html`<a class="skip" href="#main">Skip to the page</a>

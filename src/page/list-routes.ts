@@ -1,14 +1,20 @@
 // The routes of the lists and of the history.
 import type { Hono } from "hono";
+import * as z from "zod";
+import { handlesFilter, tasksFilter } from "../admin/kept-filter.ts";
+import type { HandlesStore, TasksStore } from "../admin/kept-store.ts";
 import type { RunsStore } from "../admin/runs-store.ts";
 import type { SessionsStore } from "../admin/sessions-store.ts";
 import type { CleanupStore } from "../cleanup/store.ts";
 import type { ReadForm } from "./form.ts";
 import type { createPageGuard, PageVariables } from "./guard.ts";
+import { handleWords } from "./handle-words.ts";
 import { historyEndpoint } from "./history-endpoint.ts";
 import type { HistoryStore } from "./history-store.ts";
+import { keptPages } from "./kept-endpoint.ts";
 import { runsPages } from "./runs-endpoint.ts";
 import { sessionsPages } from "./sessions-endpoint.ts";
+import { taskWords } from "./task-words.ts";
 
 export interface ListDeps {
   history: HistoryStore;
@@ -20,6 +26,8 @@ export interface ListDeps {
 export interface ListRoutesOptions {
   lists: ListDeps;
   allSessions: SessionsStore;
+  allHandles: HandlesStore | undefined;
+  allTasks: TasksStore | undefined;
   runs: RunsStore;
   viewerGuard: ReturnType<typeof createPageGuard>;
   readForm: ReadForm;
@@ -28,7 +36,7 @@ export interface ListRoutesOptions {
 
 export function addListRoutes(
   app: Hono<{ Variables: PageVariables }>,
-  { lists, allSessions, runs, viewerGuard, readForm, now }: ListRoutesOptions,
+  { lists, allSessions, allHandles, allTasks, runs, viewerGuard, readForm, now }: ListRoutesOptions,
 ): void {
   app.get("/admin/history", viewerGuard("health"), historyEndpoint({ store: lists.history }));
 
@@ -40,6 +48,23 @@ export function addListRoutes(
   app.get("/admin/sessions/:handle", isAdmin, sessions.one);
   app.get("/admin/sessions/:handle/end", isAdmin, sessions.askToEnd);
   app.post("/admin/sessions/:handle/end", isAdmin, sessions.end);
+
+  const addKept = (path: string, kept: ReturnType<typeof keptPages>) => {
+    app.get(path, isAdmin, kept.list);
+    app.get(`${path}/:key`, isAdmin, kept.one);
+    app.get(`${path}/:key/end`, isAdmin, kept.askToEnd);
+    app.post(`${path}/:key/end`, isAdmin, kept.end);
+  };
+  if (allHandles !== undefined) {
+    const query = z.object(handlesFilter);
+    const [what, words, store] = ["handle", handleWords, allHandles] as const;
+    addKept(words.path, keptPages({ what, words, query, store, readForm }));
+  }
+  if (allTasks !== undefined) {
+    const query = z.object(tasksFilter);
+    const [what, words, store] = ["task", taskWords, allTasks] as const;
+    addKept(words.path, keptPages({ what, words, query, store, readForm }));
+  }
 
   const pages = runsPages({ ...lists, runs, readForm, now });
   app.get("/admin/runs", isAdmin, pages.list);

@@ -37,6 +37,7 @@ export function overviewPage(frame: Frame, data: OverviewData): Html {
     frame,
     html`${verdict(frame, data)}
 ${overview && sessions(overview, now)}
+${overview && kept(overview, now)}
 <div class="grid">${tierNames.map((tier) => tierSection(tier, schedules[tier], overview, now))}${overview && database(overview, data)}</div>
 ${configurationSection(data.setup)}`,
   );
@@ -82,6 +83,30 @@ ${figure("in all", count(total), isEstimate && `at least ${count(expiredAtLeast)
 </dl>`,
   );
 }
+
+function kept({ census: { kept: { handles, tasks } = {} } }: Overview, now: Date): Html {
+  const old = (at: string | null, what: string) => at && `the oldest ${what} ${ago(new Date(at), now)}`;
+  const expired = (of: { expired: number; oldest_expired_at: string | null }) =>
+    ["expired, not yet deleted", of.expired, old(of.oldest_expired_at, "expired")] as const;
+  return html`${handles && counted("Handles", [["active", handles.active], expired(handles)])}${
+    tasks &&
+    counted("Tasks", [
+      ["working", tasks.working],
+      ["wait to be run", tasks.due, old(tasks.oldest_due_at, "since")],
+      ["wait for their client", tasks.input_required],
+      ["ended", tasks.ended],
+      expired(tasks),
+    ])
+  }`;
+}
+
+type Counted = readonly [label: string, value: number, note?: string | null];
+
+const counted = (title: string, all: readonly Counted[]): Html =>
+  section(
+    title,
+    html`<dl class="figures">${all.map(([label, value, note]) => figure(label, count(value), note))}</dl>`,
+  );
 
 const figure = (label: string, value: string, note: string | false | null | undefined): Html =>
   html`<div><dt>${label}${note && html`<small>${note}</small>`}</dt><dd>${value}</dd></div>`;

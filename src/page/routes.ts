@@ -1,6 +1,7 @@
 // The pages of operators: every route below /admin, and the one page at /. All of it is off without ADMIN_PAGE.
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import type { HandlesStore, TasksStore } from "../admin/kept-store.ts";
 import type { RunsStore } from "../admin/runs-store.ts";
 import type { SessionsStore } from "../admin/sessions-store.ts";
 import type { Limits } from "../health/grade.ts";
@@ -33,6 +34,8 @@ interface PageRoutesOptions {
   healthLimits: Limits;
   healthMaxAgeSeconds: number;
   allSessions: SessionsStore;
+  allHandles: HandlesStore | undefined;
+  allTasks: TasksStore | undefined;
   runs: RunsStore;
   now: () => Date;
 }
@@ -43,6 +46,11 @@ export function pageRoutes({ page, guardOf, server, now, ...stores }: PageRoutes
   const readForm = createReadForm(page.csrf);
 
   for (const path of ["/", "/admin/*"]) app.use(path, pageHeaders);
+  const keeps = { handles: stores.allHandles !== undefined, tasks: stores.allTasks !== undefined };
+  app.use("/admin/*", (c, next) => {
+    c.set("keeps", keeps);
+    return next();
+  });
   app.get("/", homeEndpoint(server));
   app.get(assets.style.path, assetEndpoint("style"));
   app.get(assets.script.path, assetEndpoint("script"));

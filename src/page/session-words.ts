@@ -14,8 +14,12 @@ export const sessionPath = ({ handle }: Pick<ListedSession, "handle">): string =
 export const nameOf = ({ session, handle }: ListedSession): Html =>
   html`${session === null ? soft("handle ") : ""}<code>${session ?? handle.slice(0, 8)}</code>`;
 
-/** Who opened it: the name of a key, or the subject of a token and its issuer. */
-export function principalOf({ principal, issuer, subject }: ListedSession): Html {
+/** Whose it is: the name of a key, or the subject of a token and its issuer. */
+export function principalOf({
+  principal,
+  issuer,
+  subject,
+}: Pick<ListedSession, "principal" | "issuer" | "subject">): Html {
   if (principal === null) return soft("another program");
   if (issuer === undefined || subject === undefined) return untrusted(principal);
   return html`${untrusted(subject)} ${soft("of")} ${untrusted(issuer)}`;

@@ -5,6 +5,7 @@ import { createHealthStore } from "../health/store.ts";
 import { readSettings } from "../settings.ts";
 import { cleanupIn, healthLimitsOf } from "./cleanup.ts";
 import { databaseOf } from "./database.ts";
+import { keepsIn } from "./kept.ts";
 import { perEnv } from "./per-env.ts";
 
 const now = () => new Date();
@@ -14,7 +15,7 @@ export const watchIn = perEnv((env) => {
   const { timeoutMs, maxAgeSeconds, expiredRatioMax, version } = readSettings(healthSettings, env);
   const { idleSleep } = cleanupIn(env);
   return {
-    store: createHealthStore(databaseOf(env), { timeoutMs, idleSleep, now }),
+    store: createHealthStore(databaseOf(env), { timeoutMs, idleSleep, keeps: keepsIn(env), now }),
     limits: healthLimitsOf(readSettings(cleanupSettings, env), expiredRatioMax),
     maxAgeSeconds,
     version,

@@ -1,5 +1,6 @@
 // Stores that report activity: sessions are being opened or ended, streams, handles or tasks are kept, which idle sleep must know. An
 // operation that fails is reported as well: it may have been committed.
+import type { KeptStore } from "../admin/kept-store.ts";
 import type { SessionsStore } from "../admin/sessions-store.ts";
 import type { HandleStore } from "../handles/store.ts";
 import type { MarksStore } from "../streams/marks-store.ts";
@@ -27,6 +28,13 @@ export function createAdminActivityStore(
     end: (handle) => reported(recordActivity, store.end(handle)),
     endAll: (principal) => reported(recordActivity, store.endAll(principal)),
   };
+}
+
+export function createKeptActivityStore<Row, Filter>(
+  store: KeptStore<Row, Filter>,
+  recordActivity: RecordActivity,
+): KeptStore<Row, Filter> {
+  return { ...store, end: (key) => reported(recordActivity, store.end(key)) };
 }
 
 export function createStreamActivityStore(store: StreamStore, recordActivity: RecordActivity): StreamStore {

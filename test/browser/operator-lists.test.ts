@@ -12,7 +12,12 @@ let worker: TestWorker;
 let browser: Browser;
 beforeAll(async () => {
   [system, browser] = await Promise.all([startSystem(), openBrowser()]);
-  worker = await system.startWorker({ ADMIN_PAGE: "true", MCP_REGULAR_CLEANUP_CRON: "0 0 1 1 *" });
+  worker = await system.startWorker({
+    ADMIN_PAGE: "true",
+    MCP_REGULAR_CLEANUP_CRON: "0 0 1 1 *",
+    MCP_HANDLES: "true",
+    MCP_TASKS: "true",
+  });
 });
 afterAll(async () => {
   await Promise.all([browser?.close(), system?.stop()]);
@@ -129,6 +134,37 @@ describe.each([
       expect(await page.getByRole("link", { name: "Month" }).getAttribute("aria-current")).toBe("true");
     });
   });
+});
+
+test("a handle is ended and a task cancelled after a question, on a phone, too", async () => {
+  await system.ask(`INSERT INTO mcp_handles (handle_hash, owner, kind, value, created_at, last_used_at, expires_at)
+    SELECT encode(sha256(i::text::bytea), 'hex'), 'alice', 'cart', '{}', now(), now(), now() + interval '1 hour' FROM generate_series(1, 3) i`);
+  await system.ask(`INSERT INTO mcp_tasks (task_hash, owner, tool, max_attempts, on_lost, poll_ms, expires_at)
+    VALUES (repeat('b', 64), 'bob', 'report', 3, 'retry', 1000, now() + interval '1 hour')`);
+  await opened(true, async (page) => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.getByRole("link", { name: "Handles" }).click();
+    await page.getByLabel("Kind").fill("cart");
+    await page.getByRole("button", { name: "Filter" }).click();
+    const rows = page.locator("tbody tr");
+    expect(await rows.count()).toBe(3);
+    await expectGood(page, "handles");
+    await rows.first().getByRole("link", { name: "End…" }).click();
+    await heading(page, "End this handle?").waitFor();
+    await page.getByRole("button", { name: "End this handle" }).click();
+    await page.getByText("ended", { exact: true }).waitFor();
+
+    await page.getByRole("link", { name: "Tasks" }).click();
+    await page.locator("tbody tr").getByRole("link").first().click();
+    await page.getByRole("link", { name: "Cancel this task…" }).click();
+    await expectGood(page, "task-end");
+    await page.getByRole("button", { name: "Cancel this task" }).click();
+    await page.getByText("cancelled", { exact: true }).waitFor();
+  });
+  expect(await system.ask("SELECT version FROM mcp_handles ORDER BY version")).toEqual(
+    [0, 1, 1].map((version) => ({ version })),
+  );
+  expect(await system.ask("SELECT status FROM mcp_tasks")).toEqual([{ status: "cancelled" }]);
 });
 
 test("a session that is gone is a page that says so", async () => {

@@ -1,6 +1,7 @@
 // The script of docs/database.md: its role can do all that the Worker does, and each right in it is needed.
 import { expect, test } from "vitest";
 import { newTables, tableRights } from "../../src/db/rights.ts";
+import { addHandles, addTasks, KEPT } from "../support/kept.ts";
 import { callTool, end, open } from "../support/mcp.ts";
 import {
   addSessions,
@@ -128,6 +129,21 @@ async function useTasks({ query }: TestDatabase): Promise<void> {
   );
 }
 
+/** What operators do with handles and tasks. */
+async function useKept(owner: TestDatabase, role: TestDatabase): Promise<void> {
+  const [handle, task] = [await addHandles(owner, "me"), await addTasks(owner, "me")];
+  const env = role.env(KEPT);
+  const admin = bearer(keys.admin);
+  for (const [path, [key]] of [
+    ["/handles", handle],
+    ["/tasks", task],
+  ] as const) {
+    expect((await send(env, path, admin)).status).toBe(200);
+    expect((await send(env, `${path}/${key}`, { ...admin, method: "DELETE" })).status).toBe(204);
+  }
+  expect((await send(env, "/session-health", bearer(keys.health))).status).toBe(200);
+}
+
 test("so it can with what outlives a request", async () => {
   const owner = await createDatabase();
   const role = await asWorkerRole(owner);
@@ -136,6 +152,7 @@ test("so it can with what outlives a request", async () => {
   await expect(useHandles(role)).resolves.toBeUndefined();
   await role.query("DELETE FROM mcp_cleanup_runs");
   await expect(useTasks(role)).resolves.toBeUndefined();
+  await useKept(owner, role);
 });
 
 const eachRight = Object.entries(tableRights).flatMap(([table, rights]) =>

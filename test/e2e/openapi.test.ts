@@ -22,7 +22,13 @@ beforeAll(async () => {
     // Nobody answers there.
     OAUTH_ISSUERS: "http://127.0.0.1:9",
     MCP_STREAMS: "true",
+    MCP_HANDLES: "true",
+    MCP_TASKS: "true",
   });
+  await system.ask(`INSERT INTO mcp_handles (handle_hash, owner, kind, value, created_at, last_used_at, expires_at)
+    VALUES (repeat('a', 64), 'me', 'cart', '{}', now(), now(), now() + interval '1 hour')`);
+  await system.ask(`INSERT INTO mcp_tasks (task_hash, owner, tool, max_attempts, on_lost, poll_ms, expires_at)
+    VALUES (repeat('b', 64), 'me', 'report', 3, 'retry', 1000, now() + interval '1 hour')`);
   document = (await (await fetch(`${worker.url}/openapi.json`)).json()) as typeof document;
 });
 afterAll(() => system.stop());
@@ -96,18 +102,22 @@ test("it has every route", () => {
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(routes.toSorted()).toEqual([
+    "DELETE /handles/{key}",
     "DELETE /mcp",
     "DELETE /sessions",
     "DELETE /sessions/{handle}",
+    "DELETE /tasks/{key}",
     "GET /.well-known/oauth-protected-resource",
     "GET /.well-known/oauth-protected-resource/mcp",
     "GET /cleanup/runs",
+    "GET /handles",
     "GET /healthz",
     "GET /mcp",
     "GET /metrics",
     "GET /openapi.json",
     "GET /session-health",
     "GET /sessions",
+    "GET /tasks",
     "POST /cleanup/{tier}",
     "POST /mcp",
   ]);
@@ -186,11 +196,26 @@ test("every route answers as the document says", async () => {
   await exercise("DELETE", "/sessions", { url: "/sessions?principal=alice" });
   await exercise("DELETE", "/sessions");
 
+  for (const [what, key] of [
+    ["handles", "a"],
+    ["tasks", "b"],
+  ] as const) {
+    const byKey = { url: `/${what}/${key.repeat(64)}` };
+    expect((await exercise("GET", `/${what}`)).status).toBe(200);
+    await exercise("GET", `/${what}`, { url: `/${what}?limit=0` });
+    expect((await exercise("DELETE", `/${what}/{key}`, byKey)).status).toBe(204);
+    await exercise("DELETE", `/${what}/{key}`, byKey);
+    await exercise("DELETE", `/${what}/{key}`, { url: `/${what}/none` });
+  }
+
   // Without a key, and with one of another scope.
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, { security }] of Object.entries(methods)) {
       if (security === undefined) continue;
-      const url = path.replace("{handle}", sessions[0]?.handle ?? "").replace("{tier}", "regular");
+      const url = path
+        .replace("{handle}", sessions[0]?.handle ?? "")
+        .replace("{key}", "0".repeat(64))
+        .replace("{tier}", "regular");
       const body = method === "post" ? { headers: mcpHeaders, body: "{}" } : {};
       const scope = security[0]?.bearer[0];
       const foreign = scope === "mcp" ? system.keys.monitor : system.keys.alice;
@@ -211,9 +236,11 @@ test("every route answers as the document says", async () => {
     await exercise("POST", "/mcp", { headers: mcpHeaders, body: initialize });
     await exercise("DELETE", "/mcp", { headers: { "Mcp-Session-Id": "a".repeat(43) } });
     await exercise("GET", "/mcp", { headers: { ...comesBack, "Mcp-Session-Id": "a".repeat(43) } });
-    for (const path of ["/metrics", "/session-health", "/sessions", "/cleanup/runs"])
+    for (const path of ["/metrics", "/session-health", "/sessions", "/handles", "/tasks", "/cleanup/runs"])
       await exercise("GET", path);
     await exercise("DELETE", "/sessions/{handle}", byHandle);
+    for (const what of ["handles", "tasks"])
+      await exercise("DELETE", `/${what}/{key}`, { url: `/${what}/${"0".repeat(64)}` });
     await exercise("DELETE", "/sessions", { url: "/sessions?principal=alice" });
     await exercise("POST", regular, { url: "/cleanup/regular" });
   } finally {

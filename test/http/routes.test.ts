@@ -2,8 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { keepSecret } from "../support/captured-logs.ts";
 import { initializeParams } from "../support/mcp.ts";
+import { KEPT } from "../support/kept.ts";
 import { bearer, createDatabase, databaseRequests, environment, keys, send } from "../support/worker.ts";
 
+const KEY = "0".repeat(64);
 const HANDLE = "00000000-0000-4000-8000-000000000000";
 const routes: [path: string, methods: string[], key: string][] = [
   ["/healthz", ["GET"], keys.health],
@@ -12,6 +14,10 @@ const routes: [path: string, methods: string[], key: string][] = [
   ["/metrics", ["GET"], keys.metrics],
   ["/sessions", ["GET", "DELETE"], keys.admin],
   [`/sessions/${HANDLE}`, ["DELETE"], keys.admin],
+  ["/handles", ["GET"], keys.admin],
+  [`/handles/${KEY}`, ["DELETE"], keys.admin],
+  ["/tasks", ["GET"], keys.admin],
+  [`/tasks/${KEY}`, ["DELETE"], keys.admin],
   ["/cleanup/runs", ["GET"], keys.admin],
   ["/cleanup/regular", ["POST"], keys.admin],
   ["/mcp", ["POST", "DELETE"], keys.alice],
@@ -20,7 +26,7 @@ const routes: [path: string, methods: string[], key: string][] = [
 test.each(routes)(
   "%s with a slash at its end is the same route, without a redirect",
   async (path, methods, key) => {
-    const env = (await createDatabase()).env();
+    const env = (await createDatabase()).env(KEPT);
     const headers = { ...bearer(key).headers, "Content-Type": "application/json" };
     for (const method of methods) {
       const ask = async (url: string) => {
@@ -58,7 +64,7 @@ test.each(["/mcp//", "//mcp", "/mcp/x", "/sessions/x/y", "/Mcp", "/healthz/x"])(
 );
 
 test.each(routes)("%s answers every other method with 405 and what it allows", async (path, methods, key) => {
-  const env = environment();
+  const env = environment(KEPT);
   const isMcp = path === "/mcp";
   const allowed = new Set([
     ...methods,
@@ -79,20 +85,26 @@ test.each(routes)("%s answers every other method with 405 and what it allows", a
   }
 });
 
-test.each(["/healthz", "/openapi.json", "/session-health", "/metrics", "/sessions", "/cleanup/runs"])(
-  "HEAD %s has the status and the type of GET, and no body",
-  async (path) => {
-    const env = (await createDatabase()).env();
-    const key = keepSecret("all-key-0123456789abcdefghijk");
-    const all = { ...env, API_KEYS: `all:health+metrics+admin:${key}` };
-    const [get, head] = [
-      await send(all, path, bearer(key)),
-      await send(all, path, { method: "HEAD", ...bearer(key) }),
-    ];
-    expect([head.status, head.headers.get("Content-Type")]).toEqual([200, get.headers.get("Content-Type")]);
-    expect(await head.text()).toBe("");
-  },
-);
+test.each([
+  "/healthz",
+  "/openapi.json",
+  "/session-health",
+  "/metrics",
+  "/sessions",
+  "/handles",
+  "/tasks",
+  "/cleanup/runs",
+])("HEAD %s has the status and the type of GET, and no body", async (path) => {
+  const env = (await createDatabase()).env(KEPT);
+  const key = keepSecret("all-key-0123456789abcdefghijk");
+  const all = { ...env, API_KEYS: `all:health+metrics+admin:${key}` };
+  const [get, head] = [
+    await send(all, path, bearer(key)),
+    await send(all, path, { method: "HEAD", ...bearer(key) }),
+  ];
+  expect([head.status, head.headers.get("Content-Type")]).toEqual([200, get.headers.get("Content-Type")]);
+  expect(await head.text()).toBe("");
+});
 
 describe("a parameter that is wrong is named, with its rule, and the database is not asked", () => {
   const sessions = "known are principal, issuer, subject, state, session, client, after, limit";

@@ -13,6 +13,7 @@ import { metricsRoutes } from "../../src/public/metrics.ts";
 import { mcpSessions, type SessionVariables } from "../../src/public/session.ts";
 import { ConfigurationError } from "../../src/public/settings.ts";
 import { keepSecret, logged } from "../support/captured-logs.ts";
+import { addHandles, addTasks, KEPT } from "../support/kept.ts";
 import { initializeParams, rowsOf } from "../support/mcp.ts";
 import {
   addSessions,
@@ -197,6 +198,27 @@ describe("routes of monitors and operators", () => {
     expect(answer.headers.get("Cache-Control")).toBe("no-store");
     expect((await send(app, env, path)).status).toBe(401);
     expect((await send(app, env, path, bearer(keys.alice))).status).toBe(403);
+  });
+
+  test("the operators' routes have handles and tasks where they are switched on, and health and scrapes count them", async () => {
+    const database = await createDatabase();
+    const [[handle], [task]] = [await addHandles(database, "alice"), await addTasks(database, "bob")];
+    const app = mounted();
+    const [env, without] = [database.env(KEPT), database.env()];
+    const ending = { ...bearer(keys.admin), method: "DELETE" };
+    const at = { handles: `/operators/handles/${handle}`, tasks: `/operators/tasks/${task}` };
+    for (const [what, path] of Object.entries(at)) {
+      const list = `/operators/${what}`;
+      expect((await send(app, without, list, bearer(keys.admin))).status).toBe(404);
+      expect((await send(app, without, path, ending)).status).toBe(404);
+      expect(await (await send(app, env, list, bearer(keys.admin))).text()).toContain(`"${what}":[{`);
+      expect(await (await send(app, env, "/session-health", bearer(keys.health))).text()).toContain(
+        `"${what}":{`,
+      );
+      expect(await (await send(app, env, "/metrics", bearer(keys.metrics))).text()).toContain(`mcp_${what}{`);
+      expect((await send(app, env, path, ending)).status).toBe(204);
+      expect((await send(app, env, path, ending)).status).toBe(404);
+    }
   });
 
   test("a guard of the app's own takes the place of the keys", async () => {

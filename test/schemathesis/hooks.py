@@ -18,7 +18,7 @@ def names_one_principal(case):
 
 @schemathesis.hook
 def filter_case(context, case):
-    if case.operation.path == "/sessions":
+    if case.operation.path in ("/sessions", "/handles", "/tasks"):
         return names_one_principal(case)
     body = case.body
     if case.operation.path != "/mcp" or not isinstance(body, list):

@@ -64,7 +64,12 @@ async function startServer(life: Life, keys: Record<string, string>): Promise<st
   const entries = Object.entries(keys).map(([scope, key]) => `${scope}:${scope}:${key}`);
   const { url } = await startWorker(life, {
     secrets: { DATABASE_URL: databaseUrl, API_KEYS: entries.join() },
-    vars: { NEON_ENDPOINT_OVERRIDE: neon.endpoint, LOG_LEVEL: "error" },
+    vars: {
+      NEON_ENDPOINT_OVERRIDE: neon.endpoint,
+      LOG_LEVEL: "error",
+      MCP_HANDLES: "true",
+      MCP_TASKS: "true",
+    },
   });
   return url;
 }
