@@ -25,7 +25,12 @@ async function cleanUp(): Promise<void> {
 beforeAll(async () => {
   system = await startSystem();
   open.unshift(() => system.stop());
-  worker = await system.startWorker({ MCP_AGGRESSIVE_CLEANUP: "true", HEALTH_TIMEOUT_MS: "1000" });
+  worker = await system.startWorker({
+    MCP_AGGRESSIVE_CLEANUP: "true",
+    MCP_HANDLES: "true",
+    MCP_TASKS: "true",
+    HEALTH_TIMEOUT_MS: "1000",
+  });
   const host = new URL(worker.url).host;
   const [port, blackboxPort] = [await anyFreePort(), await anyFreePort()];
   const quick = (text: string) => text.replace(/for: \d+[mh]/g, "for: 1s");
@@ -54,6 +59,12 @@ beforeAll(async () => {
   await system.ask(
     "INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('late', now() - interval '1 minute')",
   );
+
+  await system.ask(`INSERT INTO mcp_handles (handle_hash, owner, kind, value, created_at, last_used_at, expires_at)
+    SELECT 'seed-' || i, 'me', 'cart', '{}', now(), now(), now() + (i - 1) * interval '1 minute' FROM generate_series(1, 9) i`);
+  await system.ask(`INSERT INTO mcp_tasks (task_hash, owner, tool, status, leased_until, max_attempts, on_lost, poll_ms, expires_at)
+    SELECT 'seed-' || i, 'me', 'report', 'working', now() - interval '1 minute', 3, 'retry', 1000, now() + (i - 1) * interval '1 minute'
+      FROM generate_series(1, 9) i`);
 
   open.unshift(
     launch(
