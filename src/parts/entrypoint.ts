@@ -13,6 +13,7 @@ import { createStateStore } from "../session/state-store.ts";
 import { ConfigurationError } from "../settings.ts";
 import { cleanupIn } from "./cleanup.ts";
 import { databaseOf } from "./database.ts";
+import { keepsIn, keptOn } from "./kept.ts";
 import { perEnv } from "./per-env.ts";
 import { openingLimitOf, sessionsIn } from "./sessions.ts";
 import { watchIn } from "./watch.ts";
@@ -45,6 +46,7 @@ const verbsIn = perEnv((env) => {
       createSessionsStore(database, { timeoutMs, onEnded: store.forgetAll }),
       idleSleep.recordActivity,
     ),
+    ...keptOn(database, keepsIn(env), settings, idleSleep),
     health,
     cleanups: byHand,
     mayOpen: openingLimitOf(settings),

@@ -24,8 +24,9 @@ import { createSessionState } from "../session/state.ts";
 import type { StateStore } from "../session/state-store.ts";
 import type { SessionStore } from "../session/store.ts";
 import { type Caller, nameOfUser } from "./caller.ts";
+import { createKeptVerbs, keptInputs, type KeptValues, type KeptVerbsOptions } from "./kept-verbs.ts";
 
-export interface VerbsOptions {
+export interface VerbsOptions extends KeptVerbsOptions {
   sessions: SessionStore;
   state: StateStore;
   allSessions: SessionsStore;
@@ -91,13 +92,14 @@ export const inputs = {
   ]),
   census: z.strictObject({}).default({}),
   cleanUp: z.strictObject({ tier: z.enum(tierNames) }),
+  ...keptInputs,
 };
 
 export type Verb = keyof typeof inputs;
 export type Input<V extends Verb> = z.input<(typeof inputs)[V]>;
 
 /** What each verb answers. */
-export interface Values {
+export interface Values extends KeptValues {
   /** `evicted`: how many of the user's sessions were ended to make room. The id is said once, here. */
   open: { id: string; session: string; evicted: number };
   resume: SessionView;
@@ -126,6 +128,10 @@ export const scopeOf = {
   endAll: "admin",
   census: "health",
   cleanUp: "admin",
+  listHandles: "admin",
+  endHandle: "admin",
+  listTasks: "admin",
+  cancelTask: "admin",
 } as const satisfies Record<Verb, Scope>;
 
 type Verbs = { [V in Verb]: (caller: Caller, input: z.output<(typeof inputs)[V]>) => Promise<Values[V]> };
@@ -212,6 +218,8 @@ export function createVerbs(options: VerbsOptions): Verbs {
         return { tier, ...error.report };
       }
     },
+
+    ...createKeptVerbs(options),
   };
 }
 

@@ -31,6 +31,10 @@ const VERBS = [
   "endAll",
   "census",
   "cleanUp",
+  "listHandles",
+  "endHandle",
+  "listTasks",
+  "cancelTask",
 ];
 
 let databases: DeployDatabase;

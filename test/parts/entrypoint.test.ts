@@ -3,6 +3,8 @@ import { createExecutionContext } from "cloudflare:test";
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { type Input, type SessionsEntrypoint, sessionsEntrypoint, type Verb } from "../../src/public/rpc.ts";
+import { logged } from "../support/captured-logs.ts";
+import { addHandles, addTasks, KEPT } from "../support/kept.ts";
 import { createDatabase } from "../support/worker.ts";
 
 const worker = { fetch: () => Promise.resolve(new Response("served")) };
@@ -28,6 +30,10 @@ test("every call needs its scope, and props that say who calls", async () => {
     endAll: { principal: "zoe" },
     census: {},
     cleanUp: { tier: "regular" },
+    listHandles: {},
+    endHandle: { key: "0".repeat(64) },
+    listTasks: {},
+    cancelTask: { key: "0".repeat(64) },
   };
   const needed: Record<Verb, string> = {
     open: "mcp",
@@ -40,6 +46,10 @@ test("every call needs its scope, and props that say who calls", async () => {
     endAll: "admin",
     census: "health",
     cleanUp: "admin",
+    listHandles: "admin",
+    endHandle: "admin",
+    listTasks: "admin",
+    cancelTask: "admin",
   };
   for (const verb of Object.keys(inputs) as Verb[]) {
     for (const scope of ["mcp", "health", "metrics", "admin"]) {
@@ -76,6 +86,36 @@ test("each caller has users of its own, and an operator tells them apart", async
   expect(await other.list({ principal: "zoe", issuer: "binding:front", subject: "zoe" })).toMatchObject({
     code: "invalid_request",
   });
+});
+
+test("an operator lists and ends handles and tasks, where they are switched on", async () => {
+  const database = await createDatabase();
+  const [[handle = ""], [task = ""]] = [await addHandles(database, "alice"), await addTasks(database, "bob")];
+  const operator = calledBy(database.env(KEPT), front);
+  expect(await operator.listHandles({ principal: "alice", kind: "cart" })).toMatchObject({
+    value: { handles: [{ key: handle, principal: "alice" }], next: null },
+  });
+  expect(await operator.listHandles({ issuer: "binding:front", subject: "zoe" })).toMatchObject({
+    value: { handles: [] },
+  });
+  expect(await operator.listTasks({ status: "working" })).toMatchObject({
+    value: { tasks: [{ key: task, principal: "bob" }], next: null },
+  });
+  expect(await operator.listTasks({ subject: "zoe" })).toMatchObject({ code: "invalid_request" });
+  expect(await operator.endHandle({ key: handle })).toEqual({ ok: true, value: null });
+  expect(await operator.endHandle({ key: handle })).toMatchObject({ code: "handle_not_found" });
+  expect(await operator.cancelTask({ key: task })).toEqual({ ok: true, value: null });
+  expect(await operator.cancelTask({ key: task })).toMatchObject({ code: "task_not_found" });
+  expect(logged("MCP handle ended")).toMatchObject([{ by: "front", principal: "alice" }]);
+  expect(logged("MCP task cancelled")).toMatchObject([{ by: "front", principal: "bob" }]);
+  const without = calledBy(database.env(), front);
+  for (const answer of [
+    await without.listHandles({}),
+    await without.endHandle({ key: handle }),
+    await without.listTasks({}),
+    await without.cancelTask({ key: task }),
+  ])
+    expect(answer).toMatchObject({ ok: false, code: "not_found" });
 });
 
 test("a wrong configuration is an answer, too", async () => {
