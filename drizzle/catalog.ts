@@ -42,7 +42,9 @@ export interface Index {
   /** False while it is built, and for ever when that was interrupted. */
   isValid: boolean;
   definition: string;
-  /** The columns, in order, of a valid B-tree over all rows without anything special; null for any other index. */
+  /** Whether it is on some of the rows only. */
+  isPartial: boolean;
+  /** The columns, in order, of a valid B-tree of columns without anything special; null for any other index. */
   plainColumns: string[] | null;
 }
 
@@ -112,8 +114,9 @@ const tablesQuery = `
                 ORDER BY a.attnum) AS columns,
          ARRAY(SELECT jsonb_build_object(
                         'name', x.relname, 'isValid', i.indisvalid, 'definition', pg_get_indexdef(x.oid),
-                        'plainColumns', CASE WHEN i.indisvalid AND m.amname = 'btree' AND i.indpred IS NULL
-                           AND i.indexprs IS NULL AND i.indnatts = i.indnkeyatts AND part.are_plain THEN part.names END)
+                        'isPartial', i.indpred IS NOT NULL,
+                        'plainColumns', CASE WHEN i.indisvalid AND m.amname = 'btree' AND i.indexprs IS NULL
+                           AND i.indnatts = i.indnkeyatts AND part.are_plain THEN part.names END)
                  FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam,
                       LATERAL (SELECT jsonb_agg(a.attname ORDER BY p.place) AS names,
                                       bool_and(p.option = 0 AND o.opcdefault AND p.coll = a.attcollation) AS are_plain

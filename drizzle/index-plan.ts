@@ -73,11 +73,15 @@ export function formerEntries(
   const ofRuns = findIndex(catalog, OF_RUNS);
   const file = files.indexes.find(({ name }) => name === OF_RUNS.name);
   if (ofRuns !== undefined && file !== undefined) {
-    const isSame = ofRuns.plainColumns?.join() === plainColumnsOf(file)?.join();
+    const isSame = isOn(ofRuns, declaredOf(file));
     entries.set(file.name, { sha256: file.sha256, definition: isSame ? definitionOf(ofRuns) : null });
   }
   const former = findIndex(catalog, { ...formerIndex, table: "mcp_sessions" });
-  if (former?.plainColumns?.join() === formerIndex.columns && wasMade(catalog, journal, shared)) {
+  if (
+    former?.isPartial === false &&
+    former.plainColumns?.join() === formerIndex.columns &&
+    wasMade(catalog, journal, shared)
+  ) {
     entries.set(former.name, { sha256: "", definition: definitionOf(former) });
   }
   return entries;
@@ -109,11 +113,9 @@ export function indexNotes(catalog: Catalog, journal: Journal, files: SqlFiles):
       const twin = twinOf(file, catalog, journal, files);
       return twin === undefined ? [] : [`${file.name} is not built, because ${twin.name} is the same index`];
     }
-    const wanted = plainColumnsOf(file);
-    const isSame =
-      wanted === undefined
-        ? found.definition.includes("'handle:'")
-        : found.plainColumns?.join() === wanted.join();
+    const declared = declaredOf(file);
+    const wanted = declared?.columns;
+    const isSame = wanted === undefined ? found.definition.includes("'handle:'") : isOn(found, declared);
     if (isSame || !found.isValid || journal.has(file.name)) return [];
     const what = wanted === undefined ? "not what ours is" : `not on (${wanted.join(", ")})`;
     return [`the index ${file.name} is another program's, and ${what}. Rename it to have ours built`];
@@ -122,14 +124,18 @@ export function indexNotes(catalog: Catalog, journal: Journal, files: SqlFiles):
 
 /** An index under another name that does the same, and stays. */
 function twinOf(file: IndexFile, catalog: Catalog, journal: Journal, files: SqlFiles): Index | undefined {
-  const wanted = plainColumnsOf(file);
-  if (wanted === undefined) return undefined;
+  const declared = declaredOf(file);
+  if (declared?.columns === undefined) return undefined;
   const dropped = indexDrops(catalog, journal, files).map(({ subject }) => subject.name);
   return indexesOn(catalog, file.table).find(
-    ({ name, plainColumns }) => plainColumns?.join() === wanted.join() && !dropped.includes(name),
+    (index) => !index.isPartial && isOn(index, declared) && !dropped.includes(index.name),
   );
 }
 
-const plainColumnsOf = ({ name, table }: IndexFile) =>
-  declaredTables.find((declared) => declared.name === table)?.indexes.find((index) => index.name === name)
-    ?.columns;
+const declaredOf = ({ name, table }: IndexFile) =>
+  declaredTables.find((declared) => declared.name === table)?.indexes.find((index) => index.name === name);
+
+/** Whether an index does what a declared one is for: one on all rows does what one on some of them does. */
+const isOn = (index: Index, declared: ReturnType<typeof declaredOf>) =>
+  index.plainColumns?.join() === declared?.columns?.join() &&
+  (declared?.isPartial === true || !index.isPartial);

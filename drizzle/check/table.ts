@@ -124,7 +124,8 @@ export const lookAtIndexes: Look = async ({ client, schema }) => {
           { level: "warning", about, what, means: `${means} Every write keeps it up all the same.`, todo },
         ];
       }
-      if (columns !== undefined && here.some((other) => other.is_valid && isIt(other))) return [];
+      const isTwin = (other: Index) => other.is_valid && isIt(other) && !other.definition.includes(" WHERE ");
+      if (columns !== undefined && here.some(isTwin)) return [];
       const [what, todo] =
         index === undefined
           ? [`The index ${name} is missing.`, "npm run db:migrate"]
