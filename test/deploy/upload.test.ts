@@ -9,8 +9,8 @@ import { API_KEYS, deployedVersion, keys, NAME, secretsFile } from "./deployed.t
 import { createProject, type Outcome, type Project } from "./project.ts";
 import { scriptOf, SOURCE_MAP } from "./upload.ts";
 
-// The goal is 270 KiB of the 3 MB that the free plan allows, so that a Worker starts fast.
-const LARGEST_GZIP_BYTES = 270 * 1024;
+// The goal is 288 KiB of the 3 MB that the free plan allows, so that a Worker starts fast.
+const LARGEST_GZIP_BYTES = 288 * 1024;
 const DATABASE_URL = "postgresql://role:hunter2@ep-name-12345678.eu-central-1.aws.neon.tech/database";
 const secrets = ["hunter2", ...Object.values(keys)];
 
