@@ -12,7 +12,7 @@ import { messagesOf, SESSION_HEADER } from "../session/protocol.ts";
 import { replay } from "../streams/replay.ts";
 import { authInfoOf, shownCaller } from "./caller.ts";
 import type { Caller } from "./context.ts";
-import { type ContextOptions, contextOf } from "./request-context.ts";
+import { type ContextOptions, contextOf, type Surroundings } from "./request-context.ts";
 import type { ServerFactory } from "./server-factory.ts";
 import { initializeProblem } from "./initialize.ts";
 import { jsonAnswerOf } from "./json-answer.ts";
@@ -74,6 +74,7 @@ export function mcpEndpoint(options: McpEndpointOptions) {
 
   return async function mcp(c: McpContext): Promise<Response> {
     const asking = principal(c);
+    const answer = c.get("isLegacy") ? answerInSession : answerWithoutSession;
     const response = await answer(c, shownCaller(asking));
     // What the SDK refuses so is a call without the scopes of its tool.
     if (response.status === 403) {
@@ -87,47 +88,55 @@ export function mcpEndpoint(options: McpEndpointOptions) {
     return response;
   };
 
-  async function answer(c: McpContext, caller: Caller): Promise<Response> {
+  /** For clients of MCP 2026-07-28. */
+  async function answerWithoutSession(c: McpContext, caller: Caller): Promise<Response> {
     const parsedBody = c.get("mcpBody");
     const form = c.get("answerForm");
+    if (eras === "sessions") return sessionsOnly(parsedBody);
+    // It never ends, so it cannot be one JSON answer.
+    if (form === "json" && messagesOf(parsedBody).some(({ method }) => method === "subscriptions/listen"))
+      throw new AppError("not_acceptable", "Accept must allow text/event-stream");
+    // The SDK answers by itself when the factory throws. It is thrown again, so that it is logged like any other mistake.
+    let failure: { cause: unknown } | undefined;
+    const fail = (cause: unknown) => {
+      failure = { cause };
+      throw cause;
+    };
+    const onFailure = (cause: unknown) => cause instanceof DatabaseFault && fail(cause);
+    const here = surroundingsOf(c);
+    const taskCalls =
+      tasks &&
+      taskCallsOf({
+        ...tasks,
+        owner: caller.name,
+        call: storedCallOf(c.req.raw, messagesOf(parsedBody)[0], caller),
+        here: { ...here, run: (key) => tasks.run(key, here) },
+        onFailure,
+      });
+    const context = contextOf(options, { caller, session: undefined }, { ...here, taskCalls });
+    const hooks = { prepare: taskCalls?.prepare, readState: stateReader(caller, onFailure) };
+    const responseMode = form === "stream" ? "sse" : "auto";
+    const handler = createMcpHandler(() => createServer(context, hooks).catch(fail), {
+      legacy: "reject",
+      responseMode,
+    });
     const authInfo = authInfoOf(caller, c.req.url, tokens);
-    if (!c.get("isLegacy")) {
-      if (eras === "sessions") return sessionsOnly(parsedBody);
-      // It never ends, so it cannot be one JSON answer.
-      if (form === "json" && messagesOf(parsedBody).some(({ method }) => method === "subscriptions/listen"))
-        throw new AppError("not_acceptable", "Accept must allow text/event-stream");
-      // The SDK answers by itself when the factory throws. It is thrown again, so that it is logged like any other mistake.
-      let failure: { cause: unknown } | undefined;
-      const fail = (cause: unknown) => {
-        failure = { cause };
-        throw cause;
-      };
-      const onFailure = (cause: unknown) => cause instanceof DatabaseFault && fail(cause);
-      const readState = stateReader(caller, onFailure);
-      const here = { waitUntil: waitUntilOf(c), signal: c.req.raw.signal };
-      const taskCalls =
-        tasks &&
-        taskCallsOf({
-          ...tasks,
-          owner: caller.name,
-          call: storedCallOf(c.req.raw, messagesOf(parsedBody)[0], caller),
-          here: { ...here, run: (key) => tasks.run(key, here) },
-          onFailure,
-        });
-      const context = contextOf(options, { caller, session: undefined }, { ...here, taskCalls });
-      const create = () => createServer(context, { prepare: taskCalls?.prepare, readState }).catch(fail);
-      const responseMode = form === "stream" ? "sse" : "auto";
-      const handler = createMcpHandler(create, { legacy: "reject", responseMode });
-      const response = await handler.fetch(c.req.raw, { parsedBody, authInfo });
-      if (failure !== undefined) throw failure.cause;
-      return form === "json" ? jsonAnswerOf(response) : response;
-    }
+    const response = await handler.fetch(c.req.raw, { parsedBody, authInfo });
+    if (failure !== undefined) throw failure.cause;
+    return form === "json" ? jsonAnswerOf(response) : response;
+  }
+
+  /** For clients up to 2025-11-25. */
+  async function answerInSession(c: McpContext, caller: Caller): Promise<Response> {
+    const parsedBody = c.get("mcpBody");
+    const form = c.get("answerForm");
     const session = c.get("session");
+    const authInfo = authInfoOf(caller, c.req.url, tokens);
+    const here = surroundingsOf(c);
     if (session === undefined) {
       const problem = initializeProblem(messagesOf(parsedBody)[0]?.params);
       if (problem !== undefined) throw new AppError("invalid_params", problem);
-    }
-    if (session !== undefined) {
+    } else {
       const level = requestedLogLevel(parsedBody);
       if (level !== undefined) await sessions.setLogLevel(session, level);
     }
@@ -135,7 +144,7 @@ export function mcpEndpoint(options: McpEndpointOptions) {
     if (session?.isDegraded === false && streams !== undefined) {
       if (c.req.method === "GET") return replay(c, session, streams);
       const make: Streamed["createServer"] = (signal, prepare) =>
-        createServer(contextOf(options, { caller, session }, { waitUntil: waitUntilOf(c), signal }), {
+        createServer(contextOf(options, { caller, session }, { ...here, signal }), {
           prepare,
           readState: stateReader(caller),
         });
@@ -149,7 +158,6 @@ export function mcpEndpoint(options: McpEndpointOptions) {
     // Without a session this is `initialize`: the session gate reads the answer before it goes out.
     const enableJsonResponse = form === "json" || (form === "either" && session === undefined);
     const transport = new SessionTransport({ enableJsonResponse });
-    const here = { waitUntil: waitUntilOf(c), signal: c.req.raw.signal };
     const server = await createServer(contextOf(options, { caller, session }, here));
     await server.connect(transport);
     if (session !== undefined) {
@@ -161,7 +169,10 @@ export function mcpEndpoint(options: McpEndpointOptions) {
   }
 }
 
-const waitUntilOf = (c: McpContext) => (promise: Promise<unknown>) => c.executionCtx.waitUntil(promise);
+const surroundingsOf = (c: McpContext): Surroundings => ({
+  waitUntil: (promise) => c.executionCtx.waitUntil(promise),
+  signal: c.req.raw.signal,
+});
 
 function requestedLogLevel(body: unknown): string | undefined {
   const request = messagesOf(body).find(({ method }) => method === "logging/setLevel");
