@@ -78,8 +78,8 @@ export default defineConfig({
         test: {
           name: "node",
           include: inNode,
-          // A test and its database server take turns, so two at once use two cores.
-          maxWorkers: 2,
+          // A test waits for its database server, or for time to pass, so three at once use two cores.
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
           testTimeout: PATIENCE_MS,
           hookTimeout: PATIENCE_MS,
