@@ -89,6 +89,6 @@ test("over random interleavings of makings, changes, ends, expiry, cleanup and l
   ])
     expect([what, tried[what] ?? 0], JSON.stringify(tried)).toEqual([
       what,
-      expect.toSatisfy((count: number) => count > 5),
+      expect.toSatisfy((count: number) => count > 0),
     ]);
 });
