@@ -68,7 +68,8 @@ test("over random interleavings of makings, changes, ends, expiry, cleanup and l
         await history.endRound();
       }
     }),
-    { numRuns: 100, endOnFailure: true },
+    // Of a hundred, one in some dozens has too few handles that were given up.
+    { numRuns: 200, endOnFailure: true },
   );
   // The histories were worth something.
   for (const what of [
@@ -89,6 +90,6 @@ test("over random interleavings of makings, changes, ends, expiry, cleanup and l
   ])
     expect([what, tried[what] ?? 0], JSON.stringify(tried)).toEqual([
       what,
-      expect.toSatisfy((count: number) => count > 0),
+      expect.toSatisfy((count: number) => count > 5),
     ]);
 });
