@@ -160,6 +160,22 @@ const cases: [name: string, statements: string[], expected: Expected][] = [
     ["DROP INDEX idx_mcp_sessions_expires"],
     { level: "warning", about: "index", what: "The index idx_mcp_sessions_expires is missing." },
   ],
+  [
+    "an index on some of the rows by the name of ours on all",
+    [
+      "DROP INDEX idx_mcp_sessions_expires",
+      "CREATE INDEX idx_mcp_sessions_expires ON mcp_sessions (expires_at) WHERE principal IS NOT NULL",
+    ],
+    { level: "warning", about: "index", what: expect.stringContaining("another program's") },
+  ],
+  [
+    "another index on some of the rows, where ours on some is missing",
+    [
+      "DROP INDEX idx_mcp_tasks_alive",
+      "CREATE INDEX theirs ON mcp_tasks (status, leased_until) WHERE status = 'failed'",
+    ],
+    { level: "warning", about: "index", what: "The index idx_mcp_tasks_alive is missing." },
+  ],
   ...["idx_mcp_sessions_expires", "idx_mcp_sessions_by_owner"].map((name): [string, string[], Expected] => [
     `another program's index by the name of ${name}`,
     [`DROP INDEX ${name}`, `CREATE INDEX ${name} ON mcp_sessions (created_at)`],
