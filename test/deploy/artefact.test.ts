@@ -173,7 +173,9 @@ describe("a cron event", () => {
 
   test("of no tier fails, so that Cron Events shows it", async () => {
     expect(await worker.cron("1 2 3 4 5")).toEqual({ outcome: "exception" });
-    expect(logged("session_cleanup_task_failed").at(-1)).toMatchObject({ kind: "unknown_cron" });
+    await expect
+      .poll(() => logged("session_cleanup_task_failed").at(-1))
+      .toMatchObject({ kind: "unknown_cron" });
   });
 });
 

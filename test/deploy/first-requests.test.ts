@@ -19,8 +19,11 @@ const REGULAR = "0 * * * *";
 const ask = ({ url }: RunningWorker, path: string, key: string) =>
   fetch(`${url}${path}`, { headers: { Authorization: `Bearer ${key}` } });
 const logged = ({ lines }: RunningWorker) => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-const reported = (worker: RunningWorker, message: string) =>
-  logged(worker).filter((line) => line["message"] === message);
+/** A line comes by another way than the answer, and may be here after it. */
+const lastReported = (worker: RunningWorker, message: string) =>
+  logged(worker)
+    .filter((line) => line["message"] === message)
+    .at(-1);
 
 describe("without the tables", () => {
   let worker: RunningWorker;
@@ -44,12 +47,16 @@ describe("without the tables", () => {
   test("a client gets 503, and the log says schema_missing", async () => {
     const { status, body } = await send({ mcp: worker.mcp, key: keys.alice, message: initializeMessage });
     expect({ status, body }).toMatchObject({ status: 503, body: { error: { message: expect.any(String) } } });
-    expect(reported(worker, "MCP session store failed").at(-1)).toMatchObject({ kind: "schema_missing" });
+    await expect
+      .poll(() => lastReported(worker, "MCP session store failed"))
+      .toMatchObject({ kind: "schema_missing" });
   });
 
   test("a cron event fails, and the log says schema_missing", async () => {
     expect(await worker.cron(REGULAR)).toEqual({ outcome: "exception" });
-    expect(reported(worker, "session_cleanup_task_failed").at(-1)).toMatchObject({ kind: "schema_missing" });
+    await expect
+      .poll(() => lastReported(worker, "session_cleanup_task_failed"))
+      .toMatchObject({ kind: "schema_missing" });
   });
 
   test("db:migrate is all that is missing: the same isolate works after it", async () => {
@@ -77,10 +84,10 @@ describe.each([
       });
       expect((await fetch(`${worker.url}/healthz`)).status).toBe(500);
       expect(await worker.cron(REGULAR)).toEqual({ outcome: "exception" });
-      const lines = logged(worker).filter((line) => "variables" in line);
-      expect(lines).toHaveLength(3);
-      for (const line of lines)
-        expect(line).toMatchObject({ variables: { [wrong]: expect.stringMatching(/^\S/) } });
+      const line = expect.objectContaining({ variables: { [wrong]: expect.stringMatching(/^\S/) } });
+      await expect
+        .poll(() => logged(worker).filter((said) => "variables" in said))
+        .toEqual([line, line, line]);
     } finally {
       await worker.stop();
     }
