@@ -13,6 +13,12 @@ process.env["API_KEYS"] ??= "";
 
 // Ends a test that hangs. A test that only takes long on a busy machine must not fail.
 const PATIENCE_MS = 180_000;
+const patient = {
+  testTimeout: PATIENCE_MS,
+  hookTimeout: PATIENCE_MS,
+  // Less, so that the failure says what was seen last.
+  expect: { poll: { timeout: 150_000 } },
+};
 
 const inNode = [
   "test/dev/**/*.test.ts",
@@ -60,8 +66,7 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
     fileParallelism: false,
     // First, because they come one after the other: what can use two cores is left for the end, when nothing else runs.
     sequence: { groupOrder: 1 },
-    testTimeout: PATIENCE_MS,
-    hookTimeout: PATIENCE_MS,
+    ...patient,
   },
 });
 
@@ -81,17 +86,16 @@ export default defineConfig({
           // A test waits for its database server, or for time to pass, so three at once use two cores.
           maxWorkers: 3,
           sequence: { groupOrder: 2 },
-          testTimeout: PATIENCE_MS,
-          hookTimeout: PATIENCE_MS,
+          ...patient,
         },
       },
       ...["ops", "browser", "deploy", "package"].map((name) => ({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],
+          ...patient,
           // An installation from the registry takes minutes on a busy machine.
-          testTimeout: name === "package" ? 5 * PATIENCE_MS : PATIENCE_MS,
-          hookTimeout: name === "package" ? 5 * PATIENCE_MS : PATIENCE_MS,
+          ...(name === "package" && { testTimeout: 5 * PATIENCE_MS, hookTimeout: 5 * PATIENCE_MS }),
           fileParallelism: false,
         },
       })),

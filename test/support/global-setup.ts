@@ -55,9 +55,16 @@ export async function setUpWith(
   const web = await startWebServer();
 
   let databases = 0;
+  let lastFile: string | undefined;
   const made: string[] = [];
+  const dropMade = async () => {
+    for (const name of made.splice(0)) await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  };
   const actions: Record<string, (body: never) => unknown> = {
-    async database({ empty }: { empty?: boolean }) {
+    /** @param file the test file that asks. What others before it have made is dropped: it may be kept in memory. */
+    async database({ empty, file }: { empty?: boolean; file: string }) {
+      if (file !== lastFile) await dropMade();
+      lastFile = file;
       const name = `test_${++databases}`;
       await asAdmin(`CREATE DATABASE ${name} OWNER mcp${empty ? "" : ` TEMPLATE ${TEMPLATE}`}`);
       made.push(name);
@@ -65,8 +72,8 @@ export async function setUpWith(
     },
     // For test/mutants: the SQL of drizzle/ has changed, and no test is running.
     async template() {
-      for (const name of [...made.splice(0), TEMPLATE])
-        await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await dropMade();
+      await asAdmin(`DROP DATABASE IF EXISTS ${TEMPLATE} WITH (FORCE)`);
       await makeTemplate().catch((error: unknown) => {
         throw new Error(`${(error as { code?: string }).code ?? "refused:"} ${String(error)}`);
       });

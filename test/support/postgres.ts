@@ -10,7 +10,7 @@ import { Client, type ClientConfig } from "pg";
 import { anyFreePort } from "../../dev/ports.ts";
 import { type EmbeddedPostgres, startPostgres } from "../../dev/postgres.ts";
 import { folderFor, unprivileged } from "../../dev/unprivileged.ts";
-import { NODE } from "./run.ts";
+import { CLUSTERS, NODE } from "./run.ts";
 
 export type TestPostgres = EmbeddedPostgres & {
   /** Its data folder. */
@@ -20,7 +20,7 @@ export type TestPostgres = EmbeddedPostgres & {
 
 /** Starts a server of its own in a folder of its own; `remove`, or the end of this process, takes both away. */
 export async function startTestPostgres(settings: Record<string, string> = {}): Promise<TestPostgres> {
-  const dataDir = mkdtempSync(join(tmpdir(), "mcp-sessions-test-"));
+  const dataDir = mkdtempSync(join(process.env[CLUSTERS] ?? tmpdir(), "mcp-sessions-test-"));
   const guard = spawn(NODE, [fileURLToPath(new URL("postgres-guard.ts", import.meta.url)), dataDir], {
     stdio: ["pipe", "ignore", "inherit"],
     // Out of reach of the signals that end the test run.

@@ -1,10 +1,10 @@
-// Waits for the end of a test run. Then it ends every process that has the run's mark, and removes the folder of the run,
-// its argument.
+// Waits for the end of a test run. Then it ends every process that has the run's mark, and removes the folders of the
+// run, its arguments: the first is the mark.
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RUN } from "./run.ts";
 
-const [, , folder = ""] = process.argv;
+const [, , folder = "", ...others] = process.argv;
 // A PostgreSQL that is ended at once frees its shared memory in less.
 const GRACE_MS = 5000;
 const PAUSE_MS = 50;
@@ -48,4 +48,4 @@ for await (const _ of process.stdin);
 for (const { pid, name } of marked()) end(pid, name === "postgres" ? "SIGQUIT" : "SIGKILL");
 for (let waited = 0; waited < GRACE_MS && marked().length > 0; waited += PAUSE_MS) await sleep(PAUSE_MS);
 for (const { pid } of marked()) end(pid, "SIGKILL");
-rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+for (const left of [folder, ...others]) rmSync(left, { recursive: true, force: true, maxRetries: 10 });

@@ -1,7 +1,7 @@
 // The Worker as its callers see it, over a database of the test's own.
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
-import { inject } from "vitest";
+import { expect, inject } from "vitest";
 import type { FaultRule } from "../../dev/neon/switchboard.ts";
 import { parsers } from "../../src/db/statements.ts";
 import { expectNoSecrets, keepSecret } from "./captured-logs.ts";
@@ -53,7 +53,7 @@ export interface TestDatabase {
 
 /** A database of its own, migrated unless `empty`. */
 export async function createDatabase({ empty = false } = {}): Promise<TestDatabase> {
-  return databaseAt(await control<string>("database", { empty }));
+  return databaseAt(await control<string>("database", { empty, file: expect.getState().testPath }));
 }
 
 /**
