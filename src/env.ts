@@ -48,6 +48,8 @@ const roomShape = {
   ...logSettings.shape,
 };
 const roomValues = z.object(roomShape);
+// zod looks through a schema when it first parses. Here that is a part of the start, whose time is not that of a request.
+roomValues.safeParse({});
 
 /**
  * The Worker's environment as a configuration. docs/reference/variables.md has every variable.
