@@ -34,6 +34,7 @@ const BRACE_BIT = 0x20;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
+const decoder = new TextDecoder();
 const METHOD = new TextEncoder().encode("method");
 const INITIALIZE = new TextEncoder().encode("initialize");
 
@@ -43,7 +44,7 @@ const INITIALIZE = new TextEncoder().encode("initialize");
  */
 export function parseBody(bytes: Uint8Array, bounds: BodyBounds): { body: unknown; text: string } {
   checkBounds(bytes, bounds);
-  const text = new TextDecoder().decode(bytes);
+  const text = decoder.decode(bytes);
   try {
     return { body: JSON.parse(text), text };
   } catch {

@@ -1,7 +1,6 @@
 // Serves one request of an MCP session on any isolate. It first replays the stored `initialize` to a fresh server, which then
 // knows the client as if it had served it before. Uses only public members of the SDK.
 import {
-  isJSONRPCRequest,
   type JSONRPCMessage,
   type JSONRPCRequest,
   type RequestId,
@@ -82,7 +81,7 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   }
 
   override async send(message: JSONRPCMessage, options?: { relatedRequestId?: RequestId }): Promise<void> {
-    if (isJSONRPCRequest(message)) throw new NoServerRequests(this.#canSuspend);
+    if ("method" in message && "id" in message) throw new NoServerRequests(this.#canSuspend);
     if ("id" in message && message.id !== undefined) {
       if (this.#suspended.has(message.id)) return;
       const replayed = this.#replays.get(message.id);

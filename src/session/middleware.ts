@@ -201,11 +201,15 @@ function refuseBatch(body: unknown, revision: string | undefined): void {
   if (problem !== undefined) throw refusalOf(problem);
 }
 
+// What nearly every client sends, as MCP 2025-11-25 (transports) has it.
+const USUAL_ACCEPT = "application/json, text/event-stream";
+
 /**
  * A client that does not name streams need not be able to read one.
  * @throws AppError `not_acceptable` for a client that takes neither form.
  */
 function answerFormOf(accept: string | undefined): AnswerForm {
+  if (accept === USUAL_ACCEPT) return "either";
   const json = acceptanceOf(accept, "application/json");
   const stream = acceptanceOf(accept, "text/event-stream");
   if (json.quality === 0 && stream.quality === 0) throw new AppError("not_acceptable");

@@ -58,10 +58,15 @@ export function isSessionId(text: string): boolean {
   return ID.test(text);
 }
 
+const encoder = new TextEncoder();
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 /** The key in the database of an id. */
 export async function keyOfSession(id: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(id)));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(id)));
+  let key = "";
+  for (const byte of digest) key += HEX[byte];
+  return key;
 }
 
 /** The name of a session in logs and tools. It tells sessions apart, but opens none. */
