@@ -5,6 +5,7 @@ import type { Life } from "../../dev/shutdown.ts";
 import { migrate } from "../../drizzle/migrate.ts";
 import type { Figure } from "./figures.ts";
 import { onServer, type Server, SESSION_DATA } from "./server.ts";
+import { cpuMsOf } from "./workerd.ts";
 
 const CLIENTS = 8;
 const SESSIONS = 20_000;
@@ -14,6 +15,8 @@ const TOUCH_SECONDS = 60;
 
 interface Measured {
   perSecond: number;
+  /** Of the backends, for each request. */
+  cpuMs: number;
   walBytes: number;
   hotShare: number;
 }
@@ -65,10 +68,15 @@ async function compare(life: Life, server: Server, quick: boolean): Promise<Figu
   const of = (valueOf: (pair: (typeof pairs)[number]) => number) => pairs.map(valueOf);
   return [
     {
-      what: "requests/s against SELECT, then UPDATE",
-      values: of(({ ours: a, peer: b }) => a.perSecond / b.perSecond),
+      what: "requests for the same CPU of the backends, against SELECT, then UPDATE",
+      values: of(({ ours: a, peer: b }) => b.cpuMs / a.cpuMs),
       goal: { atLeast: 3 },
     },
+    {
+      what: "requests/s against it",
+      values: of(({ ours: a, peer: b }) => a.perSecond / b.perSecond),
+    },
+    { what: "CPU of the backends for a request, ms", values: of(({ ours: a }) => a.cpuMs), digits: 3 },
     {
       what: "WAL bytes a request against it",
       values: of(({ ours: a, peer: b }) => a.walBytes / b.walBytes),
@@ -146,7 +154,15 @@ async function round(
     );
     return { lsn: Number(rows[0]?.lsn), upd: Number(rows[0]?.upd), hot: Number(rows[0]?.hot) };
   };
+  const backends = await Promise.all(
+    clients.map(async (client) => {
+      const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      return String(rows[0]?.pid);
+    }),
+  );
+  const cpuMs = () => backends.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
   const before = await read();
+  const cpuBefore = cpuMs();
   const startedAt = performance.now();
   let requests = 0;
   await Promise.all(
@@ -159,9 +175,11 @@ async function round(
     }),
   );
   const seconds = (performance.now() - startedAt) / 1000;
+  const cpuAfter = cpuMs();
   const after = await read();
   return {
     perSecond: requests / seconds,
+    cpuMs: (cpuAfter - cpuBefore) / requests,
     walBytes: (after.lsn - before.lsn) / requests,
     hotShare: (after.hot - before.hot) / Math.max(after.upd - before.upd, 1),
   };

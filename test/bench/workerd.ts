@@ -39,6 +39,12 @@ export function cpuMsOf(pid: string): number {
   return times.reduce((sum, nanoseconds) => sum + nanoseconds / 1e6, 0);
 }
 
+/** The memory that a process has in use. */
+export function residentMbOf(pid: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
+}
+
 function numbersIn(folder: string): string[] {
   try {
     return readdirSync(folder).filter((name) => /^\d+$/.test(name));
