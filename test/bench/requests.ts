@@ -1,16 +1,11 @@
 // What requests cost in workerd: how many a second, against bare routes with the same statement, and how many round trips.
-import { PgDialect } from "drizzle-orm/pg-core";
-import type { SQL } from "drizzle-orm";
 import type { Life } from "../../dev/shutdown.ts";
 import { migrate } from "../../drizzle/migrate.ts";
-import { neverAsleep } from "../../src/cleanup/idle-sleep.ts";
-import type { Database } from "../../src/db/client.ts";
-import { createHealthStore } from "../../src/health/store.ts";
-import { createSessionStore } from "../../src/session/store.ts";
 import { connected } from "../support/postgres.ts";
 import { type Figure, ratios } from "./figures.ts";
 import { onServer, type Server } from "./server.ts";
 import { exchange, type WireRequest } from "./soak/wire.ts";
+import { censusStatement, resumeStatementOf } from "./statements.ts";
 import { newKey, startWorker } from "./system.ts";
 
 const CLIENTS = 8;
@@ -26,25 +21,7 @@ async function measure(life: Life, server: Server, roundMs: number): Promise<Fig
   await migrate(server.config(DATABASE));
   const keys = { alice: newKey(), monitor: newKey(), prometheus: newKey(), operator: newKey() };
   const key = "bare-session";
-  const queries = {
-    health: await statementOf((database) =>
-      createHealthStore(database, {
-        timeoutMs: 1000,
-        idleSleep: neverAsleep,
-        now: () => new Date(),
-      }).takeCensus(7200),
-    ),
-    session: await statementOf((database) =>
-      createSessionStore(database, {
-        ttlSeconds: 86_400,
-        initTtlSeconds: 300,
-        maxLifetimeSeconds: null,
-        touchIntervalSeconds: 60,
-        timeoutMs: 10_000,
-        maxPerPrincipal: 1000,
-      }).resume(key, "alice"),
-    ),
-  };
+  const queries = { health: await censusStatement(), session: await resumeStatementOf(key) };
   const start = (vars: Record<string, string>) =>
     startWorker(life, {
       script: "test/support/bare-worker.ts",
@@ -146,27 +123,6 @@ async function measure(life: Life, server: Server, roundMs: number): Promise<Fig
     await trips("one within the validation interval", cached, 0),
     await trips("/metrics", get("/metrics", keys.prometheus), 1),
   ];
-}
-
-interface Statement {
-  text: string;
-  params: unknown[];
-}
-
-/** The statement that a store sends. */
-async function statementOf(ask: (database: Database) => Promise<unknown>): Promise<Statement> {
-  let sent: Statement | undefined;
-  const db = {
-    execute: async (query: SQL) => {
-      const { sql: text, params } = new PgDialect().sqlToQuery(query);
-      sent = { text, params };
-      throw new Error("It is not sent.");
-    },
-  };
-  // Stores call nothing else of it.
-  await ask({ run: (_operation, work) => work(db as never, 0) }).catch(() => {});
-  if (sent === undefined) throw new Error("The store sent no statement.");
-  return sent;
 }
 
 async function inTurns(rates: (() => Promise<number>)[]): Promise<[number[], number[], number[], number[]]> {

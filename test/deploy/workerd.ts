@@ -19,6 +19,8 @@ export interface Runnable {
   compatibilityDate: string;
   compatibilityFlags: readonly string[];
   bindings: readonly Binding[];
+  /** The class of its Durable Objects, and the folder that keeps them. */
+  objects?: { className: string; folder: string };
 }
 
 export interface RunningWorker {
@@ -100,6 +102,7 @@ function bindingOf(binding: Binding, versionId: string): string {
     plain_text: () => `text = ${quoted(text)}`,
     secret_text: () => `text = ${quoted(text)}`,
     kv_namespace: () => `kvNamespace = "kv"`,
+    durable_object_namespace: () => `durableObjectNamespace = ${quoted(text)}`,
     version_metadata: () =>
       `json = ${quoted(JSON.stringify({ id: versionId, tag: "", timestamp: "2026-11-25T00:00:00Z" }))}`,
     ratelimit: () => {
@@ -111,8 +114,12 @@ function bindingOf(binding: Binding, versionId: string): string {
   return `(name = ${quoted(name)}, ${value()})`;
 }
 
+const objectsOf = ({ className }: NonNullable<Runnable["objects"]>) => `
+      durableObjectNamespaces = [(className = ${quoted(className)}, uniqueKey = ${quoted(className)}, enableSql = true)],
+      durableObjectStorage = (localDisk = "objects"),`;
+
 const configOf = (
-  { versionId, compatibilityDate, compatibilityFlags, bindings }: Runnable,
+  { versionId, compatibilityDate, compatibilityFlags, bindings, objects }: Runnable,
   neonPort: number,
   caller?: CallingWorker,
 ) => `
@@ -125,7 +132,9 @@ const config :Workerd.Config = (
       compatibilityFlags = [${compatibilityFlags.map(quoted).join(", ")}],
       bindings = [${bindings.map((binding) => bindingOf(binding, versionId)).join(",\n        ")}],
       globalOutbound = "neon",
+      ${objects === undefined ? "" : objectsOf(objects)}
     )),
+    ${objects === undefined ? "" : `(name = "objects", disk = (path = ${quoted(objects.folder)}, writable = true)),`}
     (name = "crons", worker = (
       modules = [(name = "crons", esModule = ${quoted(CRONS)})],
       compatibilityDate = "${COMPATIBILITY_DATE}",
@@ -137,7 +146,11 @@ ${caller === undefined ? "" : callerOf(caller)}
     # Wherever the Worker sends a request, it comes to the local Neon.
     (name = "neon", external = (address = "127.0.0.1:${neonPort}", http = ())),
   ],
-  extensions = [(modules = [(name = "stand-in:rate-limit", internal = true, esModule = ${quoted(RATE_LIMIT)})])],
+  extensions = [(modules = [
+    (name = "stand-in:rate-limit", internal = true, esModule = ${quoted(RATE_LIMIT)}),
+    # cloudflare:email, which some packages import, is made of it.
+    (name = "cloudflare-internal:email", internal = true, esModule = "export default { EmailMessage: class {} };"),
+  ])],
   sockets = [
     (name = "main", address = "127.0.0.1:0", http = (), service = "main"),
     (name = "crons", address = "127.0.0.1:0", http = (), service = "crons"),
