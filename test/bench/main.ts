@@ -7,10 +7,12 @@ import { adopt } from "./adopt.ts";
 import { breaker } from "./breaker.ts";
 import { cleanup } from "./cleanup.ts";
 import { type Figure, machine, render, summaryOf } from "./figures.ts";
+import { cpu } from "./cpu.ts";
 import { hostile } from "./hostile.ts";
 import { idle } from "./idle.ts";
 import { large } from "./large.ts";
 import { page } from "./page.ts";
+import { peers } from "./peers.ts";
 import { requests } from "./requests.ts";
 import { soak } from "./soak.ts";
 import { streams } from "./streams.ts";
@@ -28,11 +30,12 @@ const regular: Record<string, Bench> = {
   touch,
   requests,
   idle,
+  cpu,
   weight,
   page,
 };
-/** What measures. `adopt` takes ten minutes of its own, `streams` three, `tasks` five. */
-const benches: Record<string, Bench> = { ...regular, adopt, streams, tasks };
+/** What measures. `adopt` takes ten minutes of its own, `streams` three, `tasks` five, `peers` fifteen. */
+const benches: Record<string, Bench> = { ...regular, adopt, streams, tasks, peers };
 /** What does not measure, but tries: it fails when it finds a fault. */
 const trials: Record<string, (life: Life, args: string[]) => Promise<void>> = {
   soak,
