@@ -46,6 +46,7 @@ export async function peers(life: Life, quick: boolean): Promise<Figure[]> {
 }
 
 const HEALTHZ_CPU = "/healthz: CPU ms";
+const STORED = "kept for a session, KB";
 const MONTH = "1M sessions of 20 calls in a month, US$";
 const lines = (ms: number) => ({
   open: `initialize, database ${ms} ms away: p50 ms`,
@@ -145,7 +146,7 @@ async function fill(life: Life, { keys }: Field, board: Board, peer: Peer, { kep
   console.log(`${peer.name}: ${kept} sessions`);
   const server = await peer.start();
   await open(server, keys[0] ?? "");
-  const [memory, bytes] = [residentMbOf(server.pid), await peer.written()];
+  const [memory, bytes, before] = [residentMbOf(server.pid), await peer.written(), await peer.stored()];
   let turn = 0;
   await measure(life, server, () => open(server, keys[turn++ % keys.length] ?? ""), {
     clients: CLIENTS,
@@ -154,6 +155,7 @@ async function fill(life: Life, { keys }: Field, board: Board, peer: Peer, { kep
   board.add(`memory after ${kept} sessions were opened, MB`, peer.name, residentMbOf(server.pid));
   board.add("of it since the first session, MB", peer.name, residentMbOf(server.pid) - memory);
   board.add("written for a session, KB", peer.name, ((await peer.written()) - bytes) / kept / 1000);
+  board.add(STORED, peer.name, ((await peer.stored()) - before) / kept / 1000);
   await server.stop();
 }
 
@@ -162,6 +164,7 @@ const costOf = (board: Board, name: string) => ({
   callCpuMs: board.medianOf(lines(5).callCpu, name),
   openMs: board.medianOf(lines(5).open, name),
   callMs: board.medianOf(lines(5).call, name),
+  storedBytes: board.medianOf(STORED, name) * 1000,
 });
 
 function goals(board: Board): Figure[] {

@@ -1,6 +1,6 @@
 // Who is compared, over one PostgreSQL and one disk.
 import type { Life } from "../../../dev/shutdown.ts";
-import { type DeployDatabase, startDatabase } from "../../deploy/database.ts";
+import { type Database, type DeployDatabase, startDatabase } from "../../deploy/database.ts";
 import { connected } from "../../support/postgres.ts";
 import { newKey } from "../system.ts";
 import { wayTo } from "./delay.ts";
@@ -18,6 +18,8 @@ export interface Peer {
   start: Program;
   /** Bytes written so far: of the write-ahead log, or on disk. */
   written(): Promise<number>;
+  /** Bytes that it keeps. */
+  stored(): Promise<number>;
   /** Where another isolate finds a session. */
   finds: "in the table" | "in its object" | "nowhere";
 }
@@ -43,6 +45,15 @@ export async function startField(life: Life): Promise<Field> {
   const way = await wayTo(life, databases.postgres);
   const keys = Array.from({ length: KEYS }, newKey);
   const walBytes = () => walBytesOf(databases);
+  const sizeOf = async (table: string, { ask }: Database) => {
+    const [row] = await ask<{ bytes: string }>(`SELECT pg_total_relation_size('${table}') AS bytes`);
+    return Number(row?.bytes);
+  };
+  const inTable = {
+    written: walBytes,
+    stored: () => sizeOf("mcp_sessions", database),
+    finds: "in the table",
+  } as const;
 
   const variables = {
     DATABASE_URL: database.url,
@@ -60,23 +71,25 @@ export async function startField(life: Life): Promise<Field> {
     objects: { className: "PeerAgent", folder: disk },
   };
   const peers: Peer[] = [
-    { name: OWN, start: ownWith({}), written: walBytes, finds: "in the table" },
+    { name: OWN, start: ownWith({}), ...inTable },
     {
       name: INTERVAL,
       start: ownWith({ MCP_SESSION_VALIDATION_INTERVAL_SECONDS: "60" }),
-      written: walBytes,
-      finds: "in the table",
+      ...inTable,
     },
     {
       name: AGENT,
       start: inWorkerd(life, agent, { variables: KEYS_OF_OTHERS }),
       written: async () => bytesIn(disk),
+      // The rest is SQLite's own, and small.
+      stored: async () => bytesIn(disk, ".sqlite"),
       finds: "in its object",
     },
     {
       name: MEMORY,
       start: inWorkerd(life, await workerOf(life, "memory"), { variables: KEYS_OF_OTHERS }),
       written: async () => 0,
+      stored: async () => 0,
       finds: "nowhere",
     },
   ];
@@ -84,7 +97,7 @@ export async function startField(life: Life): Promise<Field> {
   url.port = String(way.port);
   const python = await pythonOf(life, { ...KEYS_OF_OTHERS, DATABASE_URL: url.href });
   if (typeof python === "function")
-    peers.push({ name: PYTHON, start: python, written: walBytes, finds: "in the table" });
+    peers.push({ name: PYTHON, start: python, ...inTable, stored: () => sizeOf("sessions", forPython) });
   return {
     peers,
     missing: typeof python === "function" ? [] : [`${PYTHON}: ${python.reason}`],

@@ -6,7 +6,9 @@ const REQUEST = 0.3e-6;
 const CPU_MS = 0.02e-6;
 const OBJECT_REQUEST = 0.15e-6;
 const OBJECT_SECOND = 0.128 * 12.5e-6;
+const OBJECT_GB_MONTH = 0.2;
 const CU_HOUR = 0.106;
+const NEON_GB_MONTH = 0.35;
 
 const SESSIONS = 1e6;
 const CALLS = 20 * SESSIONS;
@@ -18,16 +20,22 @@ export interface Cost {
   callCpuMs: number;
   openMs: number;
   callMs: number;
+  storedBytes: number;
 }
 
 /** @returns US$, or why it cannot be said. */
-export function monthOf(peer: string, { openCpuMs, callCpuMs, openMs, callMs }: Cost): string {
-  const worker = (SESSIONS + CALLS) * REQUEST + (SESSIONS * openCpuMs + CALLS * callCpuMs) * CPU_MS;
-  // One request of the object for each of the Worker, and no second of it beyond the request: both are the least that it can be.
-  const objects =
-    (SESSIONS + CALLS) * OBJECT_REQUEST + ((SESSIONS * openMs + CALLS * callMs) / 1000) * OBJECT_SECOND;
-  if (peer === OWN || peer === INTERVAL) return (worker + NEON).toFixed(2);
-  if (peer === AGENT) return `at least ${(worker + objects).toFixed(2)}`;
+export function monthOf(peer: string, cost: Cost): string {
+  const { openCpuMs, callCpuMs, openMs, callMs, storedBytes } = cost;
+  const requests = SESSIONS + CALLS;
+  const worker = requests * REQUEST + (SESSIONS * openCpuMs + CALLS * callCpuMs) * CPU_MS;
+  // A session is deleted after a day.
+  const table = ((SESSIONS / 30) * storedBytes * NEON_GB_MONTH) / 1e9;
+  if (peer === OWN || peer === INTERVAL) return (worker + NEON + table).toFixed(2);
   if (peer === MEMORY) return `${worker.toFixed(2)}, and loses sessions`;
-  return "a server of one's own";
+  if (peer !== AGENT) return "a server of one's own";
+  // The least that it can be: one request of the object for each of the Worker, no second beyond the request, no row written, and
+  // no processor time of the Worker. Nothing deletes a session: the first month has half of them on average.
+  const objects = requests * OBJECT_REQUEST + ((SESSIONS * openMs + CALLS * callMs) / 1000) * OBJECT_SECOND;
+  const disk = ((SESSIONS / 2) * storedBytes * OBJECT_GB_MONTH) / 1e9;
+  return `at least ${(requests * REQUEST + objects + disk).toFixed(2)}`;
 }

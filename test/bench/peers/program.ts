@@ -160,10 +160,10 @@ export async function pythonOf(
   };
 }
 
-/** Bytes of all files in it. */
-export function bytesIn(folder: string): number {
+/** Bytes of all files in it whose names end so. */
+export function bytesIn(folder: string, ending = ""): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
     .reduce(
       (sum, entry) =>
         sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0),
