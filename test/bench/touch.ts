@@ -52,14 +52,22 @@ async function compare(life: Life, server: Server, quick: boolean): Promise<Figu
       `session-${i}`,
     ]);
   };
+  // What no request can cost less than.
+  const bare = async (client: Client, i: number) => {
+    await client.query("SELECT * FROM mcp_sessions WHERE session_id = $1", [`session-${i}`]);
+  };
   const measure = (request: typeof ours, relation: string) =>
     round(life, clients, request, relation, roundMs);
 
   await measure(ours, "mcp_sessions");
   await measure(peer, "session");
-  const pairs: { ours: Measured; peer: Measured }[] = [];
+  const pairs: { ours: Measured; peer: Measured; bare: Measured }[] = [];
   for (let i = 0; i < PAIRS; i++) {
-    pairs.push({ ours: await measure(ours, "mcp_sessions"), peer: await measure(peer, "session") });
+    pairs.push({
+      ours: await measure(ours, "mcp_sessions"),
+      peer: await measure(peer, "session"),
+      bare: await measure(bare, "mcp_sessions"),
+    });
     console.log(`pair ${i + 1} of ${PAIRS}`);
   }
   const writes: number[] = [];
@@ -75,6 +83,10 @@ async function compare(life: Life, server: Server, quick: boolean): Promise<Figu
     {
       what: "requests/s against it",
       values: of(({ ours: a, peer: b }) => a.perSecond / b.perSecond),
+    },
+    {
+      what: "CPU of the backends for a request, against reading the session by its key",
+      values: of(({ ours: a, bare: c }) => a.cpuMs / c.cpuMs),
     },
     { what: "CPU of the backends for a request, ms", values: of(({ ours: a }) => a.cpuMs), digits: 3 },
     {
