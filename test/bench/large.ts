@@ -5,16 +5,16 @@ import { migrate } from "../../drizzle/migrate.ts";
 import { neverAsleep } from "../../src/cleanup/idle-sleep.ts";
 import { createCleanupStore } from "../../src/cleanup/store.ts";
 import { createHealthStore } from "../../src/health/store.ts";
-import { connected } from "../support/postgres.ts";
 import { type Figure, ratios } from "./figures.ts";
-import { onServer, type Server, SESSION_DATA } from "./server.ts";
+import { databaseOf, fillSessions, labelOf, MILLION, query } from "./many-sessions.ts";
+import { onServer, type Server } from "./server.ts";
+import { timed } from "./timed.ts";
 
 const PAIRS = 5;
 const CALLS = 10;
 // What a regular interval may leave behind, and up to which everything is counted exactly.
 const BACKLOG = 100;
 const EXPIRED = 10_000;
-const MILLION = 1_000_000;
 
 interface Sizes {
   /** For health, the smallest first. */
@@ -41,30 +41,30 @@ export const large = (life: Life, quick: boolean) =>
 async function measure(life: Life, server: Server, { health, small, big, most }: Sizes): Promise<Figure[]> {
   const [base = 0, ...larger] = health;
   const biggest = larger.at(-1) ?? 0;
-  for (const database of ["small", ...health.map(nameOf)]) {
+  for (const database of ["small", ...health.map(databaseOf)]) {
     await server.admin(`CREATE DATABASE ${database}`);
     await migrate(server.config(database));
   }
-  await fill(life, server, "small", 0, small);
-  await fill(life, server, nameOf(biggest), 0, big);
-  const figures = [await backlogs(life, server, small, nameOf(biggest))];
+  await fillSessions(life, server, "small", [0, small]);
+  await fillSessions(life, server, databaseOf(biggest), [0, big]);
+  const figures = [await backlogs(life, server, small, databaseOf(biggest))];
 
   const expire = (rows: number, count: number) =>
     query(
       server,
-      nameOf(rows),
+      databaseOf(rows),
       `INSERT INTO mcp_sessions (session_id, expires_at)
        SELECT 'expired-' || gen_random_uuid(), now() - random() * interval '1 hour' FROM generate_series(1, ${count})`,
     );
   // What expires together was opened together, and lies in the midst of the others.
   for (const rows of health) {
     const middle = rows === biggest ? big : rows / 2;
-    if (rows !== biggest) await fill(life, server, nameOf(rows), 0, middle);
+    if (rows !== biggest) await fillSessions(life, server, databaseOf(rows), [0, middle]);
     await expire(rows, Math.min(rows / 100, EXPIRED));
-    await fill(life, server, nameOf(rows), middle, rows);
+    await fillSessions(life, server, databaseOf(rows), [middle, rows]);
   }
   const take = async (rows: number) => {
-    const census = await createHealthStore(server.connect(nameOf(rows)), {
+    const census = await createHealthStore(server.connect(databaseOf(rows)), {
       timeoutMs: 60_000,
       idleSleep: neverAsleep,
       now: () => new Date(),
@@ -73,7 +73,7 @@ async function measure(life: Life, server: Server, { health, small, big, most }:
   };
   const count = async (rows: number) => {
     await server
-      .connect(nameOf(rows))
+      .connect(databaseOf(rows))
       .run({ name: "count", budgetMs: 60_000, attemptMs: 60_000, isIdempotent: true }, (db) =>
         db.execute(
           sql`SELECT count(*), count(*) FILTER (WHERE expires_at < now()) AS expired FROM mcp_sessions`,
@@ -95,7 +95,7 @@ async function measure(life: Life, server: Server, { health, small, big, most }:
     console.log(`health ${when}`);
     const [smallest = [], ...rest] = await inTurns(health.map((rows) => () => take(rows)));
     return larger.map((rows, i) => ({
-      what: `health, ${label(rows)} sessions ${when}, against ${label(base)}`,
+      what: `health, ${labelOf(rows)} sessions ${when}, against ${labelOf(base)}`,
       values: ratios(rest[i] ?? [], smallest),
       ...(rows === biggest && { goal: { atMost: 2 } }),
     }));
@@ -105,7 +105,7 @@ async function measure(life: Life, server: Server, { health, small, big, most }:
   for (const rows of health) {
     await query(
       server,
-      nameOf(rows),
+      databaseOf(rows),
       `UPDATE mcp_sessions SET last_active = now(), expires_at = expires_at + interval '30 minutes'
         WHERE expires_at > now() AND hashtext(session_id) % 20 = 0`,
     );
@@ -113,19 +113,19 @@ async function measure(life: Life, server: Server, { health, small, big, most }:
   figures.push(...(await compare("after 5 % were touched")));
   const [ours = [], theirs = []] = await inTurns([() => take(biggest), () => count(biggest)], 2);
   figures.push({
-    what: `health, ${label(biggest)} sessions after 5 % were touched, against count(*)`,
+    what: `health, ${labelOf(biggest)} sessions after 5 % were touched, against count(*)`,
     values: ratios(ours, theirs),
     digits: 4,
   });
   for (const [share, expired] of [
     ["1 %", biggest / 100],
-    [label(most), most],
+    [labelOf(most), most],
   ] as const) {
     await expire(biggest, expired - EXPIRED > 0 ? expired - EXPIRED : 0);
     const [ms = []] = await inTurns([() => take(biggest)]);
     const isMost = expired === most;
     figures.push({
-      what: `health, ${label(biggest)} sessions of which ${share} have expired, ms`,
+      what: `health, ${labelOf(biggest)} sessions of which ${share} have expired, ms`,
       values: ms,
       digits: 1,
       ...(isMost && { goal: { atMost: 250 } }),
@@ -168,47 +168,8 @@ async function backlogs(life: Life, server: Server, small: number, biggest: stri
     times.big.push(pair.big);
   }
   return {
-    what: `cleanup of ${BACKLOG} in a big table against in one of ${label(small)}`,
+    what: `cleanup of ${BACKLOG} in a big table against in one of ${labelOf(small)}`,
     values: ratios(times.big, times.small),
     goal: { atMost: 1.5 },
   };
 }
-
-/** Live sessions, in the order in which they expire, from the `from`th to the `to`th; indexed afterwards. */
-async function fill(life: Life, server: Server, database: string, from: number, to: number): Promise<void> {
-  console.log(`Filling in ${label(to - from)} sessions.`);
-  const CHUNK = 250_000;
-  await connected(server.config(database), async (client) => {
-    const { rows: indexes } = await client.query<{ name: string; definition: string }>(
-      `SELECT indexname AS name, indexdef AS definition FROM pg_indexes
-        WHERE tablename = 'mcp_sessions' AND indexname <> 'mcp_sessions_pkey'`,
-    );
-    await client.query("SET synchronous_commit = off");
-    for (const { name } of indexes) await client.query(`DROP INDEX ${name}`);
-    for (let first = from; first < to; first += CHUNK) {
-      life.asked.throwIfAborted();
-      await client.query(
-        // Ids in their order, which fills their index at its end; how they are found does not matter here.
-        `INSERT INTO mcp_sessions (session_id, principal, client_info, created_at, last_active, expires_at)
-         SELECT lpad(i::text, 32, '0'), 'principal-' || i % 1000, ${SESSION_DATA}, now(), now(),
-                now() + interval '12 hours' + i * interval '4 milliseconds'
-           FROM generate_series(${first}, ${Math.min(first + CHUNK, to) - 1}) i`,
-      );
-    }
-    for (const { definition } of indexes) await client.query(definition);
-    await client.query("VACUUM ANALYZE mcp_sessions");
-    await client.query("CHECKPOINT");
-  });
-}
-
-async function timed(life: Life, work: () => Promise<unknown>, calls: number): Promise<number> {
-  life.asked.throwIfAborted();
-  const startedAt = performance.now();
-  for (let i = 0; i < calls; i++) await work();
-  return (performance.now() - startedAt) / calls;
-}
-
-const nameOf = (rows: number) => `sessions_${rows}`;
-const label = (rows: number) => (rows >= MILLION ? `${rows / MILLION}M` : `${rows / 1000}k`);
-const query = (server: Server, database: string, statement: string) =>
-  connected(server.config(database), (client) => client.query(statement));

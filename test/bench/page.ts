@@ -13,6 +13,7 @@ import { FORMER_SQL } from "../deploy/former.ts";
 import { connected } from "../support/postgres.ts";
 import { type Figure, ratios } from "./figures.ts";
 import { onServer, type Server, SESSION_DATA } from "./server.ts";
+import { timed } from "./timed.ts";
 
 const PAIRS = 5;
 const CALLS = 20;
@@ -61,9 +62,9 @@ async function pages(life: Life, server: Server, sessions: number): Promise<Figu
     const times: { work: number[]; base: number[] } = { work: [], base: [] };
     const statements: number[] = [];
     for (let pair = 0; pair <= PAIRS; pair++) {
-      const baseMs = await timed(life, base);
+      const baseMs = await timed(life, base, CALLS);
       server.neon.resetRequests();
-      const workMs = await timed(life, work);
+      const workMs = await timed(life, work, CALLS);
       if (pair === 0) continue;
       statements.push(server.neon.requests() / CALLS);
       times.base.push(baseMs);
@@ -112,13 +113,6 @@ async function fill(server: Server, sessions: number): Promise<void> {
     await client.query("VACUUM ANALYZE");
     await client.query("CHECKPOINT");
   });
-}
-
-async function timed(life: Life, work: () => Promise<unknown>): Promise<number> {
-  life.asked.throwIfAborted();
-  const startedAt = performance.now();
-  for (let i = 0; i < CALLS; i++) await work();
-  return (performance.now() - startedAt) / CALLS;
 }
 
 /** Openings a second by several clients, with totals by the hour and without, in turns. */
