@@ -8,6 +8,7 @@ import { breaker } from "./breaker.ts";
 import { cleanup } from "./cleanup.ts";
 import { type Figure, machine, render, summaryOf } from "./figures.ts";
 import { cpu } from "./cpu.ts";
+import { growth } from "./growth.ts";
 import { hostile } from "./hostile.ts";
 import { idle } from "./idle.ts";
 import { large } from "./large.ts";
@@ -34,8 +35,8 @@ const regular: Record<string, Bench> = {
   weight,
   page,
 };
-/** What measures. `adopt` takes ten minutes of its own, `streams` three, `tasks` five, `peers` fifteen. */
-const benches: Record<string, Bench> = { ...regular, adopt, streams, tasks, peers };
+/** What measures. `adopt` takes ten minutes of its own, `growth` nine, `streams` three, `tasks` five, `peers` ten. */
+const benches: Record<string, Bench> = { ...regular, adopt, growth, streams, tasks, peers };
 /** What does not measure, but tries: it fails when it finds a fault. */
 const trials: Record<string, (life: Life, args: string[]) => Promise<void>> = {
   soak,
