@@ -6,6 +6,7 @@ import { type Life, untilAsked } from "../../dev/shutdown.ts";
 import { adopt } from "./adopt.ts";
 import { breaker } from "./breaker.ts";
 import { cleanup } from "./cleanup.ts";
+import { day } from "./day.ts";
 import { type Figure, machine, render, summaryOf } from "./figures.ts";
 import { cpu } from "./cpu.ts";
 import { growth } from "./growth.ts";
@@ -35,8 +36,8 @@ const regular: Record<string, Bench> = {
   weight,
   page,
 };
-/** What measures. `adopt` takes ten minutes of its own, `growth` nine, `streams` three, `tasks` five, `peers` ten. */
-const benches: Record<string, Bench> = { ...regular, adopt, growth, streams, tasks, peers };
+/** What measures. `adopt` takes ten minutes of its own, `growth` nine, `day` six, `streams` three, `tasks` five, `peers` ten. */
+const benches: Record<string, Bench> = { ...regular, adopt, growth, day, streams, tasks, peers };
 /** What does not measure, but tries: it fails when it finds a fault. */
 const trials: Record<string, (life: Life, args: string[]) => Promise<void>> = {
   soak,
