@@ -102,7 +102,8 @@ async function alone(
   work: (running: Running) => Promise<void>,
 ): Promise<void> {
   const running = await start();
-  await work(running).finally(() => running.stop());
+  await work(running);
+  await running.stop();
 }
 
 /** Of the whole process, which does nothing else. */

@@ -45,8 +45,8 @@ export async function startField(life: Life): Promise<Field> {
   const way = await wayTo(life, databases.postgres);
   const keys = Array.from({ length: KEYS }, newKey);
   const walBytes = () => walBytesOf(databases);
-  const sizeOf = async (table: string, { ask }: Database) => {
-    const [row] = await ask<{ bytes: string }>(`SELECT pg_total_relation_size('${table}') AS bytes`);
+  const sizeOf = async (table: string, within: Database) => {
+    const [row] = await within.ask<{ bytes: string }>(`SELECT pg_total_relation_size('${table}') AS bytes`);
     return Number(row?.bytes);
   };
   const inTable = {

@@ -46,7 +46,12 @@ async function bundled(folder: string, config: object): Promise<Buffer> {
     process.execPath,
     [
       fileURLToPath(import.meta.resolve("wrangler")),
-      ...["deploy", "--dry-run", "--config", path, "--outdir", join(folder, "dist")],
+      "deploy",
+      "--dry-run",
+      "--config",
+      path,
+      "--outdir",
+      join(folder, "dist"),
     ],
     { env: { ...process.env, DATABASE_URL: "", API_KEYS: "", WRANGLER_SEND_METRICS: "false" } },
   );
