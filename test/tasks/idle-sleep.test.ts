@@ -113,6 +113,18 @@ const steps = fc.array(
 );
 const quiet = fc.array(fc.constant<Act[]>([]), { minLength: 6, maxLength: 9 });
 
+const ofEach = (does: Act["does"], ...minutes: Act["minutes"][]): Act[] =>
+  minutes.map((each, of) => ({ does, of, minutes: each }));
+// Chance alone may leave little to start and to delete. Here tasks wait from the first event on, and rows expire at five others.
+const eventful: [Act[][], Act[][], Act[][]] = [
+  [
+    [...ofEach("create", 33, 90, 300), ...ofEach("make", 33, 90, 300)],
+    ...Array.from({ length: 8 }, () => []),
+  ],
+  [ofEach("make", 33), ...Array.from({ length: 5 }, () => [])],
+  [ofEach("make", 33), ...Array.from({ length: 7 }, () => [])],
+];
+
 /** The same in each house. */
 async function play({ tasks, handles, database }: House, { does, of, minutes }: Act): Promise<void> {
   const [key, claim] = [`task-${of}`, `claim-${of}-${minutes}`];
@@ -181,7 +193,7 @@ test("with sleep each event starts the same tasks and leaves the same rows, with
       total.awake += awake;
       total.started += started;
     }),
-    { numRuns: 6, endOnFailure: true },
+    { numRuns: 6, endOnFailure: true, examples: [eventful] },
   );
   expect(total.slept).toBeLessThan(total.awake * 0.8);
   // The histories were worth something.
