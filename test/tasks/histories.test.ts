@@ -91,7 +91,7 @@ test("over random interleavings of runners, clients, operators, expiry and clean
       }
       await history.end();
     }),
-    { numRuns: 100, endOnFailure: true },
+    { numRuns: 200, endOnFailure: true },
   );
   const totals = await endedTotals(database);
   expect(totals["tasks_created"]).toBe(tried["created"]);
