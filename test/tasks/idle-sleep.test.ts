@@ -29,6 +29,8 @@ interface House {
   /** The tasks that each event has started. */
   started: string[];
   queries: number;
+  /** Ids are random, so none is made twice, also when its row has expired and is still there. */
+  made: Set<string>;
   fire: (tier: Tier, at: Date) => Promise<void>;
 }
 
@@ -75,6 +77,7 @@ async function houseOf(time: PassingTime, isSleeping: boolean): Promise<House> {
     handles: createHandleActivityStore(createHandleStore(connection, settings), cleanupSleep.recordActivity),
     started: [],
     queries: 0,
+    made: new Set(),
     async fire(tier, at) {
       const event = { cron: crons[tier], scheduledTime: at.getTime() };
       await handleCron(event, { mode: "aggressive", crons }, cleanups, cleanupSleep, (...args) =>
@@ -99,7 +102,7 @@ const kinds = [
 ] as const;
 const act = fc.record({
   does: fc.constantFrom(...kinds),
-  of: fc.nat({ max: 4 }),
+  of: fc.nat({ max: 7 }),
   // How long a lease is renewed, or a row is kept.
   minutes: fc.constantFrom(1, 8, 33, 90, 300),
 });
@@ -121,14 +124,18 @@ const eventful: [Act[][], Act[][], Act[][]] = [
     [...ofEach("create", 33, 90, 300), ...ofEach("make", 33, 90, 300)],
     ...Array.from({ length: 8 }, () => []),
   ],
-  [ofEach("make", 33), ...Array.from({ length: 5 }, () => [])],
-  [ofEach("make", 33), ...Array.from({ length: 7 }, () => [])],
+  [[{ does: "make", of: 3, minutes: 33 }], ...Array.from({ length: 5 }, () => [])],
+  [[{ does: "make", of: 4, minutes: 33 }], ...Array.from({ length: 7 }, () => [])],
 ];
 
 /** The same in each house. */
-async function play({ tasks, handles, database }: House, { does, of, minutes }: Act): Promise<void> {
+async function play({ tasks, handles, database, made }: House, { does, of, minutes }: Act): Promise<void> {
   const [key, claim] = [`task-${of}`, `claim-${of}-${minutes}`];
   const ttlSeconds = minutes * 60;
+  if (does === "create" || does === "make") {
+    if (made.has(`${does} ${of}`)) return;
+    made.add(`${does} ${of}`);
+  }
   const task = { key, owner: "alice", tool: "work", call: "{}", onLost: "retry", maxAttempts: 3 } as const;
   if (does === "create") await tasks.create({ ...task, pollMs: 1000, ttlSeconds });
   if (does === "take") await tasks.take(key, claim);
