@@ -15,6 +15,7 @@ export type Order = "correlated" | "shuffled";
 
 /** A round: how fast, and how long single transactions and touches took, in milliseconds. */
 export interface Round {
+  deleted: number;
   seconds: number;
   transactions: number[];
   touches: number[];
@@ -24,21 +25,26 @@ export class Backlog {
   #copies = 0;
   readonly life: Life;
   readonly server: Server;
+  readonly rows: number;
   readonly expired: number;
 
-  constructor(life: Life, server: Server, expired: number) {
+  /** @param rows sessions, of which half have expired. */
+  constructor(life: Life, server: Server, rows: number) {
     this.life = life;
     this.server = server;
-    this.expired = expired;
+    this.rows = rows;
+    this.expired = rows / 2;
   }
 
   /** A database with both tables: sessions of about 300 bytes of JSON. */
-  async fill(order: Order, rows: number): Promise<void> {
-    await this.server.admin(`CREATE DATABASE ${order}`);
-    await migrate(this.server.config(order));
+  async fill(order: Order): Promise<void> {
+    const { rows } = this;
+    const database = this.#template(order);
+    await this.server.admin(`CREATE DATABASE ${database}`);
+    await migrate(this.server.config(database));
     const position = order === "correlated" ? "i" : `(i * 7919::bigint + 13) % ${rows}`;
     const expiry = `now() - interval '1 day' + (${position}) * interval '172800 seconds' / ${rows}`;
-    await connected(this.server.config(order), async (client) => {
+    await connected(this.server.config(database), async (client) => {
       await client.query("SET synchronous_commit = off");
       await client.query(`INSERT INTO mcp_sessions (session_id, principal, client_info, created_at, last_active, expires_at)
         SELECT md5(i::text), 'principal-' || i % 1000, ${SESSION_DATA}, now() - interval '2 days', now() - interval '1 day', ${expiry}
@@ -53,6 +59,8 @@ export class Backlog {
       await client.query("VACUUM ANALYZE");
     });
   }
+
+  #template = (order: Order) => `${order}_${this.rows}`;
 
   /** @param references a foreign key to the table, with one row that references a session of this kind. */
   async ours(
@@ -202,8 +210,10 @@ export class Backlog {
     ) => Promise<{ work: () => Promise<number>; finish: () => Promise<number[]> }>,
   ): Promise<Round> {
     this.life.asked.throwIfAborted();
-    const database = `copy_${++this.#copies}`;
-    await this.server.admin(`CREATE DATABASE ${database} TEMPLATE ${order} STRATEGY FILE_COPY`);
+    const database = `${this.#template(order)}_copy_${++this.#copies}`;
+    await this.server.admin(
+      `CREATE DATABASE ${database} TEMPLATE ${this.#template(order)} STRATEGY FILE_COPY`,
+    );
     const clients = Array.from({ length: CLIENTS + 1 }, () => new Client(this.server.config(database)));
     await Promise.all(clients.map((client) => client.connect()));
     const [client, ...touching] = clients;
@@ -233,7 +243,7 @@ export class Backlog {
     const transactions = await finish();
     await Promise.all(clients.map((each) => each.end()));
     await this.server.admin(`DROP DATABASE ${database} WITH (FORCE)`);
-    return { seconds, transactions, touches };
+    return { deleted, seconds, transactions, touches };
   }
 }
 
