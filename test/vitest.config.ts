@@ -64,7 +64,7 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
     ],
     // One database server and one switchboard for all files.
     fileParallelism: false,
-    // First, because they come one after the other: what can use two cores is left for the end, when nothing else runs.
+    // Vitest wants another group for another number of workers.
     sequence: { groupOrder: 1 },
     ...patient,
   },
