@@ -12,6 +12,23 @@ import { CLIENTS, touchUntil } from "./touches.ts";
 const IDLE_MS = 1500;
 
 export type Order = "correlated" | "shuffled";
+/** This project's, and that of connect-pg-simple. */
+type Table = "mcp_sessions" | "session";
+
+// What reads a table and its index into memory.
+const warmUps = {
+  mcp_sessions: ["sum(length(client_info::text))", "count(expires_at)"],
+  session: ["sum(length(sess::text))", "count(expire)"],
+} satisfies Record<Table, string[]>;
+
+/** Of which data a round gets a copy, and what happens in it. */
+interface Setting {
+  order: Order;
+  table?: Table;
+  touched?: boolean;
+  /** How many of the expired sessions stay. */
+  blocked?: number;
+}
 
 /** A round: how fast, and how long single transactions and touches took, in milliseconds. */
 export interface Round {
@@ -36,31 +53,40 @@ export class Backlog {
     this.expired = rows / 2;
   }
 
-  /** A database with both tables: sessions of about 300 bytes of JSON. */
+  /** A database with each table: sessions of about 300 bytes of JSON. */
   async fill(order: Order): Promise<void> {
-    const { rows } = this;
-    const database = this.#template(order);
-    await this.server.admin(`CREATE DATABASE ${database}`);
-    await migrate(this.server.config(database));
-    const position = order === "correlated" ? "i" : `(i * 7919::bigint + 13) % ${rows}`;
-    const expiry = `now() - interval '1 day' + (${position}) * interval '172800 seconds' / ${rows}`;
-    await connected(this.server.config(database), async (client) => {
+    const position = order === "correlated" ? "i" : `(i * 7919::bigint + 13) % ${this.rows}`;
+    const expiry = `now() - interval '1 day' + (${position}) * interval '172800 seconds' / ${this.rows}`;
+    const series = `generate_series(0, ${this.rows - 1}) i`;
+    const ours = await this.#create(order, "mcp_sessions");
+    await migrate(ours);
+    await connected(ours, async (client) => {
       await client.query("SET synchronous_commit = off");
       await client.query(`INSERT INTO mcp_sessions (session_id, principal, client_info, created_at, last_active, expires_at)
         SELECT md5(i::text), 'principal-' || i % 1000, ${SESSION_DATA}, now() - interval '2 days', now() - interval '1 day', ${expiry}
-          FROM generate_series(0, ${rows - 1}) i`);
+          FROM ${series}`);
+      await client.query("VACUUM ANALYZE");
+    });
+    await connected(await this.#create(order, "session"), async (client) => {
+      await client.query("SET synchronous_commit = off");
       await client.query(
         "CREATE TABLE session (sid varchar PRIMARY KEY, sess json NOT NULL, expire timestamp(6) NOT NULL)",
       );
       await client.query(
-        `INSERT INTO session SELECT md5(i::text), ${SESSION_DATA}, ${expiry} FROM generate_series(0, ${rows - 1}) i`,
+        `INSERT INTO session SELECT md5(i::text), ${SESSION_DATA}, ${expiry} FROM ${series}`,
       );
       await client.query("CREATE INDEX ON session (expire)");
       await client.query("VACUUM ANALYZE");
     });
   }
 
-  #template = (order: Order) => `${order}_${this.rows}`;
+  async #create(order: Order, table: Table) {
+    const database = this.#template(order, table);
+    await this.server.admin(`CREATE DATABASE ${database}`);
+    return this.server.config(database);
+  }
+
+  #template = (order: Order, table: Table) => `${order}_${this.rows}_${table}`;
 
   /** @param references a foreign key to the table, with one row that references a session of this kind. */
   async ours(
@@ -72,7 +98,7 @@ export class Backlog {
     }: { touched?: boolean; oldSnapshot?: boolean; references?: "live" | "expired" } = {},
   ): Promise<Round> {
     const blocked = references === "expired" ? 1 : 0;
-    return this.#round(order, touched, blocked, async (client, database) => {
+    return this.#round({ order, touched, blocked }, async (client, database) => {
       // What is measured is how long each transaction lasts, one that fails included: each begins with renewing the lease.
       await client.query("CREATE UNLOGGED TABLE transactions (id serial, at timestamptz)");
       await client.query(`CREATE FUNCTION note_transaction() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -111,7 +137,7 @@ export class Backlog {
   }
 
   async unbounded(order: Order, { touched = false } = {}): Promise<Round> {
-    return this.#round(order, touched, 0, async (client, database) => {
+    return this.#round({ order, touched }, async (client, database) => {
       await withoutTriggers(client);
       const neon = this.server.connect(database);
       let ms = 0;
@@ -152,7 +178,7 @@ export class Backlog {
   }
 
   #statements(order: Order, next: (client: Client) => Promise<number>): Promise<Round> {
-    return this.#round(order, false, 0, async (client) => {
+    return this.#round({ order }, async (client) => {
       await withoutTriggers(client);
       return {
         work: async () => {
@@ -169,7 +195,7 @@ export class Backlog {
   }
 
   async prune(order: Order): Promise<Round> {
-    return this.#round(order, false, 0, async (client, database) => {
+    return this.#round({ order, table: "session" }, async (client, database) => {
       await client.query("CHECKPOINT");
       const pool = new Pool(this.server.config(database));
       // It asks express-session for nothing but the class that it extends.
@@ -191,7 +217,7 @@ export class Backlog {
   }
 
   async idle(order: Order): Promise<Round> {
-    return this.#round(order, true, 0, async () => ({
+    return this.#round({ order, touched: true }, async () => ({
       work: async () => {
         await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
         return this.expired;
@@ -201,27 +227,21 @@ export class Backlog {
   }
 
   async #round(
-    order: Order,
-    touched: boolean,
-    blocked: number,
+    { order, table = "mcp_sessions", touched = false, blocked = 0 }: Setting,
     prepare: (
       client: Client,
       database: string,
     ) => Promise<{ work: () => Promise<number>; finish: () => Promise<number[]> }>,
   ): Promise<Round> {
     this.life.asked.throwIfAborted();
-    const database = `${this.#template(order)}_copy_${++this.#copies}`;
-    await this.server.admin(
-      `CREATE DATABASE ${database} TEMPLATE ${this.#template(order)} STRATEGY FILE_COPY`,
-    );
+    const template = this.#template(order, table);
+    const database = `${template}_copy_${++this.#copies}`;
+    await this.server.admin(`CREATE DATABASE ${database} TEMPLATE ${template} STRATEGY FILE_COPY`);
     const clients = Array.from({ length: CLIENTS + 1 }, () => new Client(this.server.config(database)));
     await Promise.all(clients.map((client) => client.connect()));
     const [client, ...touching] = clients;
     if (client === undefined) throw new Error("no client");
-    await client.query("SELECT sum(length(client_info::text)) FROM mcp_sessions");
-    await client.query(
-      "SELECT count(expires_at), (SELECT sum(length(sess::text)) FROM session), (SELECT count(expire) FROM session) FROM mcp_sessions",
-    );
+    for (const warmUp of warmUps[table]) await client.query(`SELECT ${warmUp} FROM ${table}`);
     const { work, finish } = await prepare(client, database);
     const touches: number[] = [];
     const done = new AbortController();
