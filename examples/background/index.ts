@@ -23,8 +23,7 @@ const server = defineServer({
 });
 
 const app = new Hono();
-app.use("/mcp", requireScope("mcp"));
-app.route("/mcp", mcpRoutes(server, { principal: principalOf }));
+app.route("/mcp", mcpRoutes(server, { principal: principalOf, guard: requireScope("mcp") }));
 
 const tasks = taskEvents(server);
 

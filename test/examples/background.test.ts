@@ -101,3 +101,10 @@ test("without MCP_TASKS messages wait for a Worker that has it", async () => {
   const off = Object.assign({ ...env }, { MCP_TASKS: "false" });
   expect(await deliver(off, sent)).toMatchObject({ explicitAcks: [], retryMessages: [{ msgId: "0" }] });
 });
+
+test("a web page may ask before it calls, without a key", async () => {
+  const { env } = withQueue(await createDatabase());
+  const headers = { Origin: "http://localhost:3000", "Access-Control-Request-Method": "POST" };
+  const preflight = new Request("http://localhost:8787/mcp", { method: "OPTIONS", headers });
+  expect((await app.fetch(preflight, env, createExecutionContext())).status).toBe(204);
+});
