@@ -72,10 +72,11 @@ function keptEndpoint<Filter extends KeptFilter & Parameters<typeof principalIn>
     },
 
     end: async (c: Context) => {
+      const { label: by } = callerOf(c);
       const { key } = readParams(c, keyParams);
       const ended = await store.end(key);
       if (ended === undefined) throw new AppError(`${what}_not_found`);
-      logEndOf(what, { by: callerOf(c).label, principal: await labelOf(ended.principal), key });
+      logEndOf(what, { by, principal: await labelOf(ended.principal), key });
       return c.body(null, 204);
     },
   };

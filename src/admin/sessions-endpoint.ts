@@ -76,18 +76,21 @@ export function sessionsEndpoint({ store }: { store: SessionsStore }) {
     },
 
     end: async (c: Context) => {
+      // First: nothing is ended of which the log cannot say by whom.
+      const { label: by } = callerOf(c);
       const ended = await store.end(readParams(c, params).handle);
       if (ended === undefined) throw new AppError("session_not_found");
-      logEnd({ by: callerOf(c).label, ended: 1 });
+      logEnd({ by, ended: 1 });
       return c.body(null, 204);
     },
 
     endAll: async (c: Context) => {
+      const { label: by } = callerOf(c);
       const principal = principalIn(readQuery(c, endQuery));
       if (principal === undefined)
         throw new AppError("invalid_request", "The parameter principal is required, or issuer and subject");
       const { ended, hasMore } = await store.endAll(principal);
-      logEnd({ by: callerOf(c).label, principal: await labelOf(principal), ended });
+      logEnd({ by, principal: await labelOf(principal), ended });
       return c.json({ ended, has_more: hasMore });
     },
   };

@@ -38,7 +38,7 @@ const adminIn = perEnv((env) => {
 
 /**
  * `/sessions`, `/sessions/:handle`, `/handles`, `/handles/:key`, `/tasks`, `/tasks/:key`, `/cleanup/runs` and `/cleanup/:tier`: `app.route("/operators", adminRoutes())`.
- * A guard of your own must set `principal`, whose name stands in the log: `c.set("principal", { name, scopes: ["admin"] })`.
+ * A guard of your own must set `principal`, whose name stands in the log: `c.set("principal", { name, label: name, scopes: ["admin"] })`.
  * @throws ConfigurationError at a request, while a variable is wrong.
  */
 export function adminRoutes({ guard = requireKey("admin") }: GuardOption = {}): Hono<RoutesEnv> {

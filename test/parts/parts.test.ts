@@ -232,6 +232,19 @@ describe("routes of monitors and operators", () => {
   });
 });
 
+test("behind a guard that names nobody an operator ends nothing", async () => {
+  const app = createApp();
+  app.route("/operators", adminRoutes({ guard: (_c, next) => next() }));
+  app.all("/mcp", mcpSessions({ principal: (c) => c.get("user") }), (c) =>
+    c.json({ result: { protocolVersion: "2025-11-25" } }),
+  );
+  const env = (await createDatabase()).env();
+  const session = idOf(await post(app, env, "initialize"));
+  const ended = await send(app, env, "/operators/sessions?principal=ann", { method: "DELETE" });
+  expect(ended.status).toBe(500);
+  expect((await post(app, env, "ping", { session })).status).toBe(200);
+});
+
 test("what an operator ends is gone for the gate of the same Worker at once, cache or not", async () => {
   const app = createApp();
   app.route("/operators", adminRoutes());
