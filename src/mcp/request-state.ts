@@ -1,6 +1,7 @@
 // What a client of a call with questions carries from one round to the next, sealed: as handlers make it, and as the SDK checks
 // what comes back.
 import type { MarksStore } from "../streams/marks-store.ts";
+import { MAX_SECONDS } from "../settings.ts";
 import type { Sealer } from "../streams/sealed.ts";
 import type { Json, RequestStates } from "./context.ts";
 
@@ -16,7 +17,9 @@ export interface RequestStateOptions {
 /** For the handlers of a request. */
 export function requestStatesOf({ sealer, now }: RequestStateOptions, principal: string): RequestStates {
   return {
-    seal(value: Json, { singleUse = false, ttlSeconds = DEFAULT_TTL_SECONDS } = {}) {
+    async seal(value: Json, { singleUse = false, ttlSeconds = DEFAULT_TTL_SECONDS } = {}) {
+      if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > MAX_SECONDS)
+        throw new RangeError(`ttlSeconds must be a whole number from 1 to ${MAX_SECONDS}`);
       const expiresAt = new Date(now().getTime() + ttlSeconds * 1000);
       return sealer.seal(
         { value, expiresAt, singleUse: singleUse ? crypto.randomUUID() : undefined },

@@ -101,6 +101,17 @@ test("is good for one use, also when two come at once, where the author says so"
   );
 });
 
+test.each([0, -1, 0.5, 315_360_001])(
+  "a lifetime of %d seconds is refused where it is sealed",
+  async (seconds) => {
+    const one = isolates((await createDatabase()).env(sealing), register, 1);
+    const text = "ttlSeconds must be a whole number from 1 to 315360000";
+    expect(await buy(one, {}, { args: { seconds } })).toMatchObject({
+      result: { isError: true, content: [{ text }] },
+    });
+  },
+);
+
 test("keys are rotated without a gap: the first seals, all open", async () => {
   const database = await createDatabase();
   const of = (value: string) => isolates(database.env({ MCP_REQUEST_STATE_KEYS: value }), register, 1);
