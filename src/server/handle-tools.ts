@@ -63,9 +63,10 @@ export function registerHandleTools(server: McpServer, handles: Handles): void {
     { description: "Delete a value that was kept in a handle", inputSchema: z.object({ handle, key }) },
     async (input) => {
       let deleted = false;
-      await change(input.handle, ({ [input.key]: gone, ...values }) => {
-        deleted = gone !== undefined;
-        return values;
+      await change(input.handle, (values) => {
+        deleted = Object.hasOwn(values, input.key);
+        const { [input.key]: _, ...others } = values;
+        return others;
       });
       return result({ deleted });
     },

@@ -25,6 +25,9 @@ test("a client without a session keeps its values in a handle, which the first t
   await expect(outdated).rejects.toThrow("have been changed meanwhile");
   expect(await client.call("session_state_delete", { handle, key: "colour" })).toEqual({ deleted: true });
   expect(await client.call("session_state_delete", { handle, key: "colour" })).toEqual({ deleted: false });
+  expect(await client.call("session_state_delete", { handle, key: "constructor" })).toEqual({
+    deleted: false,
+  });
   expect(await client.call("session_state_get", { handle, key: "colour" })).toMatchObject({ found: false });
   expect(await client.call("session_state_end", { handle })).toEqual({ ended: true });
   await expect(client.call("session_state_get", { handle, key: "n" })).rejects.toThrow(
