@@ -65,7 +65,8 @@ development any variable can also be set in \`.dev.vars\`.
 
 A variable whose name begins with \`MCP_\`, \`HEALTH_\` or \`LOG_\` and that nobody declares gets a warning with the most
 similar name: in the log when an isolate starts, in \`npm run dev\`, in \`npm run check\`, and in
-\`GET /session-health?verbose=1\`. Example: \`MCP_AGGRESIVE_CLEANUP\`.`.trim();
+\`GET /session-health?verbose=1\`. Example: \`MCP_AGGRESIVE_CLEANUP\`. With \`OAUTH_\`, \`ACCESS_\`, \`AUTHORIZATION_\`, \`ADMIN_\` or
+\`SIGN_\` a name gets it when one or two letters are wrong, such as \`OAUTH_ISSUER\`.`.trim();
 
 const ownIntro = `
 Your server in \`src/server/\` declares its own variables, secrets and bindings in \`variables\` of \`defineServer\`: a zod

@@ -28,7 +28,7 @@ const requestStateKeys = documented(
     description:
       "Seals what a tool gives its client from one question to the next, so that `context.requestState` works. The first key seals, all open. [More](../streams.md#what-a-client-carries)",
     form: "random keys of 32 characters or more, with spaces between them",
-    default: null,
+    default: "not set",
   },
   "secret",
 );
