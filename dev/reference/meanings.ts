@@ -57,19 +57,33 @@ export const scopeMeanings = {
   admin: "For operators: see and end sessions, handles and tasks, run cleanup, see its records.",
 } satisfies Record<Scope, string>;
 
-/** What each label of a metric says. */
+/** What the values of the label `state` say, where they do not say it themselves. */
+const stateMeanings: Record<string, string> = {
+  active: "may be used",
+  expired: "waits for cleanup to delete it",
+  working: "is run, or is to be run",
+  input_required: "waits for an answer of its client",
+  ended: "is completed, cancelled or failed",
+};
+
+/** What each label of a metric says. @param values those that it has in the metric. */
 export const labelMeanings = {
   kind: "Why the database could not be used: a [fault of the database](#faults-of-the-database).",
   version: "The id of the Worker's version; `unknown` without the binding CF_VERSION_METADATA.",
   tag: "The tag of the Worker's version, as `wrangler deploy --tag` sets it; empty without one.",
   tier: "The [cleanup tier](#cleanup-tiers).",
-  state:
-    "`active`: may be used. `expired`: waits for cleanup to delete it. Of tasks: their status; `ended` is one that is completed, cancelled or failed. Of questions: `asked` or `answered`.",
-  reason:
-    "Why: an [end reason](#end-reasons), or a [reason of degraded health](#reasons-of-degraded-health).",
+  state: (values) =>
+    values
+      .filter((value) => Object.hasOwn(stateMeanings, value))
+      .map((value) => `\`${value}\`: ${stateMeanings[value]}.`)
+      .join(" ") || "What became of them.",
+  reason: (values) =>
+    values.includes("client")
+      ? "The [end reason](#end-reasons)."
+      : "The [reason of degraded health](#reasons-of-degraded-health).",
   outcome: "The [outcome of a run](#outcomes-of-runs).",
   le: "The upper bound of a histogram's bucket, in seconds.",
-} satisfies Record<Label, string>;
+} satisfies Record<Label, string | ((values: readonly string[]) => string)>;
 
 /** What each fault of the database means, and what to do. */
 export const faultMeanings = {

@@ -69,7 +69,7 @@ export function metricsPage(families: readonly Family[], rules: readonly string[
         ...labelsOf(family).map(
           ([label, values]) =>
             `Label ${code(label)}: ${values.map((value) => (value === ANY ? value : code(value))).join(", ")}. ` +
-            described(`The label ${label}`, labelMeanings[label], problems),
+            described(`The label ${label}`, meaningOf(label, values), problems),
         ),
         withoutDatabase.has(family.name)
           ? "Present also while the database cannot be asked."
@@ -98,6 +98,11 @@ it counts. No label has a session, a principal or anything else without bounds a
 HEALTH_TIMEOUT_MS.`
   .trim()
   .replace("HEALTH_TIMEOUT_MS", linkTo("variables", "HEALTH_TIMEOUT_MS"));
+
+function meaningOf(label: Label, values: readonly string[]): string {
+  const meaning = labelMeanings[label];
+  return typeof meaning === "string" ? meaning : meaning(values);
+}
 
 /** Each label of a family with its values, in the order of the samples. */
 function labelsOf({ values }: Family): [Label, string[]][] {
