@@ -1,4 +1,4 @@
-// `npm run size`: how many files and lines each room has, and its longest file, as the table of docs/architecture.md.
+// `npm run size`: how many files and lines each room has, and its longest file.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 
