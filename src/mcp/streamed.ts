@@ -109,10 +109,11 @@ export async function serveStreamed(streamed: Streamed): Promise<Response | unde
   });
 }
 
-/** Cancels a call of the session. Undefined when the body is no cancellation. */
+/** Cancels a call of the session. Undefined when the body is no cancellation, or has other messages beside it. */
 export async function takeCancellation({ c, session, streams }: Streamed): Promise<Response | undefined> {
-  const [message] = messagesOf(c.get("mcpBody"));
-  if (message?.method !== "notifications/cancelled") return undefined;
+  const [message, ...others] = messagesOf(c.get("mcpBody"));
+  // The revisions that have batches have no calls that outlive their request.
+  if (message?.method !== "notifications/cancelled" || others.length > 0) return undefined;
   const requestId: unknown = Object(message.params).requestId;
   if (isId(requestId)) await streams.cancellation.cancel({ sessionKey: session.key, requestId });
   return c.body(null, 202);

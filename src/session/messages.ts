@@ -24,11 +24,21 @@ export function bodyProblem(body: unknown, text: string): Problem | undefined {
   const ids = new Set<unknown>();
   for (const [i, message] of body.entries()) {
     const problem = messageProblem(message, inexact) ?? batchedProblem(message, ids);
-    if (problem !== undefined)
-      return { ...problem, message: `Message ${i + 1} of the batch: ${problem.message}` };
+    if (problem !== undefined) return inBatch(i, problem);
   }
-  return undefined;
+  // The SDK answers no request that is cancelled, and its batch would wait for that answer for ever.
+  const cancelling = body.findIndex(
+    ({ method, params }) => method === "notifications/cancelled" && ids.has(Object(params).requestId),
+  );
+  return cancelling === -1
+    ? undefined
+    : inBatch(cancelling, invalid("it cancels a request of the same batch"));
 }
+
+const inBatch = (index: number, problem: Problem): Problem => ({
+  ...problem,
+  message: `Message ${index + 1} of the batch: ${problem.message}`,
+});
 
 /** Why a body cannot be sent in a revision: it is a batch, and the revision has none. */
 export function batchProblem(body: unknown, revision: string): Problem | undefined {
@@ -104,12 +114,21 @@ function requestProblem(message: Record<string, unknown>, inexact: ReadonlySet<n
   if (hasOthers(message, requestMembers)) return invalid(`A request has only ${requestMembers.join(", ")}`);
   if (params === undefined) return undefined;
   if (!isObject(params)) return invalidParams("The member params must be an object");
-  const { _meta: meta } = params;
+  const problem = metaProblem(params["_meta"], "params._meta", inexact);
+  return problem === undefined ? undefined : invalidParams(problem);
+}
+
+const RELATED_TASK = "io.modelcontextprotocol/related-task";
+
+/** What `_meta` may not be, in requests and results. */
+function metaProblem(meta: unknown, name: string, inexact?: ReadonlySet<number>): string | undefined {
   if (meta === undefined) return undefined;
-  if (!isObject(meta)) return invalidParams("The member params._meta must be an object");
-  const { progressToken } = meta;
+  if (!isObject(meta)) return `The member ${name} must be an object`;
+  const { progressToken, [RELATED_TASK]: task } = meta;
   if (progressToken !== undefined && !isId(progressToken, inexact))
-    return invalidParams("The member params._meta.progressToken must be a string or a whole number");
+    return `The member ${name}.progressToken must be a string or a whole number`;
+  if (task !== undefined && !(isObject(task) && typeof task["taskId"] === "string"))
+    return `The member ${name}.${RELATED_TASK} must be an object with a string taskId`;
   return undefined;
 }
 
@@ -118,7 +137,12 @@ function responseProblem(message: Record<string, unknown>): Problem | undefined 
   const isResult = "result" in message;
   const members = isResult ? resultMembers : errorMembers;
   if (hasOthers(message, members)) return invalid(`A response has only ${members.join(", ")}`);
-  if (isResult) return isObject(result) ? undefined : invalid("The member result must be an object");
+  if (isResult) {
+    const problem = isObject(result)
+      ? metaProblem(result["_meta"], "result._meta")
+      : "The member result must be an object";
+    return problem === undefined ? undefined : invalid(problem);
+  }
   const isError =
     isObject(error) && Number.isSafeInteger(error["code"]) && typeof error["message"] === "string";
   return isError ? undefined : invalid("The member error must have a whole number code and a string message");

@@ -5,11 +5,16 @@ import { initializeParams, mcp } from "../support/mcp.ts";
 import { createDatabase, databaseRequests } from "../support/worker.ts";
 
 const ping = (id: unknown) => ({ jsonrpc: "2.0", id, method: "ping" });
+const cancel = (requestId: unknown) => ({
+  jsonrpc: "2.0",
+  method: "notifications/cancelled",
+  params: { requestId },
+});
 const refusal = (message: string) => ({ jsonrpc: "2.0", error: { code: -32600, message }, id: null });
 const JSON_ONLY = { Accept: "application/json" };
 
-async function opened(protocolVersion: string) {
-  const env = (await createDatabase()).env();
+async function opened(protocolVersion: string, variables: Record<string, string> = {}) {
+  const env = (await createDatabase()).env(variables);
   const params = { ...initializeParams, protocolVersion };
   const response = await mcp(env, { method: "initialize", params });
   const session = keepSecret(response.headers.get("Mcp-Session-Id") ?? "");
@@ -69,6 +74,16 @@ test.each<[string, unknown[], string]>([
   ],
   ["an id twice", [ping(1), ping(2), ping(1)], "Message 3 of the batch: another request has the same id"],
   ["a text id twice", [ping("a"), ping("a")], "Message 2 of the batch: another request has the same id"],
+  [
+    "a request that it cancels",
+    [ping(1), cancel(1)],
+    "Message 2 of the batch: it cancels a request of the same batch",
+  ],
+  [
+    "a request that it cancels before",
+    [ping(2), cancel(1), ping(1)],
+    "Message 2 of the batch: it cancels a request of the same batch",
+  ],
   ["a batch in it", [ping(1), [ping(2)]], "Message 2 of the batch: A message must be an object"],
   ["null in it", [null], "Message 1 of the batch: A message must be an object"],
   [
@@ -94,6 +109,12 @@ test("an id in a batch that a number cannot hold is refused, and sent back as no
       refusal(expect.stringMatching(/^Message [12] of the batch: The member id must be a whole number/)),
     ]);
   }
+});
+
+test("a request is answered that comes with the cancellation of another, also where streams are kept", async () => {
+  const { env, session } = await opened("2025-03-26", { MCP_STREAMS: "true" });
+  const response = await mcp(env, [cancel(9), ping(1)], { session, headers: JSON_ONLY });
+  expect([response.status, await response.json()]).toEqual([200, { jsonrpc: "2.0", id: 1, result: {} }]);
 });
 
 test("20 messages are a batch", async () => {

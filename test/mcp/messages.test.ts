@@ -83,6 +83,11 @@ describe("a bad initialize says which member is wrong, and opens nothing", () =>
       { _meta: { progressToken: 1.5 } },
       "The member params._meta.progressToken must be a string or a whole number",
     ],
+    [
+      "a related task without an id",
+      { _meta: { "io.modelcontextprotocol/related-task": {} } },
+      "The member params._meta.io.modelcontextprotocol/related-task must be an object with a string taskId",
+    ],
   ])("%s", async (_, change, message) => {
     const params = change === undefined ? undefined : { ...initializeParams, ...Object(change) };
     const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
@@ -144,6 +149,7 @@ describe("what is no message of JSON-RPC", () => {
     ],
     ['{"jsonrpc":"2.0","id":1,"result":{},"error":{}}', "A response has only jsonrpc, id, result"],
     ['{"jsonrpc":"2.0","id":1,"result":"ok"}', "The member result must be an object"],
+    ['{"jsonrpc":"2.0","id":1,"result":{"_meta":5}}', "The member result._meta must be an object"],
     [
       '{"jsonrpc":"2.0","id":1,"error":"no"}',
       "The member error must have a whole number code and a string message",
