@@ -25,10 +25,11 @@ export const errorMeanings = {
     "The path has a route, but not for this method. The response has `Allow`. `HEAD` is allowed wherever `GET` is.",
   not_acceptable:
     "The `Accept` of a POST allows neither JSON nor a stream. One of them is enough. Without the header anything is allowed.",
-  unsupported_media_type: "The `Content-Type` of a POST is not `application/json`.",
+  unsupported_media_type:
+    "The `Content-Type` of a POST is not `application/json`, or its body is compressed. The message says which.",
   payload_too_large:
     "The body is larger than 1 MiB. Every route refuses a `Content-Length` beyond that. A body without one is counted where it is read, on `/mcp`.",
-  parse_error: "The body of a POST is not JSON.",
+  parse_error: "The body of a POST is not JSON, or not in UTF-8. The message says which.",
   session_id_required: "The request is not `initialize`, and has no `Mcp-Session-Id`.",
   session_not_found:
     "The session is unknown, expired or ended, or belongs to another principal. The answer is the same in all these cases. The client opens a new session with `initialize`. On `DELETE /sessions/:handle`: no active session has this handle.",

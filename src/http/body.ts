@@ -10,9 +10,21 @@ export function isAnnouncedTooLarge(request: Request): boolean {
   return Number(request.headers.get("Content-Length") ?? 0) > BODY_BYTES;
 }
 
-/** @throws AppError `payload_too_large` before anything is read when the length is announced, else at the first chunk beyond. */
+// Workers do not decode the bodies of requests.
+const CODED = /^(?:x-)?(?:gzip|compress)$|^(?:deflate|br|zstd)$/i;
+
+/**
+ * @throws AppError `unsupported_media_type` for a compressed body; `payload_too_large` before anything is read when the length
+ *   is announced, else at the first chunk beyond.
+ */
 export async function readBytes(c: Context): Promise<Uint8Array> {
   const { raw } = c.req;
+  const codings = raw.headers.get("Content-Encoding")?.split(",") ?? [];
+  if (codings.some((coding) => CODED.test(coding.trim())))
+    throw new AppError(
+      "unsupported_media_type",
+      "The body must not be compressed: Content-Encoding must be left out",
+    );
   if (isAnnouncedTooLarge(raw)) throw new AppError("payload_too_large");
   if (!raw.headers.has("Content-Length") || raw.headers.has("Transfer-Encoding")) {
     const body = await readChunks(raw.body);

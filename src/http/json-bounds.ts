@@ -34,21 +34,30 @@ const BRACE_BIT = 0x20;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-const decoder = new TextDecoder();
+// Other decoders put U+FFFD in place of what is none: an id would be sent back as another.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 const METHOD = new TextEncoder().encode("method");
 const INITIALIZE = new TextEncoder().encode("initialize");
 
 /**
  * The JSON of a body, and its text. A byte order mark counts for nothing.
- * @throws AppError for bytes that are not JSON, or are beyond a bound.
+ * @throws AppError for bytes that are not JSON in UTF-8 (RFC 8259 §8.1), or are beyond a bound.
  */
 export function parseBody(bytes: Uint8Array, bounds: BodyBounds): { body: unknown; text: string } {
   checkBounds(bytes, bounds);
-  const text = decoder.decode(bytes);
+  const text = textOf(bytes);
   try {
     return { body: JSON.parse(text), text };
   } catch {
     throw new AppError("parse_error");
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new AppError("parse_error", "The body is not in UTF-8");
   }
 }
 

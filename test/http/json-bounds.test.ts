@@ -71,6 +71,18 @@ test("bytes that are no UTF-8 end no text", () => {
   expect(() => parseBody(bytes, { maxValues: BODY_VALUES, clientDataMaxBytes: MAX })).toThrow(/levels/);
 });
 
+test.each([
+  ["Latin-1", [0xe9]],
+  ["half of a character", [0xc3]],
+  ["a surrogate", [0xed, 0xa0, 0x80]],
+  ["a longer form of a quote", [0xc0, 0xa2]],
+])("%s is no UTF-8, and is not replaced", (_, odd) => {
+  const bytes = new Uint8Array([...bytesOf('{"id":"'), ...odd, ...bytesOf('"}')]);
+  expect(() => parseBody(bytes, { maxValues: BODY_VALUES, clientDataMaxBytes: MAX })).toThrow(
+    "The body is not in UTF-8",
+  );
+});
+
 test("brackets and quotes in texts are texts", () => {
   for (const content of [
     "[".repeat(500),
