@@ -28,8 +28,8 @@ export function routesPage(routes: readonly Route[]): Page {
 
 const intro = `
 \`GET /openapi.json\` has all of this for programs, as OpenAPI 3.1. \`HEAD\` works wherever \`GET\` does, with the same status.
-Every response has \`X-Request-Id\`, and \`Cache-Control: no-store\` unless its route says that it may be stored. A parameter that a route does not list is refused, except
-on \`/session-health\`: monitors add parameters of their own against caches.`.trim();
+Every response has \`X-Request-Id\`, and \`Cache-Control: no-store\` unless its route says that it may be stored. A parameter that a route for
+operators does not list is refused. The other routes take no notice of it: monitors add parameters of their own against caches.`.trim();
 
 const scopeOf = ({ operation }: Route) =>
   operation.scope === undefined ? "none" : `[${code(operation.scope)}](#scopes)`;

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { storeRefusals } from "../http/errors.ts";
-import { limit, readParams, readQuery, wholeNumber } from "../http/input.ts";
+import { limit, noQuery, readParams, readQuery, wholeNumber } from "../http/input.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { clean, CleanupFailed } from "../cleanup/clean.ts";
 import { blockedBy, cleanupRun, type RunsStore } from "./runs-store.ts";
@@ -73,6 +73,7 @@ export function cleanupEndpoint({
 }) {
   return {
     run: async (c: Context) => {
+      readQuery(c, noQuery);
       const chosen = readParams(c, params).tier;
       const running = clean(store, chosen, now());
       // The run goes on when the caller disconnects.

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import * as z from "zod";
 import { callerOf, labelOf } from "../auth/principal.ts";
 import { AppError, type ErrorCode, storeRefusals } from "../http/errors.ts";
-import { limit, readParams, readQuery } from "../http/input.ts";
+import { limit, noQuery, readParams, readQuery } from "../http/input.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { logEndOf } from "./end-log.ts";
 import { handlesFilter, keyParams, tasksFilter } from "./kept-filter.ts";
@@ -72,6 +72,7 @@ function keptEndpoint<Filter extends KeptFilter & Parameters<typeof principalIn>
     },
 
     end: async (c: Context) => {
+      readQuery(c, noQuery);
       const { label: by } = callerOf(c);
       const { key } = readParams(c, keyParams);
       const ended = await store.end(key);

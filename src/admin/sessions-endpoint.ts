@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import * as z from "zod";
 import { callerOf, labelOf } from "../auth/principal.ts";
 import { AppError, storeRefusals } from "../http/errors.ts";
-import { limit, readParams, readQuery } from "../http/input.ts";
+import { limit, noQuery, readParams, readQuery } from "../http/input.ts";
 import { documentedRoute } from "../http/openapi.ts";
 import { logEnd } from "./end-log.ts";
 import {
@@ -76,6 +76,7 @@ export function sessionsEndpoint({ store }: { store: SessionsStore }) {
     },
 
     end: async (c: Context) => {
+      readQuery(c, noQuery);
       // First: nothing is ended of which the log cannot say by whom.
       const { label: by } = callerOf(c);
       const ended = await store.end(readParams(c, params).handle);

@@ -14,6 +14,9 @@ export function readQuery<Shape extends z.ZodRawShape>(c: Context, schema: z.Zod
   return result.data;
 }
 
+/** Of a route that has none: a deletion that is asked for with `dry_run=1` must not be one. */
+export const noQuery = z.strictObject({});
+
 /** @throws AppError `invalid_request` naming the parameter of the path that is wrong. */
 export function readParams<T>(c: Context, schema: z.ZodType<T>): T {
   return readFields(c.req.param(), schema);
@@ -37,7 +40,8 @@ function refusalOf({ issues }: z.ZodError, known: readonly string[]): AppError {
   const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
   const subject =
     unknown !== undefined && REPEATABLE.test(unknown) ? `The parameter ${unknown}` : "A parameter";
-  return new AppError("invalid_request", `${subject} is not known; known are ${known.join(", ")}`);
+  const others = known.length === 0 ? "this route has none" : `known are ${known.join(", ")}`;
+  return new AppError("invalid_request", `${subject} is not known; ${others}`);
 }
 
 /** A whole number in decimal digits, and nothing else that a program could read as one. */

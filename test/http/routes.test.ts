@@ -154,6 +154,10 @@ describe("a parameter that is wrong is named, with its rule, and the database is
       "The parameter principal must not stand beside issuer and subject",
     ],
     ["DELETE", "/sessions/1", "The parameter handle must be a handle, as GET /sessions gives them"],
+    ["DELETE", `/sessions/${HANDLE}?dry_run=1`, "The parameter dry_run is not known; this route has none"],
+    ["DELETE", `/handles/${KEY}?dry_run=1`, "The parameter dry_run is not known; this route has none"],
+    ["DELETE", `/tasks/${KEY}?dry_run=1`, "The parameter dry_run is not known; this route has none"],
+    ["POST", "/cleanup/regular?dry_run=1", "The parameter dry_run is not known; this route has none"],
     ["GET", "/cleanup/runs?before=0", `The parameter before ${run}`],
     ["GET", "/cleanup/runs?before=9007199254740993", `The parameter before ${run}`],
     ["GET", "/cleanup/runs?before=1e3", `The parameter before ${run}`],
@@ -166,7 +170,7 @@ describe("a parameter that is wrong is named, with its rule, and the database is
     ["POST", "/cleanup/none", "The parameter tier must be regular or immediate"],
   ])("%s %s", async (method, url, message) => {
     const before = await databaseRequests();
-    const response = await send(environment(), url, { method, ...bearer(keys.admin) });
+    const response = await send(environment(KEPT), url, { method, ...bearer(keys.admin) });
     expect([response.status, await response.json()]).toEqual([
       400,
       { error: { code: "invalid_request", message, request_id: expect.any(String) } },
