@@ -15,11 +15,16 @@ export const legacyVersions: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS;
 export const isLegacyRequest = (request: Request, body: unknown): Promise<boolean> =>
   isPlainlyLegacy(request, body) ? Promise.resolve(true) : isLegacyForSdk(request, body);
 
-/** A message that claims nothing of a revision without sessions. The SDK says so, too, after a fifth of a millisecond. */
+const REVISION = /^\d{4}-\d\d-\d\d$/;
+
+/**
+ * A message that claims nothing of a revision without sessions. The SDK says so, too, after a fifth of a millisecond; but to it
+ * a header such as `latest` names one, whose members it then misses in the message. Here the gate refuses the header.
+ */
 function isPlainlyLegacy({ headers }: Request, body: unknown): boolean {
   if (!isObject(body) || body["jsonrpc"] !== "2.0" || typeof body["method"] !== "string") return false;
   const version = headers.get(VERSION_HEADER);
-  if (version !== null && !legacyVersions.includes(version)) return false;
+  if (version !== null && REVISION.test(version) && !legacyVersions.includes(version)) return false;
   const { params = {} } = body;
   return isObject(params) && params["_meta"] === undefined;
 }
@@ -31,8 +36,6 @@ export const legacyCheckOf = (eras: Eras): typeof isLegacyRequest =>
 /** The methods of `/mcp`. */
 export const mcpMethodsOf = (eras: Eras, areStreamsReplayed: boolean): string[] =>
   eras === "stateless" ? ["POST"] : [...(areStreamsReplayed ? ["GET"] : []), "POST", "DELETE"];
-
-const REVISION = /^\d{4}-\d\d-\d\d$/;
 
 /** The answer to a request of a revision without sessions, where only those with sessions are served: its client falls back. */
 export function sessionsOnly(body: unknown): Response {

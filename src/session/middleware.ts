@@ -126,9 +126,10 @@ export function sessionMiddleware(options: SessionMiddlewareOptions) {
       return openWhenInitialized(c, params);
     }
     const version = c.req.header(VERSION_HEADER);
+    // First of all: of a revision without sessions, a batch is what is wrong.
+    refuseBatch(body, version);
     if (version !== undefined && !protocolVersions.includes(version))
       throw new AppError("unsupported_protocol_version");
-    refuseBatch(body, version);
     const id = c.req.header(SESSION_HEADER);
     if (id === undefined) throw new AppError("session_id_required");
     if (!isSessionId(id)) throw new AppError("session_not_found");

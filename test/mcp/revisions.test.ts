@@ -14,7 +14,7 @@ const params: Record<string, unknown> = {
   "a claim": { _meta: { [PROTOCOL_VERSION_META_KEY]: MODERN } },
   "an old claim": { _meta: { [PROTOCOL_VERSION_META_KEY]: "2025-11-25" } },
   "a claim that is none": { _meta: { [PROTOCOL_VERSION_META_KEY]: 7 } },
-  "a related task that is none": { _meta: { "io.modelcontextprotocol/related-task": 7 } },
+  "a related task": { _meta: { "io.modelcontextprotocol/related-task": { taskId: "x" } } },
   initialize: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "a", version: "1" } },
 };
 const methods = ["initialize", "notifications/initialized", "tools/call", "ping", "x/unknown"];
@@ -38,7 +38,7 @@ const bodies: [string, unknown][] = [
   ["a batch with a claim", [message("ping", 1, params["a claim"])]],
 ];
 
-describe.each([undefined, ...legacyVersions, MODERN, "2024-01-01", "tomorrow"])(
+describe.each([undefined, ...legacyVersions, MODERN, "2024-01-01", "2099-01-01"])(
   "with the version %s",
   (version) => {
     test.each(bodies)("%s", async (_name, body) => {
@@ -54,6 +54,15 @@ describe.each([undefined, ...legacyVersions, MODERN, "2024-01-01", "tomorrow"])(
         });
       expect(await isLegacyRequest(request(), body)).toBe(await isLegacyForSdk(request(), body));
     });
+  },
+);
+
+test.each(["", "tomorrow", "v2025-11-25", "2025-11-25, 2025-11-25", "2026-07-28, 2026-07-28"])(
+  "%j names no revision, and so none without sessions",
+  async (version) => {
+    const headers = { "MCP-Protocol-Version": version };
+    const request = new Request("https://worker.test/mcp", { method: "POST", headers });
+    expect(await isLegacyRequest(request, message("tools/call", 1, params["arguments"]))).toBe(true);
   },
 );
 
