@@ -71,7 +71,10 @@ export function createApp({ settings, server, keyring, allowAttempt, allowReques
   });
 
   app.post("/authorize", async (c) => {
-    const form = await c.req.parseBody();
+    // What is no form, such as a multipart body that is cut off, was not sent from the page.
+    const form = await c.req.parseBody().catch(() => {
+      throw new HTTPException(400);
+    });
     const [handle, key, decision] = [form["handle"], form["key"], form["decision"]].map((value) =>
       typeof value === "string" ? value.trim() : "",
     );
