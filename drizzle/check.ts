@@ -18,8 +18,8 @@ import { lookAtRights } from "./check/rights.ts";
 import { lookAtServer } from "./check/server.ts";
 import { findSubject } from "./check/subject.ts";
 import { lookAtFamily, lookAtIndexes, lookAtKind, lookAtStorage } from "./check/table.ts";
-import { configOf, databaseTarget, reasonOf, shortReasonOf, variable } from "./connection.ts";
-import { checkout, type Terminal } from "./terminal.ts";
+import { configOf, databaseTarget, shortReasonOf, variable } from "./connection.ts";
+import { checkout, type Terminal, usageOf } from "./terminal.ts";
 import type { RunStatement } from "./trial.ts";
 
 /**
@@ -154,8 +154,8 @@ export async function runCheck(args: string[], { folder, usage, log, error }: Te
   let isJson: boolean | undefined;
   try {
     isJson = parseArgs({ args, options: { json: { type: "boolean" } } }).values.json;
-  } catch (problem) {
-    error(`${reasonOf(problem)}\nUsage: ${usage}`);
+  } catch {
+    error(usageOf(usage));
     return 2;
   }
   let url: string;
@@ -174,5 +174,7 @@ export async function runCheck(args: string[], { folder, usage, log, error }: Te
 
 if (import.meta.main) {
   const usage = "npm run db:check [-- --json]";
-  process.exitCode = await runCheck(process.argv.slice(2), checkout(import.meta.dirname, usage));
+  const code = await runCheck(process.argv.slice(2), checkout(import.meta.dirname, usage));
+  // A connection that has failed may still be open.
+  if (code > 0) process.exit(code);
 }

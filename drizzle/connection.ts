@@ -41,6 +41,11 @@ export function variable(name: string): string | undefined {
   return process.env[name] || readDevVars(".dev.vars")?.[name] || undefined;
 }
 
+// A suspended compute is awake within seconds.
+const CONNECT_TIMEOUT_MS = 30_000;
+// A timer of Node that is set for longer goes off at once.
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * How to connect over TCP, past Neon's pooler, which refuses settings such as search_path (Neon, "Connection pooling").
  * @returns what to try, in this order
@@ -61,13 +66,15 @@ export function configsOf(target: ConnectionString): ClientConfig[] {
     // Where the server offers it. Not unasked: node-postgres cannot read every certificate.
     enableChannelBinding: parameters.get("channel_binding")?.toLowerCase() === "require",
     ...(name !== undefined && { application_name: name }),
+    // Otherwise a server that says nothing would be waited for, for ever.
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     // libpq waits for 2 seconds at least.
-    ...(seconds > 0 && { connectionTimeoutMillis: Math.max(seconds, 2) * 1000 }),
+    ...(seconds > 0 && { connectionTimeoutMillis: Math.min(Math.max(seconds, 2) * 1000, LONGEST_TIMER_MS) }),
   }));
 }
 
-/** The same database without Neon's pooler. */
-export const directHost = (host: string) => host.replace(/^([^.]+)-pooler\./, "$1.");
+/** The same database without Neon's pooler. Another server may have a name that ends like this, and be no pooler of Neon. */
+export const directHost = (host: string) => host.replace(/^(ep-[^.]+)-pooler\./, "$1.");
 
 /** How to connect: the first way that works. When none does, the last, so that its failure tells. */
 export async function configOf(target: ConnectionString): Promise<ClientConfig> {

@@ -18,7 +18,7 @@ import { buildIndexes, type IndexContext } from "./indexes.ts";
 import { journalStatements, RECOUNT_DUE } from "./journal.ts";
 import { enterPlace, type Place } from "./place.ts";
 import { linesOf, type Plan, planOf, readState } from "./plan.ts";
-import { checkout, type Terminal } from "./terminal.ts";
+import { checkout, type Terminal, usageOf } from "./terminal.ts";
 import { proveUsable } from "./usable.ts";
 import { DEFAULT_WAIT_MS, Observer, Wait, type Waiting } from "./waiting.ts";
 
@@ -172,8 +172,8 @@ export async function runMigrate(args: string[], { folder, usage, log, error }: 
     });
     ({ plan: isPlan, convert } = values);
     limitMs = readSeconds(values.wait);
-  } catch (problem) {
-    error(`${reasonOf(problem)}\nUsage: ${usage}`);
+  } catch {
+    error(usageOf(usage));
     return 2;
   }
   let config: ClientConfig;

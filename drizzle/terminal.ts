@@ -8,6 +8,10 @@ export interface Terminal {
   error: (text: string) => void;
 }
 
+/** What is said of wrong arguments. None is repeated: people give the connection string, with its password, as one. */
+export const usageOf = (usage: string) =>
+  `Usage: ${usage}\nThe connection string is no argument: it is read from DATABASE_URL, or from .dev.vars.`;
+
 export const checkout = (folder: string, usage: string): Terminal => ({
   folder,
   usage,

@@ -97,10 +97,14 @@ function isCutShort(at: number, path: string, query: string): boolean {
   return (at === -1 || path === "") && query.includes("@") && !/(?:^|&)user=/i.test(query);
 }
 
+// What masks a password, and what templates and shells would have replaced. None of it is a percent-encoded text of its own.
+const PLACEHOLDER =
+  /^(?:\w*[*•●]{3,}|…|\[[\w -]+\]|<[\w -]+>|\$?\{\w+\}|\$?\{\{[^{}]*\}\}|\$\(\w+\)|%[A-Za-z_]\w*%)$/;
+
 /** A part as it was written and what it means; a parameter replaces it, as with libpq. */
 function readPart(part: string, written: string, replacement: string | undefined) {
   if (replacement !== undefined) return { written: encodeURIComponent(replacement), value: replacement };
-  if (/^(?:[*•●]{3,}|\[[\w -]+\]|<[\w -]+>|\$?\{\w+\}|\$\(\w+\))$/.test(written)) {
+  if (PLACEHOLDER.test(written)) {
     refuse(`has a placeholder for its ${part}. Copy it again, with the password shown`);
   }
   // The first colon ends the role, so a password may have others: RFC 3986, section 3.2.1.
@@ -127,8 +131,14 @@ function readHost(replacement: string | undefined, place: string): string {
   if (host === "" || /^[/@]/.test(host)) refuse(SOCKET);
   if (host.includes(",")) refuse(MANY_HOSTS);
   const isName = host.length <= 253 && /^[\w-]{1,63}(?:\.[\w-]{1,63})*$/.test(host);
-  if (!isName && !/^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(host)) {
-    refuse("has a host that can be none. It must be in ASCII; an international name begins with xn--");
+  // Without brackets, the last group of an IPv6 address would be taken for a port.
+  const mayBeIpv6 = (replacement !== undefined || place.startsWith("[")) && /^[0-9a-f:.]+$/i.test(host);
+  const isIpv6 = mayBeIpv6 && URL.canParse(`http://[${host}]`);
+  if (!isName && !isIpv6) {
+    refuse(
+      "has a host that can be none. It must be in ASCII; an international name begins with xn--, and an IPv6 address " +
+        "stands in brackets: [2001:db8::1]",
+    );
   }
   return host.toLowerCase();
 }
@@ -144,7 +154,10 @@ function readPort(replacement: string | undefined, place: string): number {
 /** Clients without SNI name their endpoint in `options`. Here the host names it. */
 function checkEndpoint(options: string | undefined, host: string): void {
   const endpoint = host.split(".")[0]?.replace(/-pooler$/, "");
-  const named = options?.replace(/^(?:endpoint|project)=/, "").replace(/-pooler$/, "");
+  const named = options
+    ?.toLowerCase()
+    .replace(/^(?:endpoint|project)=/, "")
+    .replace(/-pooler$/, "");
   if (named !== undefined && named !== endpoint) {
     refuse("has the parameter options with another endpoint than that of its host");
   }

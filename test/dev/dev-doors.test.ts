@@ -114,6 +114,27 @@ describe("over TCP", () => {
     ]);
   });
 
+  test("a name that ends like a pooler of Neon is no other server elsewhere", () => {
+    expect(configOf("postgresql://role:pw@db-pooler.example.com/db")).toMatchObject([
+      { host: "db-pooler.example.com" },
+      { host: "db-pooler.example.com" },
+    ]);
+    expect(
+      configOf("postgresql://role:pw@ep-x-1-pooler.us-east-1.postgres.vercel-storage.com/db")[0],
+    ).toMatchObject({
+      host: "ep-x-1.us-east-1.postgres.vercel-storage.com",
+    });
+  });
+
+  test.each([
+    ["9999999", 2 ** 31 - 1],
+    ["1", 2000],
+  ])("a connect_timeout of %s s is one that a timer can have", (seconds, expected) => {
+    expect(configOf(`postgresql://role:pw@${HOST}/db?connect_timeout=${seconds}`)).toMatchObject([
+      { connectionTimeoutMillis: expected },
+    ]);
+  });
+
   test.each([
     "",
     "?sslmode=disable",

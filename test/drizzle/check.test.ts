@@ -606,6 +606,7 @@ The Worker can work with this database: 1 warning.
 
   test.each([
     ["an unknown option", {}, ["--fix"], /Usage: npm run db:check/],
+    ["a connection string as an argument", {}, ["postgresql://role:a/b@host/db"], /read from DATABASE_URL/],
     ["no DATABASE_URL", {}, [], /Set DATABASE_URL/],
     [
       "a password that is not encoded",
