@@ -83,8 +83,8 @@ export default defineConfig({
         test: {
           name: "node",
           include: inNode,
-          // A test waits for its database server, or for time to pass, so three at once use two cores.
-          maxWorkers: 3,
+          // A test waits for its database server, or for time to pass. Beside those in workerd, two at once use two cores.
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
           ...patient,
         },
