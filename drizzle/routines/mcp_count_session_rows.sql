@@ -4,7 +4,8 @@
 --
 -- Deletes are counted by the statistics of the backend, before and after the statement. A transition table would copy every
 -- row, and a big cleanup would take twice as long. A delete may start further statements by triggers, so there is a depth.
--- Meanwhile the row of the delete is the last of its transaction. A setting would be simpler, but anyone could change it.
+-- Meanwhile the row of the delete is the last one of its transaction with a positive number. A setting would be simpler, but
+-- anyone could change it.
 CREATE OR REPLACE FUNCTION mcp_count_session_rows()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -15,35 +16,41 @@ AS $$
 DECLARE
   this_transaction CONSTANT bigint := pg_current_xact_id()::text::bigint;
   total_deleted CONSTANT bigint := pg_stat_get_xact_tuples_deleted(TG_RELID);
+  -- The row of an insert. Random, because to look for the next one would be a read: serializable transactions that read here,
+  -- and insert at the same time, would fail.
+  insert_number CONSTANT integer := -1 - floor(random() * 2147483647)::integer;
   inserted_rows bigint;
   last_number integer;
   depth integer;
 BEGIN
   IF TG_RELID IS DISTINCT FROM to_regclass('mcp_sessions') THEN RETURN NULL; END IF;
-  SELECT c.change_number, c.delete_depth INTO last_number, depth
-    FROM mcp_session_changes c WHERE c.transaction_id = this_transaction
-   ORDER BY c.change_number DESC LIMIT 1;
   IF TG_OP = 'INSERT' THEN
     SELECT count(*) INTO inserted_rows FROM inserted;
-    IF depth > 0 THEN
-      UPDATE mcp_session_changes c SET change = c.change + inserted_rows
-       WHERE c.transaction_id = this_transaction AND c.change_number = last_number;
-    ELSIF inserted_rows > 0 THEN
-      INSERT INTO mcp_session_changes (transaction_id, change_number, change)
-      VALUES (this_transaction, coalesce(last_number, 0) + 1, inserted_rows);
+    IF inserted_rows > 0 THEN
+      INSERT INTO mcp_session_changes AS c (transaction_id, change_number, change)
+      VALUES (this_transaction, insert_number, inserted_rows)
+      ON CONFLICT (transaction_id, change_number) DO UPDATE SET change = c.change + excluded.change;
       -- One insert in a thousand merges the rows, so that few are left to add up between two cleanup runs. Not in a
       -- stricter isolation level: merging there fails when another transaction has merged the same rows.
       IF random() < 0.001 AND current_setting('transaction_isolation') = 'read committed' THEN
         WITH merged AS (
           DELETE FROM mcp_session_changes
-           WHERE ctid = ANY (ARRAY(SELECT ctid FROM mcp_session_changes LIMIT 10000 FOR UPDATE SKIP LOCKED))
+           WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM mcp_session_changes
+              WHERE delete_depth = 0 AND (transaction_id, change_number) <> (this_transaction, insert_number)
+              LIMIT 10000 FOR UPDATE SKIP LOCKED))
           RETURNING change
         )
-        INSERT INTO mcp_session_changes (transaction_id, change_number, change)
-        SELECT this_transaction, coalesce(last_number, 0) + 2, sum(change) FROM merged HAVING count(*) > 0;
+        UPDATE mcp_session_changes c SET change = c.change + (SELECT coalesce(sum(m.change), 0) FROM merged m)
+         WHERE c.transaction_id = this_transaction AND c.change_number = insert_number;
       END IF;
     END IF;
-  ELSIF TG_OP = 'DELETE' AND TG_WHEN = 'BEFORE' AND depth > 0 THEN
+    RETURN NULL;
+  END IF;
+  SELECT c.change_number, c.delete_depth INTO last_number, depth
+    FROM mcp_session_changes c WHERE c.transaction_id = this_transaction AND c.change_number > 0
+   ORDER BY c.change_number DESC LIMIT 1;
+  IF TG_OP = 'DELETE' AND TG_WHEN = 'BEFORE' AND depth > 0 THEN
     UPDATE mcp_session_changes c SET delete_depth = c.delete_depth + 1
      WHERE c.transaction_id = this_transaction AND c.change_number = last_number;
   ELSIF TG_OP = 'DELETE' AND TG_WHEN = 'BEFORE' THEN

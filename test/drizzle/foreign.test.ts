@@ -300,6 +300,21 @@ describe("statements of another program", () => {
     expect(await valueOf(config, "SELECT count(*)::int FROM mcp_sessions")).toBe(0);
   });
 
+  test("that are serializable, insert at the same time, and read nothing, do not fail", async () => {
+    const config = await adopted();
+    const program = await programOn(config);
+    const writers = Array.from({ length: 6 }, (_, writer) =>
+      connected(program, async (client) => {
+        await client.query("SET default_transaction_isolation = serializable");
+        for (let i = 0; i < 200; i++) {
+          await client.query("INSERT INTO mcp_sessions (session_id) VALUES ($1)", [`w${writer}-${i}`]);
+        }
+      }),
+    );
+    await Promise.all(writers);
+    expect(await query(config, counted)).toEqual([{ total: 1200, is_right: true }]);
+  });
+
   test("never wait for or deadlock with each other because of the counts", async () => {
     const config = await adopted();
     const program = await programOn(config);
