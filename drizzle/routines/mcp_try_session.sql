@@ -28,6 +28,10 @@ DECLARE
     SELECT encode(sha256(convert_to(gen_random_uuid()::text, 'UTF8')), 'hex')
       FROM generate_series(1, CASE WHEN p_whole THEN 2 ELSE 1 END));
   this_key text;
+  -- MCP's levels: a column of another program may take some of them only.
+  levels CONSTANT text[] := '{debug,info,notice,warning,error,critical,alert,emergency}';
+  level text;
+  reason text;
   protocol CONSTANT text := '2025-11-25';
   opened_until timestamptz;
   -- 4 kB that cannot be compressed. A B-tree takes 2.7 kB, so an index of whole documents fails here.
@@ -61,10 +65,11 @@ BEGIN
       FOREACH this_key IN ARRAY keys LOOP
         CASE step
         WHEN 'open' THEN
-          -- 60 s is less than any lifetime, so the first use is seen to extend it. 1000 is the default of the Worker. In the
-          -- whole life there is no limit, but the statement of an eviction: db:migrate plays it before the table has its index
-          -- of principals.
-          PERFORM mcp_open_session(this_key, owner, protocol, '{"name":"trial","version":"1"}', '{}', 60, NULL,
+          -- 60 s is less than any lifetime, so the first use is seen to extend it. They begin with the transaction, and a
+          -- migration may have taken minutes before. 1000 is the default of the Worker. In the whole life there is no limit,
+          -- but the statement of an eviction: db:migrate plays it before the table has its index of principals.
+          PERFORM mcp_open_session(this_key, owner, protocol, '{"name":"trial","version":"1"}', '{}',
+                                   60 + extract(epoch FROM clock_timestamp() - now())::integer, NULL,
                                    CASE WHEN NOT p_whole THEN 1000 END);
           IF p_whole THEN
             UPDATE ONLY mcp_sessions SET ended_at = now(), expires_at = now(), end_reason = 'evicted' WHERE false;
@@ -110,6 +115,9 @@ BEGIN
             INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
 
         WHEN 'set_log_level' THEN
+          FOREACH level IN ARRAY levels LOOP
+            UPDATE ONLY mcp_sessions s SET log_level = level WHERE s.session_id = this_key;
+          END LOOP;
           UPDATE ONLY mcp_sessions s SET log_level = 'warning'
            WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL
              AND s.expires_at > clock_timestamp();
@@ -117,8 +125,10 @@ BEGIN
             INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
 
         WHEN 'end' THEN
+          reason := CASE this_key WHEN keys[1] THEN 'client' ELSE 'evicted' END;
           WITH ended AS (
-            UPDATE ONLY mcp_sessions s SET ended_at = now(), expires_at = now(), end_reason = 'client'
+            -- Later than it was opened, as it always is: the owner may have a constraint on that.
+            UPDATE ONLY mcp_sessions s SET ended_at = clock_timestamp(), expires_at = clock_timestamp(), end_reason = reason
              WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL
                AND s.expires_at > clock_timestamp()
             RETURNING s.principal)
@@ -127,14 +137,14 @@ BEGIN
           IF column_name IS NULL THEN
             SELECT CASE WHEN s.ended_at IS NULL THEN 'ended_at'
                         -- A column of whole seconds rounds up.
-                        WHEN (s.expires_at <= now() + interval '1 second') IS NOT TRUE THEN 'expires_at'
-                        WHEN s.end_reason IS DISTINCT FROM 'client' THEN 'end_reason' END
+                        WHEN (s.expires_at <= clock_timestamp() + interval '1 second') IS NOT TRUE THEN 'expires_at'
+                        WHEN s.end_reason IS DISTINCT FROM reason THEN 'end_reason' END
               INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
           END IF;
 
         WHEN 'delete' THEN
           SELECT s.ctid INTO row_id FROM ONLY mcp_sessions s
-           WHERE s.session_id = this_key AND s.expires_at <= now() + interval '1 second' FOR UPDATE SKIP LOCKED;
+           WHERE s.session_id = this_key AND s.expires_at <= clock_timestamp() + interval '1 second' FOR UPDATE SKIP LOCKED;
           DELETE FROM ONLY mcp_sessions s WHERE s.ctid = ANY (ARRAY[row_id]);
           code := CASE WHEN EXISTS (SELECT FROM ONLY mcp_sessions s WHERE s.session_id = this_key) THEN 'kept' END;
           EXIT life WHEN code IS NOT NULL;

@@ -281,6 +281,22 @@ const stopsLater: Case[] = [
     { ...sessions, constraint: "loud" },
   ],
   [
+    "a check that takes some log levels only",
+    [
+      "ALTER TABLE mcp_sessions ADD CONSTRAINT pythons CHECK (log_level IN ('debug', 'info', 'warning', 'error', 'critical'))",
+    ],
+    "set_log_level",
+    "23514",
+    { ...sessions, constraint: "pythons" },
+  ],
+  [
+    "a check that takes some reasons of an end only",
+    ["ALTER TABLE mcp_sessions ADD CONSTRAINT reasons CHECK (end_reason IN ('client', 'timeout'))"],
+    "end",
+    "23514",
+    { ...sessions, constraint: "reasons" },
+  ],
+  [
     "a trigger that raises when a session is ended",
     trigger("UPDATE", `IF NEW.ended_at IS NOT NULL THEN ${raise}; END IF`),
     "end",
@@ -488,6 +504,10 @@ describe("sessions can live in a table", () => {
         "CREATE RULE theirs AS ON DELETE TO mcp_sessions DO ALSO INSERT INTO log VALUES (OLD.session_id)",
       ],
     ],
+    [
+      "whose sessions must end later than they begin",
+      ["ALTER TABLE mcp_sessions ADD CHECK (expires_at > created_at), ADD CHECK (ended_at > created_at)"],
+    ],
     ["that has a child", ["CREATE TABLE archive () INHERITS (mcp_sessions)"]],
     ["that is published", ["CREATE PUBLICATION theirs FOR TABLE mcp_sessions"]],
   ])("%s", async (_name, statements) => {
@@ -587,6 +607,17 @@ test.each([
   // The role may run it by itself.
   await query(worker, remedy);
   expect(await connected(worker, isolationRefusal)).toBeUndefined();
+});
+
+test("a transaction that has taken longer than a new session lives is no reason to fail", async () => {
+  const config = await copy(
+    // A migration that waits for locks, or rewrites a large table, may take minutes.
+    "CREATE SCHEMA slow",
+    "CREATE FUNCTION slow.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '5 minutes' $$",
+  );
+  expect(
+    await query(config, "SET search_path = slow, pg_catalog, public", "SELECT * FROM mcp_try_session()"),
+  ).toEqual([success]);
 });
 
 // db:migrate plays it while it keeps everybody else out.
