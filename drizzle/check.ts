@@ -44,6 +44,8 @@ export async function check(
     config = await configOf(target);
     client = new Client(config);
     await client.connect();
+    // A role or a database may have this on. Definitions are compared by their text.
+    await client.query("SET quote_all_identifiers = off");
   } catch (error) {
     return [cannotConnect(error)];
   }

@@ -6,10 +6,12 @@ interface ForeignKey {
   name: string;
   child: string;
   columns: string;
+  /** What it refers to, as REFERENCES takes it. */
+  target: string;
   /** pg_constraint.confdeltype */
   on_delete: string;
   has_index: boolean;
-  /** Whether one of the columns is NOT NULL. */
+  /** Whether one of the columns that ON DELETE sets is NOT NULL. */
   is_not_null: boolean;
 }
 
@@ -20,24 +22,39 @@ export const lookAtForeignKeys: Look = async ({ client, oid }) => {
             (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.place)
                FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, place)
                JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum) AS columns,
+            (SELECT format('%s (%s)', k.confrelid::regclass, string_agg(quote_ident(a.attname), ', ' ORDER BY u.place))
+               FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
+               JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum) AS target,
+            -- SET NULL may name columns from PostgreSQL 15 on.
             EXISTS (SELECT FROM pg_attribute a
-                     WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) AND a.attnotnull) AS is_not_null,
+                     WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) AND a.attnotnull
+                       AND (coalesce(jsonb_typeof(to_jsonb(k) -> 'confdelsetcols'), 'null') = 'null'
+                            OR to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(a.attnum))) AS is_not_null,
             EXISTS (SELECT FROM pg_index i
                      WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL
                        AND (i.indkey::smallint[])[0 : cardinality(k.conkey) - 1] @> k.conkey) AS has_index
        FROM pg_constraint k
       WHERE k.contype = 'f' AND k.confrelid = $1 AND k.conparentid = 0
+        -- PostgreSQL 18 can be told to enforce none.
+        AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
       ORDER BY 2, 1`,
     [oid],
   );
   return keys.flatMap((key) => [...deleteFindings(key), ...indexFindings(key)]);
 };
 
-function deleteFindings({ name, child, columns, on_delete: onDelete, is_not_null: isNotNull }: ForeignKey) {
+function deleteFindings({
+  name,
+  child,
+  columns,
+  target,
+  on_delete: onDelete,
+  is_not_null: isNotNull,
+}: ForeignKey) {
   const what = `${child} (${columns}) refers to sessions: foreign key ${name}`;
   const cascade =
     `ALTER TABLE ${child} DROP CONSTRAINT ${name}, ` +
-    `ADD FOREIGN KEY (${columns}) REFERENCES mcp_sessions ON DELETE CASCADE; or ON DELETE SET NULL.`;
+    `ADD FOREIGN KEY (${columns}) REFERENCES ${target} ON DELETE CASCADE; or ON DELETE SET NULL.`;
   const about = "foreign_key";
   if (onDelete === "c") {
     return [

@@ -1,5 +1,6 @@
 // Triggers, rules and policies that others have put on our tables.
-import { mayHideRows } from "../../src/health/usability.ts";
+import { mayHideRowsOf } from "../../src/health/usability.ts";
+import { tableRights } from "../../src/db/rights.ts";
 import { declaredTables } from "../catalog.ts";
 import { readSqlFiles } from "../files.ts";
 import type { Finding } from "./finding.ts";
@@ -45,10 +46,36 @@ export const lookAtRules: Look = async ({ client, schema }) => {
   }));
 };
 
-export const lookAtPolicies: Look = async ({ client }) => {
+/** On mcp_sessions, whose rows are others', too, and on the tables that are this project's alone. */
+export const lookAtPolicies: Look = async (subject) => [
+  ...(await policiesOfSessions(subject)),
+  ...(await policiesOfOurs(subject)),
+];
+
+const policiesOfOurs: Look = async ({ client, schema }) => {
+  const found = await rowsOf<{ table: string; role: string }>(
+    client,
+    `SELECT c.relname AS table, quote_ident(current_user) AS role
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relname <> 'mcp_sessions' AND ${mayHideRowsOf("c.oid")}
+      ORDER BY 1`,
+    [schema, Object.keys(tableRights)],
+  );
+  if (found.length === 0) return [];
+  const finding: Finding = {
+    level: "warning",
+    about: "row_security_of_ours",
+    what: `Row-level security applies to this role on ${found.map(({ table }) => table).join(", ")}, and no policy lets all rows through.`,
+    means: "What needs these tables fails with 42501, finds nothing, or counts wrong.",
+    todo: `ALTER ROLE ${found[0]?.role} BYPASSRLS; or: ${found.map(({ table, role }) => `CREATE POLICY mcp_worker ON ${table} TO ${role} USING (true);`).join(" ")}`,
+  };
+  return [finding];
+};
+
+const policiesOfSessions: Look = async ({ client }) => {
   const [found] = await rowsOf<{ is_active: boolean; may_hide: boolean; role: string }>(
     client,
-    `SELECT row_security_active('mcp_sessions') AS is_active, ${mayHideRows} AS may_hide,
+    `SELECT row_security_active('mcp_sessions') AS is_active, ${mayHideRowsOf("'mcp_sessions'::regclass")} AS may_hide,
             quote_ident(current_user) AS role`,
   );
   if (!found?.is_active) return [];

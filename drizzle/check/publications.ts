@@ -1,4 +1,5 @@
 // Logical replication of our tables: out of them (publications) and into them (subscriptions).
+import { type Client, DatabaseError, escapeIdentifier } from "pg";
 import { declaredTables } from "../catalog.ts";
 import type { Finding } from "./finding.ts";
 import { type Look, rowsOf } from "./subject.ts";
@@ -26,7 +27,10 @@ export const lookAtPublications: Look = async ({ client, schema }) => {
   for (const { publication, table, is_broken: isBroken } of found) {
     if (!isBroken) whole.set(publication, [...(whole.get(publication) ?? []), table]);
   }
+  const published = [...new Set(found.filter((one) => !one.is_broken).map(({ table }) => table))];
+  const refused = published.filter((table) => !broken.some((one) => one.table === table));
   return [
+    ...(await refusedWrites(client, schema, refused)),
     ...broken.map(({ publication, table }): Finding => ({
       level: "error",
       about: "replica_identity",
@@ -43,6 +47,38 @@ export const lookAtPublications: Look = async ({ client, schema }) => {
     })),
   ];
 };
+
+/** Tables of which a publication has some rows or columns only, and not those of the key: PostgreSQL refuses to change them. */
+async function refusedWrites(client: Client, schema: string, tables: string[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const table of tables) {
+    const column = declaredTables.find(({ name }) => name === table)?.columns.at(-1)?.name ?? "";
+    const name = `${escapeIdentifier(schema)}.${escapeIdentifier(table)}`;
+    // Nothing is executed.
+    const statements = [
+      `EXPLAIN UPDATE ONLY ${name} SET ${column} = ${column}`,
+      `EXPLAIN DELETE FROM ONLY ${name}`,
+    ];
+    for (const statement of statements) {
+      try {
+        await client.query(statement);
+      } catch (error) {
+        if (!(error instanceof DatabaseError && error.code === INVALID_COLUMN_REFERENCE)) continue;
+        findings.push({
+          level: "error",
+          about: "publication_filter",
+          what: `A publication has some rows or columns of ${table}, by columns that its replica identity lacks.`,
+          means: `${statement.includes("UPDATE") ? "Every UPDATE" : "Every DELETE"} of its rows fails with 42P10.`,
+          todo: `Let the publication have all of ${table}; or, for a WHERE: ALTER TABLE ${table} REPLICA IDENTITY FULL;`,
+        });
+        break;
+      }
+    }
+  }
+  return findings;
+}
+
+const INVALID_COLUMN_REFERENCE = "42P10";
 
 export const lookAtSubscriptions: Look = async ({ client, oid }) => {
   const found = await rowsOf<{ name: string }>(

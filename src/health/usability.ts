@@ -17,18 +17,20 @@ const neededRoutines = routineRights.filter((name) => !newRoutines.includes(name
 const routines = sql.raw(neededRoutines.map((name) => `'${name}'`).join(", "));
 
 /**
- * Whether row-level security may hide rows of mcp_sessions from the role, as an expression of SQL. A policy that lets all
- * rows through hides none, unless a restrictive one stands beside it.
+ * Whether row-level security may hide rows of a table from the role, as an expression of SQL. A policy that lets all rows
+ * through hides none, unless a restrictive one stands beside it.
  */
-export const mayHideRows = `
-  CASE WHEN row_security_active('mcp_sessions') THEN
+export const mayHideRowsOf = (oid: string) => `
+  CASE WHEN row_security_active(${oid}) THEN
     (SELECT coalesce(bool_or(NOT p.polpermissive), false)
             OR NOT coalesce(bool_or(pg_get_expr(p.polqual, p.polrelid) = 'true'), false)
        FROM pg_policy p
-      WHERE p.polrelid = 'mcp_sessions'::regclass AND (p.polcmd = '*' OR NOT p.polpermissive)
+      WHERE p.polrelid = ${oid} AND (p.polcmd = '*' OR NOT p.polpermissive)
         AND EXISTS (SELECT FROM unnest(p.polroles) AS role
                      WHERE CASE WHEN role = 0 THEN true ELSE pg_has_role(role, 'USAGE') END))
   ELSE false END`;
+
+const mayHideRows = mayHideRowsOf("'mcp_sessions'::regclass");
 
 /** A query of one row, for `usabilities`. A step that fails does not fail the query. */
 export function usability(isWholeLife: boolean): SQL {
