@@ -20,8 +20,8 @@ export type Change =
 export const MOST_CHARACTERS: Readonly<Record<string, number>> = {
   // The SHA-256 of an id, in hex (src/session/session.ts).
   session_id: 64,
-  // The name of a key of API_KEYS (src/auth/api-keys.ts).
-  principal: 64,
+  // The issuer and the subject of a token (src/auth/claims.ts). The name of a key is shorter.
+  principal: 512,
   // MCP names a revision by its date: 2025-11-25.
   protocol_version: 10,
   // MCP's longest level: emergency.

@@ -57,12 +57,12 @@ export async function liveAndEnd(config: ClientConfig): Promise<void> {
     const evicted = await sessions.open({
       key,
       // The longest that a principal, a revision and a level may be.
-      principal: "a".repeat(64),
+      principal: "a".repeat(512),
       protocolVersion: "2025-11-25",
       clientInfo: { name: "life", version: "1" },
       capabilities: { roots: {} },
     });
-    const session = await sessions.resume(key, "a".repeat(64));
+    const session = await sessions.resume(key, "a".repeat(512));
     expect(session).toMatchObject({ key, protocolVersion: "2025-11-25", clientInfo: { name: "life" } });
     if (session === undefined) throw new Error("A session that was just opened is not found");
     // The first use is always a touch.
