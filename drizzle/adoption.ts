@@ -35,8 +35,12 @@ const KINDS: Record<string, [what: string, keyword: string]> = {
 const columnsOf = (name: string) => declaredTables.find((table) => table.name === name)?.columns ?? [];
 
 /** What judgeShared() must know of the rows. */
-export function questionsOf({ kind, columns, uniqueIndexes }: SharedTable, isNew: boolean): RowQuestions {
-  const found = kind === "r" ? columns : [];
+export function questionsOf(
+  { kind, columns, uniqueIndexes, isOwned }: SharedTable,
+  isNew: boolean,
+): RowQuestions {
+  // A new table of another role is refused, and this one may not be allowed to read it.
+  const found = kind === "r" && (isOwned || !isNew) ? columns : [];
   const json = columnsOf(SHARED).filter(({ type }) => type === "jsonb");
   const asked = (isMeant: (column: (typeof found)[number]) => boolean) =>
     found.filter(isMeant).map(({ quoted }) => quoted);
@@ -158,12 +162,12 @@ const problem = (isThere: boolean, text: string, ...statements: string[]) =>
   isThere ? [{ text, statements }] : [];
 
 function tableProblems(table: SharedTable, isNew: boolean): Problem[] {
-  const { quoted, owner, role, isOwned, partitionOf, parents, ofType, rules } = table;
+  const { quoted, owner, role, isOwned, grant, partitionOf, parents, ofType, rules } = table;
   return [
     ...problem(
       !isOwned && isNew,
       `${owner} owns it, and ${role} may not alter it. Migrate as ${owner}, or let an administrator run:`,
-      `GRANT ${owner} TO ${role}`,
+      grant,
     ),
     ...problem(
       partitionOf !== null,

@@ -86,7 +86,10 @@ const causes: Record<string, (names: Names) => Cause> = {
     cause: "the role lacks a right, or a policy refuses the row",
     todo: "Run ops/postgres/worker-role.sql as the owner. Look at the policies of the tables.",
   }),
-  "42703": () => ({ cause: "a column is missing", todo: MIGRATE }),
+  "42703": () => ({
+    cause: "a column is missing, one of ours or one that a trigger or a policy uses",
+    todo: `${MIGRATE} ${LOOK}`,
+  }),
   "42704": ({ table }) => ({
     cause: `a default, a policy or a trigger of ${table} needs a setting that the Worker does not make`,
     todo: "Ask for it with current_setting(name, true), which is NULL without it; or set it for the role: ALTER ROLE … SET …;",
@@ -100,8 +103,9 @@ const causes: Record<string, (names: Names) => Cause> = {
     todo: "See the types in docs/reference/database.md.",
   }),
   "42883": () => ({
-    cause: "a column has another type, or a function is missing",
-    todo: `${MIGRATE} See the types in docs/reference/database.md.`,
+    cause:
+      "a column has another type, or a function is missing, one of ours or one that a trigger or a policy uses",
+    todo: `${MIGRATE} See the types in docs/reference/database.md. ${LOOK}`,
   }),
   "42P01": () => ({
     cause: "a table is missing, one of ours or one that a trigger or a policy uses",

@@ -56,6 +56,8 @@ export interface SharedTable {
   role: string;
   /** Whether this role may alter it. */
   isOwned: boolean;
+  /** What lets this role act for the owner. */
+  grant: string;
   /** The parent of which it is a partition; null for none. */
   partitionOf: string | null;
   parents: string[];
@@ -120,6 +122,11 @@ const tableQuery = `
   SELECT ${named("c.oid")} AS quoted, c.relkind AS kind, c.relpersistence = 'u' AS "isUnlogged",
          quote_ident(pg_get_userbyid(c.relowner)) AS owner, quote_ident(current_user) AS role,
          pg_has_role(c.relowner, 'USAGE') AS "isOwned",
+         -- A member may inherit nothing: by its role, and from PostgreSQL 16 on by the grant.
+         CASE WHEN pg_has_role(c.relowner, 'MEMBER') AND current_setting('server_version_num')::int < 160000
+              THEN format('ALTER ROLE %I INHERIT', current_user)
+              ELSE format('GRANT %I TO %I', pg_get_userbyid(c.relowner), current_user)
+                   || CASE WHEN pg_has_role(c.relowner, 'MEMBER') THEN ' WITH INHERIT TRUE' ELSE '' END END AS grant,
          CASE WHEN c.relispartition
               THEN (SELECT ${named("i.inhparent")} FROM pg_inherits i WHERE i.inhrelid = c.oid) END AS "partitionOf",
          ARRAY(SELECT ${named("i.inhparent")} FROM pg_inherits i WHERE i.inhrelid = c.oid AND NOT c.relispartition
@@ -204,7 +211,8 @@ const columnsQuery = `
                                     WHERE k.confrelid = shared.oid AND a.attnum = ANY (k.confkey)) AS f
                      JOIN pg_attribute o ON o.attrelid = f.relation AND o.attnum = f.attnum
                      JOIN pg_type y ON y.oid = o.atttypid
-                    WHERE k.contype = 'f'), '[]') AS "foreignKeys"
+                    -- Partitions have those of their table.
+                    WHERE k.contype = 'f' AND k.conparentid = 0), '[]') AS "foreignKeys"
     FROM shared
     JOIN pg_attribute a ON a.attrelid = shared.oid
     JOIN types b ON b.attnum = a.attnum AND b.typtype <> 'd'
