@@ -8,7 +8,8 @@ import { definitionOf, findIndex } from "./index-plan.ts";
 import { type Journal, journalStatements, RECOUNT_DUE } from "./journal.ts";
 import { inAttempts, type LockContext, locksOf, lockStatements, settle } from "./locks.ts";
 import type { Place } from "./place.ts";
-import { linesOfSteps, namesOf, type Plan, planOf, type State } from "./plan.ts";
+import { namesOf, type Plan, planOf, type State } from "./plan.ts";
+import { linesOfSteps } from "./plan-lines.ts";
 import { applyRoutine, dropStatements } from "./routines.ts";
 import { leaveSharedJournal } from "./takeover.ts";
 

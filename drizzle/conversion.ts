@@ -1,26 +1,24 @@
 // Judges the tables of a database, and converts mcp_sessions where that was asked for. A conversion is one statement in the
 // migration's transaction: all of it or nothing.
 import { type Client, DatabaseError } from "pg";
-import type { Conversion } from "./judgement.ts";
+import type { Circumstances, Conversion } from "./judgement.ts";
 import { type Adoption, judgeShared, questionsOf, refusalsOfOwn, SHARED } from "./adoption.ts";
 import type { Catalog } from "./catalog.ts";
 import { countRows } from "./row-counts.ts";
 import { readSharedTable } from "./shared-table.ts";
 
-/** Judges what is there. Changes nothing. @param convert whether conversions have been asked for */
+/** Judges what is there. Changes nothing. */
 export async function adoptionOf(
   client: Client,
   schema: string,
   catalog: Catalog,
-  convert: boolean,
+  given: Pick<Circumstances, "isNew" | "convert">,
 ): Promise<Adoption> {
   const own = refusalsOfOwn(catalog, schema);
   const table = await readSharedTable(client, schema);
   if (table === undefined) return { refusals: own, conversions: [], notes: [] };
-  // Every version of this project has made this table.
-  const isNew = !catalog.tables.some(({ name }) => name === "mcp_cleanup_runs");
-  const counts = await countRows(client, table, questionsOf(table, isNew));
-  const { refusals, ...rest } = judgeShared(table, { counts, isNew, convert });
+  const counts = await countRows(client, table, questionsOf(table, given.isNew));
+  const { refusals, ...rest } = judgeShared(table, { counts, ...given });
   return { ...rest, refusals: [...refusals, ...own] };
 }
 

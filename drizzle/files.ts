@@ -15,6 +15,8 @@ export interface RoutineFile extends SqlFile {
   kind: "function" | "procedure" | "trigger";
   /** It is a trigger, or a function that triggers call: what is written before it is applied may be uncounted. */
   countsRows: boolean;
+  /** What PostgreSQL keeps as it is; empty for a trigger. */
+  body: string;
 }
 
 export interface IndexFile extends SqlFile {
@@ -82,10 +84,12 @@ function asRoutine(file: SqlFile): RoutineFile {
     );
   }
   const lower = kind.toLowerCase();
-  if (lower === "trigger") return { ...file, kind: "trigger", countsRows: true };
+  const [, body = ""] = /^AS \$\$(.*)\$\$;/ms.exec(file.text) ?? [];
+  if (lower === "trigger") return { ...file, kind: "trigger", countsRows: true, body };
   return {
     ...file,
     kind: lower === "procedure" ? "procedure" : "function",
     countsRows: /^RETURNS trigger$/m.test(file.text),
+    body,
   };
 }

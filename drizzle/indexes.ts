@@ -7,7 +7,8 @@ import type { IndexFile } from "./files.ts";
 import { besideName, definitionOf, findIndex, formerName } from "./index-plan.ts";
 import { type Journal, journalStatements } from "./journal.ts";
 import type { Place } from "./place.ts";
-import { linesOfSteps, type Plan, type State } from "./plan.ts";
+import type { Plan, State } from "./plan.ts";
+import { linesOfSteps } from "./plan-lines.ts";
 import { type Observer, Wait, WaitedInVain, type Waiting } from "./waiting.ts";
 
 // Often enough to name who is in the way before an operator wonders.
@@ -116,9 +117,20 @@ async function drop(context: IndexContext, name: string): Promise<void> {
 async function entryOf({ client }: IndexContext, place: Place, file: IndexFile, name: string) {
   const catalog = await readCatalog(client, place.schema, []);
   const found = findIndex(catalog, { ...file, name });
-  if (found?.isValid !== true) throw new Error(`something else has the name ${name}`);
+  if (found?.isValid !== true) throw new Error(await nameTaken(client, name));
   const entry: Journal = new Map([[file.name, { sha256: file.sha256, definition: definitionOf(found) }]]);
   return entry;
+}
+
+/** A table that was renamed keeps the names of its indexes. */
+async function nameTaken(client: Client, name: string): Promise<string> {
+  const { rows } = await client.query<{ table: string }>(
+    "SELECT indrelid::regclass::text AS table FROM pg_index WHERE indexrelid = to_regclass($1)",
+    [name],
+  );
+  const [other] = rows;
+  if (other === undefined) return `something else has the name ${name}`;
+  return `an index of ${other.table} has its name. Give that another one: ALTER INDEX ${name} RENAME TO other_${name};`;
 }
 
 /** Runs the statement. It may wait for each transaction in its way for as long as `waiting` says. */

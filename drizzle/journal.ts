@@ -16,12 +16,15 @@ export type Journal = Map<string, JournalEntry>;
  */
 export const RECOUNT_DUE = "recount due";
 
-/** Empty when there is no journal yet. */
+const COLUMNS = ["name", "sha256", "definition_sha256"];
+
+/** Empty when there is no journal yet, or another program has a table of its name. */
 export async function readJournal(client: Client): Promise<Journal> {
   const { rowCount } = await client.query(
-    "SELECT FROM pg_class WHERE oid = to_regclass('mcp_schema_journal')",
+    "SELECT FROM pg_attribute WHERE attrelid = to_regclass('mcp_schema_journal') AND attname = ANY ($1)",
+    [COLUMNS],
   );
-  if (rowCount === 0) return new Map();
+  if (rowCount !== COLUMNS.length) return new Map();
   const { rows } = await client.query<{ name: string } & JournalEntry>(
     "SELECT name, sha256, definition_sha256 AS definition FROM mcp_schema_journal",
   );

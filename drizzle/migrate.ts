@@ -17,7 +17,9 @@ import { readSqlFiles, type SqlFiles } from "./files.ts";
 import { buildIndexes, type IndexContext } from "./indexes.ts";
 import { journalStatements, RECOUNT_DUE } from "./journal.ts";
 import { enterPlace, type Place } from "./place.ts";
-import { linesOf, type Plan, planOf, readState } from "./plan.ts";
+import { type Plan, planOf, readState } from "./plan.ts";
+import { linesOf, linesOfSteps } from "./plan-lines.ts";
+import { continueRunNumbers } from "./run-numbers.ts";
 import { checkout, type Terminal, usageOf } from "./terminal.ts";
 import { proveUsable } from "./usable.ts";
 import { DEFAULT_WAIT_MS, Observer, Wait, type Waiting } from "./waiting.ts";
@@ -126,6 +128,10 @@ async function finish(
     } catch (error) {
       problems.push(`the sessions are not counted: ${reasonOf(error)}`);
     }
+  }
+  if (plan.renumbers) {
+    await continueRunNumbers(client);
+    lines.push(...linesOfSteps({ renumbers: true }, "done"));
   }
   const built = await buildIndexes(context, place, state, plan);
   lines.push(...built.lines);

@@ -1,5 +1,6 @@
 // Which schema a connection's tables are in. The Worker names its tables without a schema, so the search_path decides.
 import { type Client, escapeIdentifier } from "pg";
+import { declaredTables } from "./catalog.ts";
 
 export interface Place {
   schema: string;
@@ -34,6 +35,7 @@ export async function enterPlace(client: Client): Promise<Place> {
   if (schema == null || (first !== undefined && !found?.all.includes(first))) {
     throw new Error(`the search_path names a schema that does not exist: ${first ?? "it is empty"}`);
   }
+  await refuseShadows(client, schema);
   await client.query("SELECT set_config('search_path', $1, false)", [`${escapeIdentifier(schema)}, pg_temp`]);
   const others = await sessionTables(client, schema);
   const isThere = others.some((table) => table.isHere && table.name === "mcp_sessions");
@@ -58,6 +60,25 @@ export async function enterPlace(client: Client): Promise<Place> {
         ),
     ],
   };
+}
+
+/** @throws Error when the Worker would find something else than ours by the name of a table of ours. */
+async function refuseShadows(client: Client, schema: string): Promise<void> {
+  const { rows } = await client.query<{ name: string; place: string }>(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name, quote_ident($2::text) AS place
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relname = ANY ($1)
+        AND array_position(current_schemas(false), n.nspname) < array_position(current_schemas(false), $2::text::name)
+      ORDER BY 1`,
+    [declaredTables.map(({ name }) => name), schema],
+  );
+  const [first] = rows;
+  if (first === undefined) return;
+  const names = rows.map(({ name }) => name).join(", ");
+  throw new Error(
+    `the search_path has a schema before ${first.place} in which the Worker would find other tables by the names of ours: ` +
+      `${names}. Give those other names, or put ${first.place} first: ALTER ROLE … SET search_path = …`,
+  );
 }
 
 interface SessionTable {

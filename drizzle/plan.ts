@@ -3,11 +3,13 @@ import type { Client } from "pg";
 import type { Conversion } from "./judgement.ts";
 import { type Adoption, refusalsOfRoutines } from "./adoption.ts";
 import { type Catalog, declaredTables, definitionHash, readCatalog, type Routine } from "./catalog.ts";
-import { adoptionOf, conversionLines } from "./conversion.ts";
+import { adoptionOf } from "./conversion.ts";
 import { type IndexFile, isMigration, type RoutineFile, type SqlFile, type SqlFiles } from "./files.ts";
+import { wasOurs } from "./former-use.ts";
 import { formerEntries, type IndexDrop, indexDrops, indexNotes, indexSteps } from "./index-plan.ts";
 import { type Journal, readJournal, RECOUNT_DUE } from "./journal.ts";
 import type { Place } from "./place.ts";
+import { areRunNumbersTaken } from "./run-numbers.ts";
 import { formerRoutines, readSharedJournal, type SharedJournal } from "./takeover.ts";
 
 export interface Step<Subject> {
@@ -29,6 +31,8 @@ export interface Plan {
   uncounted: boolean;
   /** How many rows to delete from Drizzle's shared journal. */
   sharedRows: number;
+  /** Whether the next run would get a number that is taken. */
+  renumbers: boolean;
   indexDrops: Step<IndexDrop>[];
   indexes: Step<IndexFile>[];
   missing: Missing;
@@ -51,6 +55,8 @@ export interface State {
   unwritten: Journal;
   shared: SharedJournal;
   adoption: Adoption;
+  /** Whether the next cleanup run would get a number that is taken. */
+  areRunNumbersTaken: boolean;
 }
 
 /** @param convert whether conversions of mcp_sessions have been asked for */
@@ -62,10 +68,18 @@ export async function readState(
 ): Promise<State> {
   const written = await readJournal(client);
   const catalog = await readCatalog(client, schema, namesOf(files, written));
-  const adoption = await adoptionOf(client, schema, catalog, convert);
+  const isNew = !wasOurs(catalog, written, files);
+  const adoption = await adoptionOf(client, schema, catalog, { isNew, convert });
   const shared = await readSharedJournal(client);
   const unwritten = formerEntries(catalog, written, shared, files);
-  return { catalog, journal: new Map([...written, ...unwritten]), unwritten, adoption, shared };
+  return {
+    catalog,
+    journal: new Map([...written, ...unwritten]),
+    unwritten,
+    adoption,
+    shared,
+    areRunNumbersTaken: await areRunNumbersTaken(client, catalog),
+  };
 }
 
 /** The names of all routines that a plan is about. */
@@ -77,11 +91,12 @@ export const namesOf = (files: SqlFiles, journal: Journal) => [
 
 /** @throws Error when the existing tables cannot be used, or the database is ahead of these files. */
 export function planOf(
-  { catalog, journal, shared, adoption }: State,
+  { catalog, journal, shared, adoption, areRunNumbersTaken: renumbers }: State,
   { schema, notes }: Place,
   files: SqlFiles,
 ): Plan {
-  const isOurs = (name: string) => shared.hashes.length > 0 || journal.has(name);
+  const isOurs = (name: string) =>
+    shared.hashes.length > 0 || journal.has(name) || wasOurs(catalog, journal, files);
   refuse([...adoption.refusals, ...refusalsOfRoutines(catalog, schema, isOurs)], journal, files);
   const missing = missingIn(catalog, files);
   const routines = routineSteps(catalog, journal, files);
@@ -94,6 +109,7 @@ export function planOf(
     recounts: uncounted || journal.has(RECOUNT_DUE),
     uncounted,
     sharedRows: shared.mayDelete ? shared.hashes.length : 0,
+    renumbers,
     indexDrops: indexDrops(catalog, journal, files),
     indexes: indexSteps(catalog, journal, files),
     missing,
@@ -189,50 +205,4 @@ function dropSteps(catalog: Catalog, journal: Journal, files: SqlFiles): Plan["d
       reason: "its file is gone",
     }));
   return [...former, ...removed];
-}
-
-const VERBS = {
-  planned: {
-    apply: "Would apply",
-    drop: "Would drop",
-    recount: "Would recount",
-    delete: "Would delete",
-    build: "Would build",
-  },
-  done: { apply: "Applied", drop: "Dropped", recount: "Recounted", delete: "Deleted", build: "Built" },
-} as const;
-
-/** The lines of these steps alone. */
-export const linesOfSteps = (steps: Partial<Plan>, tense: keyof typeof VERBS) =>
-  linesOf({ ...NO_STEPS, ...steps }, tense);
-
-const NO_STEPS: Plan = {
-  conversions: [],
-  migrations: [],
-  drops: [],
-  routines: [],
-  recounts: false,
-  uncounted: false,
-  sharedRows: 0,
-  indexDrops: [],
-  indexes: [],
-  missing: { tables: [], parts: [] },
-  notes: [],
-};
-
-/** One line for each step of a plan, such as `Applied mcp_open_session: its file has changed`. */
-export function linesOf(plan: Plan, tense: keyof typeof VERBS): string[] {
-  const verb = VERBS[tense];
-  return [
-    ...conversionLines(plan.conversions, tense),
-    ...plan.migrations.map(({ subject, reason }) => `${verb.apply} ${subject.name}: ${reason}`),
-    ...plan.drops.map(({ subject, reason }) => `${verb.drop} ${subject.name}: ${reason}`),
-    ...plan.routines.map(({ subject, reason }) => `${verb.apply} ${subject.name}: ${reason}`),
-    ...(plan.recounts ? [`${verb.recount} the sessions`] : []),
-    ...(plan.sharedRows > 0
-      ? [`${verb.delete} ${plan.sharedRows} rows of former versions from drizzle.__drizzle_migrations`]
-      : []),
-    ...plan.indexDrops.map(({ subject, reason }) => `${verb.drop} ${subject.name}: ${reason}`),
-    ...plan.indexes.map(({ subject, reason }) => `${verb.build} ${subject.name}: ${reason}`),
-  ];
 }

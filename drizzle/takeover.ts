@@ -65,6 +65,8 @@ export async function readSharedJournal(client: Client): Promise<SharedJournal> 
   const { rows: found } = await client.query<{ may_delete: boolean }>(
     `SELECT has_table_privilege(c.oid, 'DELETE') AS may_delete
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       -- As Drizzle makes it. Another tool may have a table of this name.
+       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'hash' AND a.atttypid = 'text'::regtype
       WHERE n.nspname = 'drizzle' AND c.relname = '__drizzle_migrations' AND c.relkind = 'r'
         AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')`,
   );

@@ -202,7 +202,7 @@ const cases: [name: string, statements: string[], expected: Expected][] = [
       level: "warning",
       about: "foreign_key",
       what: "calls (session_id) refers to sessions: foreign key of_session, which does not let them go.",
-      todo: /ADD FOREIGN KEY \(session_id\) REFERENCES mcp_sessions ON DELETE CASCADE/,
+      todo: /ADD FOREIGN KEY \(session_id\) REFERENCES mcp_sessions \(session_id\) ON DELETE CASCADE/,
     },
   ],
   [
@@ -227,6 +227,53 @@ const cases: [name: string, statements: string[], expected: Expected][] = [
     "a reference that cannot be set to NULL",
     ["CREATE TABLE calls (session_id text NOT NULL REFERENCES mcp_sessions ON DELETE SET NULL)"],
     { level: "warning", about: "foreign_key", what: /although the column is NOT NULL/ },
+  ],
+  [
+    "a reference to an id beside another primary key",
+    [
+      "ALTER TABLE mcp_sessions DROP CONSTRAINT mcp_sessions_pkey, ADD UNIQUE (session_id), ADD id bigserial PRIMARY KEY",
+      "CREATE TABLE calls (session_id text REFERENCES mcp_sessions (session_id))",
+    ],
+    {
+      level: "warning",
+      about: "foreign_key",
+      todo: /REFERENCES mcp_sessions \(session_id\) ON DELETE CASCADE/,
+    },
+  ],
+  [
+    "a condition of a publication",
+    ["CREATE PUBLICATION theirs FOR TABLE mcp_tasks WHERE (status = 'completed')"],
+    { level: "error", about: "publication_filter", what: /of mcp_tasks, by columns/ },
+  ],
+  [
+    "columns of a publication",
+    ["CREATE PUBLICATION theirs FOR TABLE mcp_handles (owner, kind)"],
+    { level: "error", about: "publication_filter", means: "Every UPDATE of its rows fails with 42P10." },
+  ],
+  [
+    "policies on tables of ours",
+    [
+      "ALTER TABLE mcp_session_changes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+      "ALTER TABLE mcp_handles ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+      "CREATE POLICY own ON mcp_handles USING (owner = current_user)",
+    ],
+    {
+      level: "warning",
+      about: "row_security_of_ours",
+      what: /on mcp_handles, mcp_session_changes, and no policy/,
+    },
+  ],
+  [
+    "numbers of runs that are taken",
+    [
+      `INSERT INTO mcp_cleanup_runs (run_id, tier, trigger, scheduled_at, cutoff, started_at, outcome, finished_at) OVERRIDING SYSTEM VALUE
+       SELECT i, 'regular', 'cron', now(), now(), now(), 'completed', now() FROM generate_series(1, 20) i`,
+    ],
+    {
+      level: "warning",
+      about: "drift",
+      what: /Would continue the numbers of cleanup runs after the last record\./,
+    },
   ],
   [
     "a trigger of another program",
@@ -356,6 +403,16 @@ test("settings that are generous are no finding", async () => {
       "idle_in_transaction_session_timeout = '1min'",
       "default_transaction_isolation = 'read committed'",
     ].map((setting) => `ALTER ROLE mcp IN DATABASE THIS SET ${setting}`),
+  );
+  expect(await checked(config)).toEqual([]);
+});
+
+test("a reference that sets the id alone to NULL is no finding", async () => {
+  const config = await prepared(
+    "ALTER TABLE mcp_sessions ADD tenant text DEFAULT 't', ADD UNIQUE (tenant, session_id)",
+    `CREATE TABLE calls (tenant text NOT NULL, session_id text,
+       FOREIGN KEY (tenant, session_id) REFERENCES mcp_sessions (tenant, session_id) ON DELETE SET NULL (session_id))`,
+    "CREATE INDEX ON calls (tenant, session_id)",
   );
   expect(await checked(config)).toEqual([]);
 });

@@ -221,6 +221,20 @@ test("another program's newer row does not keep our tables from being made", asy
   ]);
 });
 
+test.each(["hash uuid", "hash bytea", "hash integer", "name text"])(
+  "a table by the name of Drizzle's journal with %s is another tool's",
+  async (column) => {
+    const config = await createDatabase(
+      "CREATE SCHEMA drizzle",
+      `CREATE TABLE drizzle.__drizzle_migrations (id SERIAL PRIMARY KEY, ${column}, created_at bigint)`,
+      "INSERT INTO drizzle.__drizzle_migrations DEFAULT VALUES",
+    );
+    await migrate(config);
+    await expectFinished(config);
+    expect(await valueOf(config, "SELECT count(*)::int FROM drizzle.__drizzle_migrations")).toBe(1);
+  },
+);
+
 test("rows that this role may not delete stay in the shared journal, and are named", async () => {
   const config = await createDatabaseFrom("former_11");
   const role = `keeper_${String(config.database)}`;

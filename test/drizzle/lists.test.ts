@@ -108,7 +108,7 @@ test("a session is ended for one of the reasons that metrics list", () => {
     ),
   );
   // An opening sets, reads and counts its reason. The trial ends sessions as an opening and as a client do.
-  expect(reasons).toEqual(["evicted", "evicted", "evicted", "evicted", "client", "client"]);
+  expect(reasons).toEqual(["evicted", "evicted", "evicted", "evicted", "client"]);
   expect(endReasons).toEqual(expect.arrayContaining(reasons));
 });
 

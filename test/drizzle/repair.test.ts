@@ -24,6 +24,12 @@ test.each([
   ["the journal", ["DROP TABLE mcp_schema_journal", insertion], "0000_baseline: not applied yet"],
   ["the table of changes", ["DROP TABLE mcp_session_changes"], "0000_baseline: missing: mcp_session_changes"],
   ["the totals", ["DROP TABLE mcp_session_totals"], "0000_baseline: missing: mcp_session_totals"],
+  // The sessions with a principal are ours all the same.
+  [
+    "the list of the blocked",
+    ["DROP TABLE mcp_cleanup_blocked"],
+    "0000_baseline: missing: mcp_cleanup_blocked",
+  ],
   [
     "a column",
     ["ALTER TABLE mcp_sessions DROP state_versions", insertion],
@@ -108,6 +114,55 @@ test("a table that its other owner dropped and made again is repaired", async ()
   expect(await valueOf(config, opened)).toBe(0);
   expect(await query(config, counted)).toEqual([{ total: 2, is_right: true }]);
 });
+
+test("records of runs that were dropped are no reason to take our sessions for another program's", async () => {
+  const config = await createUsed("DROP TABLE mcp_cleanup_runs");
+  const lines = await migrate(config);
+  expect(lines.join("\n")).toContain("Applied 0000_baseline: missing: mcp_cleanup_runs");
+  expect(lines.join("\n")).not.toContain("Note:");
+  await expectFinished(config, 10);
+});
+
+test("an ORM that has dropped all tables that it does not know has left our routines, which are replaced", async () => {
+  const config = await createUsed(
+    `DO $$ DECLARE name text; BEGIN
+       FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'mcp_sessions' LOOP
+         EXECUTE format('DROP TABLE %I', name);
+       END LOOP;
+     END $$`,
+    insertion,
+  );
+  await migrate(config);
+  await expectFinished(config, 11);
+});
+
+test.each([
+  ["put aside", ["ALTER TABLE mcp_sessions RENAME TO mcp_sessions_before", python]],
+  [
+    "copied and exchanged",
+    [
+      "CREATE TABLE copied (LIKE mcp_sessions INCLUDING ALL)",
+      "ALTER TABLE mcp_sessions RENAME TO mcp_sessions_before",
+      "ALTER TABLE copied RENAME TO mcp_sessions",
+    ],
+  ],
+])(
+  "a table that was %s has taken our indexes along, which db:migrate names with what helps",
+  async (_, statements) => {
+    const config = await createDatabase(python);
+    await migrate(config);
+    await query(config, ...statements, insertion);
+    const failure = await migrate(config).then(String, String);
+    expect(failure).toContain("an index of mcp_sessions_before has its name.");
+    const renames = [...failure.matchAll(/ALTER INDEX \w+ RENAME TO \w+;/g)].map(([statement]) => statement);
+    await query(config, ...renames);
+    await migrate(config);
+    expect(await driftOf(config)).toEqual(
+      await driftOf(config).then((lines) => lines.filter((line) => line.startsWith("Note:"))),
+    );
+    await liveAndEnd(config);
+  },
+);
 
 test("a database without any table of ours, but with the journal, gets them all", async () => {
   const config = await createUsed(

@@ -78,6 +78,32 @@ test("a table that the search_path finds later than an empty schema is adopted w
   expect(await schemaOf(admin, "early")).toEqual([]);
 });
 
+test("what stands before ours by the name of one of our tables is named, because the Worker would use it", async () => {
+  const config = await createDatabase(
+    "CREATE SCHEMA app",
+    "CREATE TABLE app.mcp_tasks (id serial PRIMARY KEY, title text)",
+    "CREATE TABLE public.mcp_sessions (session_id text PRIMARY KEY, created_at timestamptz, last_active timestamptz, expires_at timestamptz, capabilities jsonb, client_info jsonb)",
+  );
+  const both = { ...config, options: "-c search_path=app,public" };
+  await expect(migrate(both)).rejects.toThrow(
+    "the search_path has a schema before public in which the Worker would find other tables by the names of ours: app.mcp_tasks.",
+  );
+  await query(config, "ALTER TABLE app.mcp_tasks RENAME TO todo");
+  await migrate(both);
+});
+
+test("a trigger that needs another schema of the search_path keeps no table from being adopted", async () => {
+  const config = await createDatabase(
+    "CREATE SCHEMA app",
+    "CREATE TABLE app.log (id text)",
+    "CREATE TABLE public.mcp_sessions (session_id text PRIMARY KEY, created_at timestamptz, last_active timestamptz, expires_at timestamptz, capabilities jsonb, client_info jsonb)",
+    "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (NEW.session_id); RETURN NULL; END $$",
+    "CREATE TRIGGER note AFTER INSERT ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION note()",
+  );
+  await expect(migrate(config)).rejects.toThrow("a table is missing");
+  await migrate({ ...config, options: "-c search_path=public,app" });
+});
+
 test("a name without quotes is read in lower case, as PostgreSQL does", async () => {
   const config = await createDatabase();
   await migrate({ ...config, options: "-c search_path=PUBLIC" });

@@ -173,6 +173,7 @@ test("a routine without a comment is named, and one that begins otherwise stops 
     text: sql,
     sha256: "",
     countsRows: false,
+    body: "",
   });
   const comments = readComments("");
   const create = "CREATE OR REPLACE FUNCTION f()\nRETURNS void\nLANGUAGE sql\nAS $$ $$;\n";
