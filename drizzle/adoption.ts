@@ -98,20 +98,15 @@ export function refusalsOfOwn({ tables }: Catalog, schema: string): string[] {
     });
 }
 
-/**
- * Why routines and triggers cannot be made: in a database that never had any of ours, another program has these names.
- * @param recorded what the journal names
- */
+/** Why routines and triggers cannot be made: another program has these names. */
 export function refusalsOfRoutines(
-  { tables, routines }: Catalog,
+  { routines }: Catalog,
   schema: string,
-  recorded: (name: string) => boolean,
+  isOurs: (name: string) => boolean,
 ): string[] {
-  // Every version of this project has made this table.
-  if (tables.some(({ name }) => name === "mcp_cleanup_runs")) return [];
   const prefix = schema === "public" ? "" : `${escapeIdentifier(schema)}.`;
   return routines
-    .filter(({ name }) => !recorded(name))
+    .filter(({ name }) => !isOurs(name))
     .map(({ kind, name, identity }) => {
       const found = kind === "trigger" ? identity.replace(" ON ", ` ON ${prefix}`) : prefix + identity;
       const text = "it is another program's, and ours has this name. Give it another name:";

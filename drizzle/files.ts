@@ -15,7 +15,7 @@ export interface RoutineFile extends SqlFile {
   kind: "function" | "procedure" | "trigger";
   /** It is a trigger, or a function that triggers call: what is written before it is applied may be uncounted. */
   countsRows: boolean;
-  /** What PostgreSQL keeps as it is; empty for a trigger. */
+  /** What PostgreSQL keeps as it is: of a trigger, what it executes. */
   body: string;
 }
 
@@ -84,7 +84,8 @@ function asRoutine(file: SqlFile): RoutineFile {
     );
   }
   const lower = kind.toLowerCase();
-  const [, body = ""] = /^AS \$\$(.*)\$\$;/ms.exec(file.text) ?? [];
+  const [, body = ""] =
+    (lower === "trigger" ? /(EXECUTE FUNCTION \w+\(\))/ : /^AS \$\$(.*)\$\$;/ms).exec(file.text) ?? [];
   if (lower === "trigger") return { ...file, kind: "trigger", countsRows: true, body };
   return {
     ...file,

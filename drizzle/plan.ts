@@ -5,7 +5,7 @@ import { type Adoption, refusalsOfRoutines } from "./adoption.ts";
 import { type Catalog, declaredTables, definitionHash, readCatalog, type Routine } from "./catalog.ts";
 import { adoptionOf } from "./conversion.ts";
 import { type IndexFile, isMigration, type RoutineFile, type SqlFile, type SqlFiles } from "./files.ts";
-import { wasOurs } from "./former-use.ts";
+import { hasOurBody, wasOurs } from "./former-use.ts";
 import { formerEntries, type IndexDrop, indexDrops, indexNotes, indexSteps } from "./index-plan.ts";
 import { type Journal, readJournal, RECOUNT_DUE } from "./journal.ts";
 import type { Place } from "./place.ts";
@@ -91,12 +91,15 @@ export const namesOf = (files: SqlFiles, journal: Journal) => [
 
 /** @throws Error when the existing tables cannot be used, or the database is ahead of these files. */
 export function planOf(
-  { catalog, journal, shared, adoption, areRunNumbersTaken: renumbers }: State,
+  { catalog, journal, unwritten, shared, adoption, areRunNumbersTaken: renumbers }: State,
   { schema, notes }: Place,
   files: SqlFiles,
 ): Plan {
+  const isJournaled = journal.size > unwritten.size;
   const isOurs = (name: string) =>
-    shared.hashes.length > 0 || journal.has(name) || wasOurs(catalog, journal, files);
+    shared.hashes.length > 0 ||
+    journal.has(name) ||
+    (isJournaled ? hasOurBody(name, catalog, files) : wasOurs(catalog, journal, files));
   refuse([...adoption.refusals, ...refusalsOfRoutines(catalog, schema, isOurs)], journal, files);
   const missing = missingIn(catalog, files);
   const routines = routineSteps(catalog, journal, files);

@@ -136,6 +136,30 @@ test("an ORM that has dropped all tables that it does not know has left our rout
   await expectFinished(config, 11);
 });
 
+test("a routine of another program by the name of one that a new version brings stays, and is named", async () => {
+  const theirs = "CREATE FUNCTION mcp_count_tasks(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 $$";
+  const config = await createUsed(
+    "DELETE FROM mcp_schema_journal WHERE name = 'mcp_count_tasks'",
+    "DROP FUNCTION mcp_count_tasks",
+    theirs,
+  );
+  await expect(migrate(config)).rejects.toThrow(
+    "ALTER ROUTINE mcp_count_tasks(text) RENAME TO other_mcp_count_tasks",
+  );
+  expect(await valueOf(config, "SELECT mcp_count_tasks('theirs')")).toBe("theirs");
+  await query(config, "ALTER ROUTINE mcp_count_tasks(text) RENAME TO other_mcp_count_tasks");
+  await migrate(config);
+  expect(await valueOf(config, "SELECT other_mcp_count_tasks('theirs')")).toBe("theirs");
+});
+
+test.each(["mcp_count_tasks", "mcp_count_deleted"])(
+  "what the journal has lost of ours is applied again: %s",
+  async (name) => {
+    const config = await createUsed(`DELETE FROM mcp_schema_journal WHERE name = '${name}'`);
+    expect(await migrate(config)).toContain(`Applied ${name}: not in the journal`);
+  },
+);
+
 test.each([
   ["put aside", ["ALTER TABLE mcp_sessions RENAME TO mcp_sessions_before", python]],
   [
