@@ -33,6 +33,7 @@ DECLARE
   level text;
   reason text;
   protocol CONSTANT text := '2025-11-25';
+  shortly_after CONSTANT timestamptz := now() + interval '1 microsecond';
   opened_until timestamptz;
   -- 4 kB that cannot be compressed. A B-tree takes 2.7 kB, so an index of whole documents fails here.
   document CONSTANT jsonb := CASE WHEN p_whole THEN
@@ -127,8 +128,9 @@ BEGIN
         WHEN 'end' THEN
           reason := CASE this_key WHEN keys[1] THEN 'client' ELSE 'evicted' END;
           WITH ended AS (
-            -- Later than it was opened, as it always is: the owner may have a constraint on that.
-            UPDATE ONLY mcp_sessions s SET ended_at = clock_timestamp(), expires_at = clock_timestamp(), end_reason = reason
+            -- Later than it was opened, as it always is: the owner may have a constraint on that. In columns of whole seconds
+            -- it is the same time, as it then may be in use.
+            UPDATE ONLY mcp_sessions s SET ended_at = shortly_after, expires_at = shortly_after, end_reason = reason
              WHERE s.session_id = this_key AND s.principal = owner AND s.ended_at IS NULL
                AND s.expires_at > clock_timestamp()
             RETURNING s.principal)
@@ -137,14 +139,14 @@ BEGIN
           IF column_name IS NULL THEN
             SELECT CASE WHEN s.ended_at IS NULL THEN 'ended_at'
                         -- A column of whole seconds rounds up.
-                        WHEN (s.expires_at <= clock_timestamp() + interval '1 second') IS NOT TRUE THEN 'expires_at'
+                        WHEN (s.expires_at <= now() + interval '1 second') IS NOT TRUE THEN 'expires_at'
                         WHEN s.end_reason IS DISTINCT FROM reason THEN 'end_reason' END
               INTO column_name FROM ONLY mcp_sessions s WHERE s.session_id = this_key;
           END IF;
 
         WHEN 'delete' THEN
           SELECT s.ctid INTO row_id FROM ONLY mcp_sessions s
-           WHERE s.session_id = this_key AND s.expires_at <= clock_timestamp() + interval '1 second' FOR UPDATE SKIP LOCKED;
+           WHERE s.session_id = this_key AND s.expires_at <= now() + interval '1 second' FOR UPDATE SKIP LOCKED;
           DELETE FROM ONLY mcp_sessions s WHERE s.ctid = ANY (ARRAY[row_id]);
           code := CASE WHEN EXISTS (SELECT FROM ONLY mcp_sessions s WHERE s.session_id = this_key) THEN 'kept' END;
           EXIT life WHEN code IS NOT NULL;

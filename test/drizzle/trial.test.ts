@@ -290,6 +290,16 @@ const stopsLater: Case[] = [
     { ...sessions, constraint: "pythons" },
   ],
   [
+    "a check that sessions end later than they begin, in whole seconds",
+    [
+      "ALTER TABLE mcp_sessions ALTER created_at TYPE timestamptz(0), ALTER last_active TYPE timestamptz(0), ALTER expires_at TYPE timestamptz(0)",
+      "ALTER TABLE mcp_sessions ADD CONSTRAINT later CHECK (expires_at > created_at)",
+    ],
+    "end",
+    "23514",
+    { ...sessions, constraint: "later" },
+  ],
+  [
     "a check that takes some reasons of an end only",
     ["ALTER TABLE mcp_sessions ADD CONSTRAINT reasons CHECK (end_reason IN ('client', 'timeout'))"],
     "end",
