@@ -34,7 +34,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
   -- An ended session is kept for two minutes. A client whose request to end it got no answer repeats the request, and must
-  -- find the session ended by itself. Ending sets expires_at, too: an ended_at after that is another program's.
+  -- find the session ended by itself. An ended_at in the future is another program's, and keeps nothing.
   ended_before CONSTANT timestamptz := p_started - interval '2 minutes';
   -- A session that expired by then was not ended in the last two minutes, because ending it sets expires_at, too. So bulk
   -- deletes compare expires_at only.

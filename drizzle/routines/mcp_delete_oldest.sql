@@ -37,7 +37,7 @@ BEGIN
     FROM (SELECT s.ctid AS row_id, s.session_id, s.expires_at
             FROM ONLY mcp_sessions s
            WHERE s.expires_at >= p_from AND s.expires_at < p_expired_before AND s.expires_at <= p_cutoff
-             AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.expires_at < p_ended_before)
+             AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.ended_at > clock_timestamp())
              AND (NOT p_leaves_out OR NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id))
            ORDER BY s.expires_at
            LIMIT p_limit

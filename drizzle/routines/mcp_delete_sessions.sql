@@ -36,7 +36,7 @@ BEGIN
         FROM (SELECT s.ctid AS row_id, s.session_id
                 FROM ONLY mcp_sessions s
                WHERE s.session_id = ANY (part) AND s.expires_at < p_expired_before AND s.expires_at <= p_cutoff
-                 AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.expires_at < p_ended_before)
+                 AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.ended_at > clock_timestamp())
                  FOR UPDATE SKIP LOCKED) AS v;
       DELETE FROM ONLY mcp_sessions s WHERE s.ctid = ANY (row_ids);
       GET DIAGNOSTICS part_deleted = ROW_COUNT;

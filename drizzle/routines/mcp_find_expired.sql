@@ -20,7 +20,7 @@ BEGIN
     RETURN ARRAY(
       SELECT s.session_id FROM ONLY mcp_sessions s
        WHERE s.expires_at >= p_from AND s.expires_at < p_expired_before AND s.expires_at <= p_cutoff
-         AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.expires_at < p_ended_before)
+         AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.ended_at > clock_timestamp())
          AND NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id)
        ORDER BY s.expires_at
        LIMIT p_limit
@@ -31,7 +31,7 @@ BEGIN
     SELECT s.session_id FROM ONLY mcp_sessions s
      WHERE s.ctid >= p_from_row AND s.ctid < p_to_row
        AND (s.expires_at >= p_from AND s.expires_at < p_expired_before AND s.expires_at <= p_cutoff) IS TRUE
-       AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.expires_at < p_ended_before)
+       AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.ended_at > clock_timestamp())
        AND NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id)
        FOR UPDATE OF s SKIP LOCKED);
 END
