@@ -5,6 +5,7 @@ import { createApp } from "./app.ts";
 import { createLimit } from "./attempts.ts";
 import { createKeyring } from "./keyring.ts";
 import { log } from "./log.ts";
+import { recordsOf } from "./records.ts";
 import { createAuthorizationServer, validateToken } from "./server.ts";
 import { type Env, readSettings, SettingsError } from "./settings.ts";
 
@@ -22,7 +23,8 @@ function open(env: Env) {
   const server = createAuthorizationServer(settings, keyring);
   const allowAttempt = createLimit(env.ATTEMPT_RATE_LIMIT, ATTEMPTS);
   const allowRequest = createLimit(env.REQUEST_RATE_LIMIT, REQUESTS);
-  return { keyring, server, app: createApp({ settings, server, keyring, allowAttempt, allowRequest }) };
+  const app = createApp({ settings, server, keyring, allowAttempt, allowRequest });
+  return { keyring, server, app, own: { ...env, OAUTH_KV: recordsOf(env.OAUTH_KV) } };
 }
 
 function partsOf(env: Env): ReturnType<typeof open> {
@@ -34,7 +36,8 @@ function partsOf(env: Env): ReturnType<typeof open> {
 export default class SignIn extends WorkerEntrypoint<Env> {
   override async fetch(request: Request): Promise<Response> {
     try {
-      return await partsOf(this.env).app.fetch(request, this.env, this.ctx);
+      const { app, own } = partsOf(this.env);
+      return await app.fetch(request, own, this.ctx);
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
       log("failed", { error: error.name, variables: error.message });
@@ -44,7 +47,7 @@ export default class SignIn extends WorkerEntrypoint<Env> {
 
   /** For the binding AUTHORIZATION_SERVER of the main Worker. No HTTP request gets here. */
   async validateToken(resource: string, token: string) {
-    const { server, keyring } = partsOf(this.env);
-    return validateToken(server, keyring, { resource, token, env: this.env });
+    const { server, keyring, own } = partsOf(this.env);
+    return validateToken(server, keyring, { resource, token, env: own });
   }
 }

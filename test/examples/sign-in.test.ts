@@ -2,9 +2,11 @@
 // counted without Cloudflare's binding, and what is said of wrong variables.
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
+import { createApp } from "../../examples/sign-in/app.ts";
 import { createLimit } from "../../examples/sign-in/attempts.ts";
 import { createKeyring } from "../../examples/sign-in/keyring.ts";
 import { consentPage } from "../../examples/sign-in/page.ts";
+import { recordsOf } from "../../examples/sign-in/records.ts";
 import { createAuthorizationServer, validateToken } from "../../examples/sign-in/server.ts";
 import { type Env, readSettings } from "../../examples/sign-in/settings.ts";
 
@@ -18,7 +20,7 @@ const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 const variables = (apiKeys: string): Env => ({
-  OAUTH_KV: env.CLEANUP_SLEEP,
+  OAUTH_KV: recordsOf(env.CLEANUP_SLEEP),
   API_KEYS: apiKeys,
   SIGN_IN_URL: ISSUER,
   MCP_URL: `${MCP} https://other.example/mcp`,
@@ -89,6 +91,41 @@ const sha256 = async (text: string) => {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 };
+
+/** Longer than a key of KV can be, the first in bytes only. */
+const tooLong = ["é".repeat(300), "x".repeat(3000)];
+
+test.each(tooLong)("what is too long to be known is not known", async (text) => {
+  const { server, own, keyring, worth, ask } = open(`alice:mcp:${KEY}`);
+  expect(await worth(`alice:${text}:0123456789abcdef`)).toBeNull();
+  const grants = [
+    { grant_type: "authorization_code", code: `alice:${text}:0123456789abcdef` },
+    { grant_type: "refresh_token", refresh_token: `alice:${text}:0123456789abcdef` },
+  ];
+  for (const grant of grants) {
+    const { status } = await ask({
+      ...grant,
+      client_id: text,
+      redirect_uri: REDIRECT,
+      code_verifier: VERIFIER,
+    });
+    expect(status).toBe(401);
+  }
+  const allow = () => Promise.resolve(true);
+  const app = createApp({
+    settings: readSettings(own),
+    server,
+    keyring,
+    allowAttempt: allow,
+    allowRequest: allow,
+  });
+  const page = await app.fetch(
+    new Request(`${ISSUER}/authorize?response_type=code&client_id=${encodeURIComponent(text)}`),
+    own,
+    context,
+  );
+  expect(page.status).toBe(400);
+});
 
 describe("what a key has granted", () => {
   test("is worth the scopes that were granted, for the resource that it is for, without what the grant remembers", async () => {
