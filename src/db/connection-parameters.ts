@@ -26,6 +26,8 @@ const choices: Record<string, readonly string[]> = {
   client_encoding: ["utf8", "utf-8", "auto"],
   // The Worker writes.
   target_session_attrs: ["any", "read-write", "primary"],
+  // Of JDBC: the same.
+  targetservertype: ["any", "primary", "master"],
 };
 
 export const limitedParameters = Object.keys(choices);
@@ -52,6 +54,17 @@ export const settingParameters = [
   "temp_buffers",
   "synchronous_commit",
 ] as const;
+
+// All others, by how their names begin. What libpq takes by the same name is not among them: client_encoding, tcp_user_timeout.
+const OTHER_SETTING = new RegExp(
+  "^(?:allow_|array_|auto_explain|backend_|backslash_|backtrace_|block_size|bytea_|check_function|" +
+    "client_(?:connection|min)_|commit_|compute_|constraint_|cpu_|createrole_|cursor_|deadlock_|debug_|default_(?:statistics|table|text|toast)|dynamic_|effective_|" +
+    "enable_|escape_string|event_triggers|exit_on|extension_|extra_float|file_copy|(?:from|join)_collapse|geqo|gin_|hash_mem|" +
+    "huge_page|icu_|ignore_|io_|jit|lc_|lo_compat|local_preload|log_|logical_|maintenance_|max_parallel|max_stack|md5_|" +
+    "min_parallel|parallel_|password_encryption|plan_cache|quote_all|random_page|recursive_|restrict_|scram_|seed$|seq_page|" +
+    "session_preload|standard_|stats_|synchronize_|temp_|tcp_keepalives_|timezone_|trace_|track_|transaction_|transform_|" +
+    "update_process|vacuum_|wal_|xml|zero_damaged)",
+);
 
 /** The names of other libraries for the search_path. */
 export const schemaParameters = ["schema", "currentschema", "current_schema"] as const;
@@ -120,6 +133,7 @@ function problemOf(name: string, value: string): string | undefined {
   if (name === "options") return /^(?:endpoint|project)=[\w-]+$/.test(value) ? undefined : OPTIONS;
   // A setting of an extension or a program: app.tenant.
   if (name.includes(".")) return `${ignored("of a setting")}, and set it for the role: ALTER ROLE … SET …`;
+  if (OTHER_SETTING.test(name)) return `${ignored(name)}, ${forRole(name)}`;
   return refusals.get(name);
 }
 

@@ -133,3 +133,35 @@ test("a password as it is, is read as what was typed or not at all", () => {
     { numRuns: 2000 },
   );
 });
+
+test("every setting that PostgreSQL takes of a client is refused by its name, and nothing that libpq takes itself", async () => {
+  const { query } = await createDatabase();
+  const settings = await query(
+    "SELECT lower(name) AS name FROM pg_settings WHERE context IN ('user', 'superuser') ORDER BY name",
+  );
+  const ofLibpq = ["application_name", "client_encoding", "tcp_user_timeout"];
+  const problemOf = (name: string) => {
+    try {
+      readConnectionString(`postgresql://role:pw@${HOST}/db?${name}=1`);
+    } catch (error) {
+      return String(error);
+    }
+    return undefined;
+  };
+  const names = settings.map(({ name }) => String(name)).filter((name) => !ofLibpq.includes(name));
+  expect(names.length).toBeGreaterThan(150);
+  expect(names.filter((name) => problemOf(name)?.includes(`has the parameter ${name}, `) !== true)).toEqual(
+    [],
+  );
+  // Those of libraries.
+  for (const name of [
+    "connect_timeout",
+    "keepalives_idle",
+    "tcp_user_timeout",
+    "pool_timeout",
+    "idle_timeout",
+    "max_lifetime",
+  ]) {
+    expect(problemOf(name)).toBeUndefined();
+  }
+});
