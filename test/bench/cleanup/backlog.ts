@@ -36,6 +36,8 @@ export interface Round {
   seconds: number;
   transactions: number[];
   touches: number[];
+  /** Of the moment before, when nothing is deleted. */
+  idleTouches: number[];
 }
 
 export class Backlog {
@@ -216,16 +218,6 @@ export class Backlog {
     });
   }
 
-  async idle(order: Order): Promise<Round> {
-    return this.#round({ order, touched: true }, async () => ({
-      work: async () => {
-        await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
-        return this.expired;
-      },
-      finish: async () => [],
-    }));
-  }
-
   async #round(
     { order, table = "mcp_sessions", touched = false, blocked = 0 }: Setting,
     prepare: (
@@ -244,15 +236,17 @@ export class Backlog {
     for (const warmUp of warmUps[table]) await client.query(`SELECT ${warmUp} FROM ${table}`);
     const { work, finish } = await prepare(client, database);
     const touches: number[] = [];
-    const done = new AbortController();
+    const idleTouches: number[] = [];
     const { rows: live } = touched
       ? await client.query<{ id: string }>(
           "SELECT session_id AS id FROM mcp_sessions WHERE expires_at > now() + interval '1 hour' ORDER BY md5(session_id) LIMIT 20000",
         )
       : { rows: [] };
-    const touchers = touched
-      ? touching.map((toucher, i) => touchUntil(done.signal, toucher, live, i, touches))
-      : [];
+    const touch = (signal: AbortSignal, into: number[]) =>
+      touched ? touching.map((toucher, i) => touchUntil(signal, toucher, live, i, into)) : [];
+    await Promise.all(touch(AbortSignal.timeout(IDLE_MS), idleTouches));
+    const done = new AbortController();
+    const touchers = touch(done.signal, touches);
     const startedAt = performance.now();
     const deleted = await work();
     const seconds = (performance.now() - startedAt) / 1000;
@@ -263,7 +257,7 @@ export class Backlog {
     const transactions = await finish();
     await Promise.all(clients.map((each) => each.end()));
     await this.server.admin(`DROP DATABASE ${database} WITH (FORCE)`);
-    return { deleted, seconds, transactions, touches };
+    return { deleted, seconds, transactions, touches, idleTouches };
   }
 }
 
