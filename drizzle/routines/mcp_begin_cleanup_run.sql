@@ -33,7 +33,7 @@ BEGIN
        SELECT dead.ctid FROM mcp_cleanup_runs dead
         WHERE dead.run_id = other.run_id AND dead.outcome = 'running'
           AND (dead.renewed_at > clock_timestamp() - lease
-               AND dead.backend_pid IN (SELECT a.pid FROM pg_stat_activity a)) IS NOT TRUE
+               AND dead.backend_pid IN (SELECT pg_stat_get_backend_pid(b) FROM pg_stat_get_backend_idset() b)) IS NOT TRUE
           FOR UPDATE SKIP LOCKED));
     -- A record that is no longer running has ended by itself meanwhile.
     IF NOT FOUND AND EXISTS (

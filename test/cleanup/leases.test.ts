@@ -4,7 +4,7 @@ import { CleanupFailed, runCleanupOnce, runImmediateCleanup } from "../../src/cl
 import { addExpired, runsOf, storeOf } from "../support/cleanup.ts";
 import { heldOpen } from "../support/locks.ts";
 import { addTrigger } from "../support/owner.ts";
-import { createDatabase, type TestDatabase } from "../support/worker.ts";
+import { asSuperuser, createDatabase, type TestDatabase } from "../support/worker.ts";
 
 // The server's first process beside itself, which lives as long as it does, and one that cannot be.
 const ALIVE = "(SELECT min(pid) FROM pg_stat_activity)";
@@ -45,6 +45,17 @@ test.each([
   expect(dead).toMatchObject({ outcome: "failed", error_code: "interrupted" });
   expect(dead?.["finished_at"]).not.toBeNull();
   expect(run).toMatchObject({ outcome: "completed" });
+});
+
+test("in a database that hides who is connected, a dead run is told from one that lives", async () => {
+  const database = await createDatabase();
+  await addExpired(database, 3);
+  const [alive] = await database.query(`SELECT ${ALIVE} AS pid`);
+  await asSuperuser("REVOKE SELECT ON pg_stat_activity FROM PUBLIC", database);
+  await addRunning(database, "now() + interval '1 hour'", String(alive?.["pid"]));
+  expect(await runCleanupOnce(storeOf(database))).toBe(0);
+  await database.query(`UPDATE mcp_cleanup_runs SET backend_pid = ${GONE} WHERE outcome = 'running'`);
+  expect(await runCleanupOnce(storeOf(database))).toBe(3);
 });
 
 test("a record that is locked is of a run at work, however old it is, and is not waited for", async () => {
