@@ -50,19 +50,23 @@ const ways: Record<SslMode, (certificates: Certificates) => Tls[]> = {
 
 /**
  * What to try, in this order.
- * @throws Error when a file with a certificate cannot be read
+ * @throws Error when a file with a certificate or a key cannot be read, or is none
  */
 export function waysOf(target: ConnectionString, environment: Environment): Tls[] {
   const { host, parameters } = target;
   const mode = sslModeOf(target, environment);
   const roots = parameters.get("sslrootcert");
-  const file = (name: string) => fileOf(name, parameters.get(name));
+  const file = (name: keyof typeof forms) => fileOf(name, parameters.get(name));
   const [ca, cert, key] = [
     roots === "system" ? systemRoots() : file("sslrootcert"),
     file("sslcert"),
     file("sslkey"),
   ];
-  const own = { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
+  const own: tls.ConnectionOptions = {
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  };
+  checkTogether(own);
   const trusted = { ...own, ...(ca !== undefined && { ca }) };
   // With the system's roots libpq takes no weaker mode: anybody can have a certificate of those.
   const isFull = (isNeonHost(host) && mode !== "no-verify") || (roots === "system" && mode !== "disable");
@@ -82,12 +86,38 @@ function systemRoots(): string[] | undefined {
 // From Node 22.15 on.
 const certificatesIn = (store: "system" | "extra") => tls.getCACertificates?.(store) ?? [];
 
-function fileOf(name: string, path: string | undefined): string | undefined {
+const forms = {
+  sslrootcert: /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/,
+  sslcert: /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/,
+  sslkey: /-----BEGIN (?:\w+ )*PRIVATE KEY-----/,
+};
+
+function fileOf(name: keyof typeof forms, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
+  let text: string;
   try {
-    return readFileSync(path, "utf8");
+    text = readFileSync(path, "utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    throw new Error(`${name} of the connection string cannot be read: ${code}`, { cause: error });
+    throw new Error(`${name} of the connection string cannot be read: ${codeOf(error)}`, { cause: error });
   }
+  if (forms[name].test(text)) return text;
+  const what = name === "sslkey" ? "private key" : "certificate";
+  throw new Error(`${name} of the connection string is a file without a ${what} in PEM form`);
 }
+
+/** Node would say it in the words of OpenSSL. @throws Error */
+function checkTogether(own: tls.ConnectionOptions): void {
+  let code: string;
+  try {
+    tls.createSecureContext(own);
+    return;
+  } catch (error) {
+    code = codeOf(error);
+  }
+  throw new Error(
+    `sslcert and sslkey of the connection string cannot be used: ${code}. The key must belong to the certificate, and have no passphrase`,
+  );
+}
+
+const codeOf = (error: unknown) =>
+  error instanceof Error && "code" in error ? String(error.code) : "unknown error";

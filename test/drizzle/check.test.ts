@@ -1,10 +1,12 @@
 // npm run db:check: what it finds in a database, what it says of it, and with which code it exits.
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ClientConfig } from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type LocalNeon, startLocalNeon } from "../../dev/neon/server.ts";
 import { check } from "../../drizzle/check.ts";
 import { versionFindings } from "../../drizzle/check/server.ts";
@@ -600,6 +602,29 @@ test("a root certificate that is not there is an error", async () => {
       what: expect.stringContaining("ENOENT: no such file or directory, open '/nowhere'"),
     },
   ]);
+});
+
+test("files that hold no certificate or key, and a key with a passphrase, are said so", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-keys-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const pathOf = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return encodeURIComponent(join(folder, name));
+  };
+  const database = await prepared();
+  const problemOf = async (parameters: string) =>
+    (await check(`${urlOf(database)}?sslmode=verify-full&${parameters}`, neon.endpoint))[0]?.what;
+  for (const name of ["sslrootcert", "sslcert", "sslkey"])
+    expect(await problemOf(`${name}=${pathOf(name, "no PEM")}`)).toMatch(
+      new RegExp(
+        `${name} of the connection string is a file without a (certificate|private key) in PEM form`,
+      ),
+    );
+  const { privateKey } = generateKeyPairSync("ed25519", {
+    privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "secret" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  expect(await problemOf(`sslkey=${pathOf("key", privateKey)}`)).toContain("and have no passphrase");
 });
 
 const run = promisify(execFile);
