@@ -146,6 +146,7 @@ async function waitingFor({ client, pid, observer, waiting }: IndexContext, what
     );
   } catch (error) {
     if (!(error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE)) throw error;
+    await observer.answered();
     throw wait.inVain();
   } finally {
     await client.query("SET lock_timeout TO DEFAULT").catch(() => {});

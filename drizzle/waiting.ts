@@ -59,6 +59,7 @@ export class Wait {
 export class Observer {
   readonly #config: ClientConfig;
   #client: Promise<Client> | undefined;
+  #watch: Promise<void> | undefined;
 
   constructor(config: ClientConfig) {
     this.#config = config;
@@ -75,18 +76,30 @@ export class Observer {
     this.#client ??= connect(this.#config);
     const client = await this.#client.catch(() => undefined);
     // Not awaited: locks may be held when the work is done. Without a second connection, nobody is named.
-    if (client !== undefined) watch(client, pid, [firstMs, everyMs], seen, over.signal).catch(() => {});
+    if (client !== undefined) {
+      this.#watch = watch(client, pid, [firstMs, everyMs], seen, over.signal).catch(() => {});
+    }
     try {
-      return await work();
+      const result = await work();
+      over.abort(DONE);
+      return result;
     } finally {
       over.abort();
     }
+  }
+
+  /** Waits for the answer of a question that work which has failed has left. */
+  async answered(): Promise<void> {
+    await this.#watch;
   }
 
   async end(): Promise<void> {
     await this.#client?.then((client) => client.end()).catch(() => {});
   }
 }
+
+/** The work is done, so nobody is in its way any more. */
+const DONE = Symbol("done");
 
 async function watch(
   client: Client,
@@ -98,7 +111,7 @@ async function watch(
   for (let ms = firstMs; ; ms = everyMs) {
     await sleep(ms, undefined, { signal });
     const found = await blockersOf(client, pid);
-    if (!signal.aborted) seen(found);
+    if (signal.reason !== DONE) seen(found);
   }
 }
 
