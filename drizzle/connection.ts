@@ -90,13 +90,37 @@ export async function configOf(target: ConnectionString): Promise<ClientConfig> 
   return configs.at(-1) ?? {};
 }
 
+/** There is no connection, and PostgreSQL has not said why. The message says where. */
+class NoConnection extends Error {
+  override name = "NoConnection";
+}
+
 /** An open connection. When the server ends it, the statement in progress fails with the reason. */
 export async function connect(config: ClientConfig): Promise<Client> {
   const client = new Client({ fallback_application_name: "mcp-sessions db:migrate", ...config });
   // Without a listener, it would end the process.
   client.on("error", () => {});
-  await client.connect();
+  try {
+    await client.connect();
+  } catch (error) {
+    // Without a SQLSTATE it is of node-postgres, which cannot read what has come.
+    if (error instanceof DatabaseError && error.code !== undefined) throw error;
+    throw new NoConnection(noConnection(config, reasonOf(error)), { cause: error });
+  }
   return client;
+}
+
+/** @param words of Node or of node-postgres, which name no host */
+function noConnection({ host = "", port, connectionTimeoutMillis = 0 }: ClientConfig, words: string) {
+  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (words.includes("timeout expired"))
+    return `PostgreSQL at ${place} has not answered in ${connectionTimeoutMillis / 1000} s`;
+  if (/invalid response|error establishing an SSL/.test(words))
+    return `what answers at ${place} is not PostgreSQL`;
+  if (words.includes("terminated unexpectedly"))
+    return `what answers at ${place} ends each connection at once. Is it PostgreSQL, and does it take connections?`;
+  const [, reason] = /SSL routines:[^:]*:([^:]+)/.exec(words) ?? [];
+  return `no connection to PostgreSQL at ${place}: ${reason === undefined ? words : `TLS fails: ${reason}`}`;
 }
 
 /** Runs `work` on a connection that is closed afterwards. What was not committed is rolled back. */
@@ -119,7 +143,9 @@ export const isLost = (error: unknown) =>
 /** Why something failed, in PostgreSQL's words, without the connection string, a statement or the values of a row. */
 export function reasonOf(error: unknown): string {
   let cause = error;
-  while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
+  while (cause instanceof Error && cause.cause !== undefined && !(cause instanceof NoConnection)) {
+    cause = cause.cause;
+  }
   if (cause instanceof AggregateError) [cause] = cause.errors;
   if (!(cause instanceof DatabaseError)) return cause instanceof Error ? cause.message : String(cause);
   const { code, detail, hint, where } = cause;
