@@ -21,7 +21,7 @@ const PAUSE_MS = 300;
 // Longer than PostgreSQL's deadlock_timeout (1 s): after that, an autovacuum gives way to whoever waits for it.
 const SETTLE_MS = 3000;
 
-// Beyond the limit, while nobody was seen yet: on a busy machine the question can come after an attempt has ended.
+// Beyond the limit, while nobody was seen yet: on a busy machine the question can come after a short attempt has ended.
 const MORE_ATTEMPTS = 5;
 
 const LOCK_NOT_AVAILABLE = "55P03";
@@ -99,7 +99,7 @@ async function repeatedly<T>(
   // A third of it, so that the question arrives while the attempt is waiting.
   const question = { pid, firstMs: attemptMs / 3, everyMs: attemptMs / 3 };
   const observed = () => observer.during(question, (found) => wait.heldBy(found), change);
-  let moreAttempts = MORE_ATTEMPTS;
+  let moreAttempts = attemptMs === ATTEMPT_MS ? MORE_ATTEMPTS : 0;
   for (let isFirst = true; ; isFirst = false) {
     await client.query("SAVEPOINT before_attempt");
     try {
