@@ -29,7 +29,7 @@ export async function weight(life: Life, quick: boolean): Promise<Figure[]> {
     const starts: number[] = [];
     for (let i = 0; i <= (quick ? 0 : PAIRS); i++)
       starts.push(await startMs(join(folder, `start-${i}.cpuprofile`)));
-    const heap = await onServer((server) => heaps(life, server, quick ? 2000 : 20_000));
+    const heap = await onServer((server) => heaps(life, server, quick ? 500 : 20_000));
     return [
       { what: "bundle, KiB gzipped", values: [await bundleKiB(folder)], digits: 0, goal: { atMost: 260 } },
       // The first one is the warm-up.
