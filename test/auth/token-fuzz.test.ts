@@ -44,8 +44,8 @@ test("2,000 random tokens and headers", async () => {
   const before = await databaseRequests();
 
   const claim = fc.constantFrom("iss", "sub", "aud", "exp", "nbf", "iat", "scope", "scp", "email", "x");
-  const value = fc.oneof(json, fc.constant("https://elsewhere.example"));
-  const claims = fc.dictionary(claim, value, { maxKeys: 3 }).map((changes) => ({ ...said, ...changes }));
+  const claimed = fc.oneof(json, fc.constant("https://elsewhere.example"));
+  const claims = fc.dictionary(claim, claimed, { maxKeys: 3 }).map((changes) => ({ ...said, ...changes }));
   const algorithm = fc.constantFrom("ES256", "RS256", "none", "HS256", "EdDSA");
   const header = fc.record(
     {
