@@ -55,7 +55,7 @@ export const settingParameters = [
   "synchronous_commit",
 ] as const;
 
-// All others, by how their names begin. What libpq takes by the same name is not among them: client_encoding, tcp_user_timeout.
+// Others, by how their names begin. What libpq takes by the same name is not among them: client_encoding, tcp_user_timeout.
 const OTHER_SETTING = new RegExp(
   "^(?:allow_|array_|auto_explain|backend_|backslash_|backtrace_|block_size|bytea_|check_function|" +
     "client_(?:connection|min)_|commit_|compute_|constraint_|cpu_|createrole_|cursor_|deadlock_|debug_|default_(?:statistics|table|text|toast)|dynamic_|effective_|" +
@@ -131,9 +131,9 @@ function problemOf(name: string, value: string): string | undefined {
   }
   // endpoint= is judged when the host is known.
   if (name === "options") return /^(?:endpoint|project)=[\w-]+$/.test(value) ? undefined : OPTIONS;
-  // A setting of an extension or a program: app.tenant.
-  if (name.includes(".")) return `${ignored("of a setting")}, and set it for the role: ALTER ROLE … SET …`;
-  if (OTHER_SETTING.test(name)) return `${ignored(name)}, ${forRole(name)}`;
+  // Also a setting of an extension or a program: app.tenant. Only a name that is known by heart is repeated.
+  if (name.includes(".") || OTHER_SETTING.test(name))
+    return `${ignored("of a setting")}, and set it for the role: ALTER ROLE … SET …`;
   return refusals.get(name);
 }
 
