@@ -31,8 +31,8 @@ const inNode = [
   "test/mutants/**/*.test.ts",
 ];
 
-// Each test file asks for every module anew. These packages have many; as one module each they take half of the time. Packages
-// that import each other must be here both or neither, so that there are not two of one.
+// These packages have many modules; as one each they are loaded in half of the time. Packages that import each other must be
+// here both or neither, so that there are not two of one.
 const asOneModule = [
   "@logtape/logtape",
   "@modelcontextprotocol/server",
@@ -47,6 +47,9 @@ const asOneModule = [
   "zod",
 ];
 
+// Set by test/mutants/host.ts.
+const isOfMutants = process.env["MUTANTS_REACH"] !== undefined;
+
 const inWorkerd = (name: string, include: string[], globalSetup: string, exclude: string[] = []) => ({
   plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
   // examples/sign-in imports the package.
@@ -57,13 +60,12 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
     deps: { optimizer: { ssr: { enabled: true, include: asOneModule } } },
     exclude: [...inNode, "test/ops/**", "test/browser/**", "test/deploy/**", "test/package/**", ...exclude],
     globalSetup: [globalSetup],
-    setupFiles: [
-      "test/support/captured-logs.ts",
-      // Set by test/mutants/host.ts.
-      ...(process.env["MUTANTS_REACH"] === undefined ? [] : ["test/mutants/reached.ts"]),
-    ],
+    setupFiles: ["test/support/each-file.ts", ...(isOfMutants ? ["test/mutants/reached.ts"] : [])],
     // One database server and one switchboard for all files.
     fileParallelism: false,
+    // And one isolate: to load every module anew for each of them takes longer than the tests do. But a mutant may be in what
+    // a module does when it is loaded.
+    isolate: isOfMutants,
     // Vitest wants another group for another number of workers.
     sequence: { groupOrder: 1 },
     ...patient,

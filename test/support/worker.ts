@@ -4,20 +4,20 @@ import { createExecutionContext, createScheduledController, waitOnExecutionConte
 import { expect, inject } from "vitest";
 import type { FaultRule } from "../../dev/neon/switchboard.ts";
 import { parsers } from "../../src/db/statements.ts";
-import { expectNoSecrets, keepSecret } from "./captured-logs.ts";
+import { expectNoSecrets, keepSecret, keepSecretEverywhere } from "./captured-logs.ts";
 import worker from "./main.ts";
 
 export const REGULAR_CRON = "0 * * * *";
 export const IMMEDIATE_CRON = "*/10 * * * *";
 
 export const keys = {
-  health: keepSecret("health-key-0123456789abcdef"),
-  metrics: keepSecret("metrics-key-0123456789abcdef"),
-  admin: keepSecret("admin-key-0123456789abcdefgh"),
-  alice: keepSecret("alice-key-0123456789abcdefgh"),
-  bob: keepSecret("bob-key-0123456789abcdefghij"),
+  health: keepSecretEverywhere("health-key-0123456789abcdef"),
+  metrics: keepSecretEverywhere("metrics-key-0123456789abcdef"),
+  admin: keepSecretEverywhere("admin-key-0123456789abcdefgh"),
+  alice: keepSecretEverywhere("alice-key-0123456789abcdefgh"),
+  bob: keepSecretEverywhere("bob-key-0123456789abcdefghij"),
 };
-keepSecret(inject("databasePassword"));
+keepSecretEverywhere(inject("databasePassword"));
 
 /** Asks the control server of the test run. */
 export async function control<T>(action: string, body: unknown = {}): Promise<T> {
