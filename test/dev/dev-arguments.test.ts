@@ -122,7 +122,8 @@ describe("a connection string", () => {
 
   test("has libpq's meaning of sslmode", () => {
     const folder = mkdtempSync(join(tmpdir(), "dev-tls-"));
-    writeFileSync(join(folder, "ca.pem"), "the CA");
+    const ca = "-----BEGIN CERTIFICATE-----\nthe CA\n-----END CERTIFICATE-----";
+    writeFileSync(join(folder, "ca.pem"), ca);
     const tls = (parameters: string) => readTarget(`postgresql://me@h/db?${parameters}`, {}).tls;
     const anybody = { rejectUnauthorized: false };
     const anyName = { checkServerIdentity: expect.any(Function) };
@@ -132,9 +133,9 @@ describe("a connection string", () => {
     expect(tls("sslmode=require")).toEqual([anybody]);
     expect(tls("sslmode=no-verify")).toEqual([anybody]);
     const root = `sslrootcert=${join(folder, "ca.pem")}`;
-    expect(tls(`sslmode=require&${root}`)).toEqual([{ ca: "the CA", ...anyName }]);
-    expect(tls(`sslmode=verify-ca&${root}`)).toEqual([{ ca: "the CA", ...anyName }]);
-    expect(tls(`sslmode=verify-full&${root}`)).toEqual([{ ca: "the CA" }]);
+    expect(tls(`sslmode=require&${root}`)).toEqual([{ ca, ...anyName }]);
+    expect(tls(`sslmode=verify-ca&${root}`)).toEqual([{ ca, ...anyName }]);
+    expect(tls(`sslmode=verify-full&${root}`)).toEqual([{ ca }]);
     // The roots of the system, where Node can tell them.
     const system = expect.not.objectContaining({ checkServerIdentity: expect.anything() });
     expect(tls("sslmode=verify-full&sslrootcert=system")).toEqual([system]);
