@@ -144,8 +144,8 @@ test("when a fault hits once, everything is answered as if nothing had happened,
     rows.filter(({ isRetried }) => isRetried !== false),
     false,
   );
-  const workers = new Map(cases.map(({ database }) => [database, database.env()]));
-  const workerOf = ({ database }: Case) => workers.get(database) ?? database.env();
+  const workers = new Map(cases.map((one) => [one, env(one)]));
+  const workerOf = (one: Case) => workers.get(one) ?? env(one);
   /** What comes of the work, in which the fault hits one of so many requests, and one more makes up for it. */
   const hit = async <T>(work: (one: Case) => Promise<T>, requests: number, matching = "") => {
     await strike(cases, { times: 1, matching });
