@@ -189,11 +189,12 @@ test("the extension is declared with MCP_TASKS only, and without it nothing is k
 });
 
 test("unknown, foreign, expired, deleted and made-up tasks are one answer", async () => {
-  const { call, send, database } = await tasksWith((server, { task }) => {
+  const going = gate();
+  const { call, send, settled, database } = await tasksWith((server, { task }) => {
     server.registerTool(
       "work",
       none,
-      task(() => new Promise<never>(() => undefined)),
+      task(() => going.opened.then(() => says("done"))),
     );
   });
   const { taskId } = await call("work");
@@ -232,6 +233,8 @@ test("unknown, foreign, expired, deleted and made-up tasks are one answer", asyn
     { status: "working" },
     { status: "working" },
   ]);
+  going.open();
+  expect((await settled(taskId)).status).toBe("completed");
 });
 
 test("who has too many tasks that are alive is refused; what has ended or expired gives way, the oldest first", async () => {
