@@ -6,8 +6,8 @@ import { heldOpen } from "../support/locks.ts";
 import { addTrigger } from "../support/owner.ts";
 import { asSuperuser, createDatabase, type TestDatabase } from "../support/worker.ts";
 
-// The server's first process beside itself, which lives as long as it does, and one that cannot be.
-const ALIVE = "(SELECT min(pid) FROM pg_stat_activity)";
+// A process of the server's own, which lives as long as it does, and one that cannot be.
+const ALIVE = "(SELECT min(pid) FROM pg_stat_activity WHERE usesysid IS NULL)";
 const GONE = "-1";
 
 const addRunning = ({ query }: TestDatabase, renewedAt: string, pid: string, tier = "regular") =>
