@@ -143,6 +143,8 @@ export class History {
       return;
     }
     expectSame(session.fate === "ended", false);
+    const over = () => (call.isHeld = false);
+    void Promise.all(call.settled).then(over, over);
     if (!wasLive) call.isExcused = true;
     if (mode === "leave" || mode === "hold") {
       const stream = await firstEventOf(response);
@@ -159,7 +161,8 @@ export class History {
   /** Lets a call that is held go on. */
   async release(call: Call): Promise<void> {
     if (!call.isHeld) return;
-    await poll(() => Promise.resolve([this.#talks.release.get(call.call)].filter(Boolean)));
+    // One that is made meanwhile may be refused, or end before its tool holds it.
+    await poll(() => Promise.resolve([this.#talks.release.get(call.call), !call.isHeld].filter(Boolean)));
     this.#talks.release.get(call.call)?.();
     call.isHeld = false;
     await Promise.all(call.settled);
