@@ -20,7 +20,7 @@ export interface Suite {
 }
 
 // The longest scenario waits 10 s for a stream.
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 300_000;
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** @throws Failure when the package cannot be run. */

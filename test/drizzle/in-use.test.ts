@@ -17,7 +17,7 @@ import {
 import { createMigrated, expectFinished } from "./migrated.ts";
 
 // Ends a test that waits for ever.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 // A column is missing, so the table has to be changed.
 const incomplete = "ALTER TABLE mcp_sessions DROP log_level";

@@ -24,7 +24,7 @@ import {
 import { createMigrated } from "./migrated.ts";
 
 // Ends a test that waits for ever.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const opening = (id: string) =>
   `SELECT mcp_open_session('${id}', 'alice', '2025-11-25', '{}', '{}', 60, NULL, 5)`;

@@ -54,7 +54,7 @@ export function launch(tool: string, args: string[], folder: string): () => Prom
 }
 
 // Less than the time limit of a test, so that the failure says what was seen last.
-const PATIENCE_MS = 150_000;
+const PATIENCE_MS = 300_000;
 
 /** Asks until it is so. @throws Error with the last answer after `timeoutMs`. */
 export async function until<T>(

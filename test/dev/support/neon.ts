@@ -115,7 +115,7 @@ export const refusal = (message: unknown, status = 400) => ({
 });
 
 // Less than the time limit of a test, so that the failure says what was seen last.
-const PATIENCE_MS = 150_000;
+const PATIENCE_MS = 300_000;
 
 /** Polls longer than Vitest does by itself: on a busy machine PostgreSQL may take long to start or to cancel. */
 export function eventually<T>(look: () => T) {
