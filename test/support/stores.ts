@@ -1,7 +1,7 @@
 // The stores by themselves, for tests of what happens between their statements, and sessions for them.
 import { inject } from "vitest";
 import { createSessionsStore } from "../../src/admin/sessions-store.ts";
-import { connect } from "../../src/db/client.ts";
+import { connect, type Database } from "../../src/db/client.ts";
 import { createStateStore } from "../../src/session/state-store.ts";
 import { sessionsOf } from "./mcp.ts";
 import type { TestDatabase } from "./worker.ts";
@@ -11,7 +11,10 @@ const timeoutMs = 60_000;
 const LIMIT = 50;
 
 export function storesOf(database: TestDatabase, maxPerPrincipal = LIMIT) {
-  const connection = connect({ url: database.url, endpointOverride: inject("neonEndpoint") });
+  const { run } = connect({ url: database.url, endpointOverride: inject("neonEndpoint") });
+  const connection: Database = {
+    run: (operation, work) => run({ ...operation, attemptMs: timeoutMs }, work),
+  };
   const sessions = sessionsOf(database, { timeoutMs, touchIntervalSeconds: 0, maxPerPrincipal });
   let opened = 0;
   return {
