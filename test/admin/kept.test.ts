@@ -116,14 +116,14 @@ describe.each(kinds)("the list of $path", ({ path, add, what, table }) => {
     const sizes: number[] = [];
     for (let after = ""; ;) {
       const before = await databaseRequests();
-      const { rows, next } = await pageOf(env, `${path}?limit=50${after}`);
+      const { rows, next } = await pageOf(env, `${path}?limit=60${after}`);
       expect((await databaseRequests()) - before).toBe(1);
       sizes.push(rows.length);
       seen.push(...rows.map(({ key }) => key));
       if (next === null) break;
       after = `&after=${next}`;
     }
-    expect(sizes).toEqual([50, 50, 20]);
+    expect(sizes).toEqual([60, 60]);
     expect(seen).toEqual(all);
   });
 

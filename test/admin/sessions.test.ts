@@ -167,17 +167,29 @@ test.each([
   expect(totals).toEqual([{ sum: 1 }]);
 });
 
-test("ending those of a principal ends no other's", async () => {
+test("the last page says that it is, also when it is full", async () => {
+  const env = (await createDatabase()).env();
+  await open(env);
+  await open(env, { key: keys.bob });
+  const first = await page(env, "?limit=1");
+  expect(first).toMatchObject({ sessions: [{ handle: first.next }] });
+  expect(await page(env, `?limit=1&after=${first.next}`)).toMatchObject({ sessions: [{}], next: null });
+  expect(await page(env, "?limit=2")).toMatchObject({ sessions: [{}, {}], next: null });
+});
+
+test("ending those of a principal ends no other's, and leaves the cache of this isolate", async () => {
   const database = await createDatabase();
-  const env = database.env();
+  const env = database.env({ MCP_SESSION_VALIDATION_INTERVAL_SECONDS: "60" });
   const session = await open(env, { key: keys.bob });
   await open(env);
-  await open(env);
+  const mine = await open(env);
+  expect((await mcp(env, ping, { session: mine })).status).toBe(200);
   expect(await (await ask(env, "/sessions?principal=alice", "DELETE")).json()).toEqual({
     ended: 2,
     has_more: false,
   });
   expect(await count(database, "principal = 'alice' AND expires_at > now()")).toBe(0);
+  expect((await mcp(env, ping, { session: mine })).status).toBe(404);
   expect((await mcp(env, ping, { session, key: keys.bob })).status).toBe(200);
 });
 

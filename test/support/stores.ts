@@ -11,9 +11,9 @@ const timeoutMs = 60_000;
 const LIMIT = 50;
 
 export function storesOf(database: TestDatabase, maxPerPrincipal = LIMIT) {
-  const { run } = connect({ url: database.url, endpointOverride: inject("neonEndpoint") });
+  const impatient = connect({ url: database.url, endpointOverride: inject("neonEndpoint") });
   const connection: Database = {
-    run: (operation, work) => run({ ...operation, attemptMs: timeoutMs }, work),
+    run: (operation, work) => impatient.run({ ...operation, attemptMs: timeoutMs }, work),
   };
   const sessions = sessionsOf(database, { timeoutMs, touchIntervalSeconds: 0, maxPerPrincipal });
   let opened = 0;
