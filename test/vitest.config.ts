@@ -48,7 +48,7 @@ const asOneModule = [
 ];
 
 // Set by test/mutants/host.ts.
-const isOfMutants = process.env["MUTANTS_REACH"] !== undefined;
+const isOfMutants = process.env["MUTANTS"] !== undefined;
 
 const inWorkerd = (name: string, include: string[], globalSetup: string, exclude: string[] = []) => ({
   plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
@@ -60,7 +60,7 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
     deps: { optimizer: { ssr: { enabled: true, include: asOneModule } } },
     exclude: [...inNode, "test/ops/**", "test/browser/**", "test/deploy/**", "test/package/**", ...exclude],
     globalSetup: [globalSetup],
-    setupFiles: ["test/support/each-file.ts", ...(isOfMutants ? ["test/mutants/reached.ts"] : [])],
+    setupFiles: ["test/support/each-file.ts", ...(isOfMutants ? ["test/mutants/switched/isolate.ts"] : [])],
     // One database server and one switchboard for all files.
     fileParallelism: false,
     // And one isolate: to load every module anew for each of them takes longer than the tests do. But a mutant may be in what

@@ -1,11 +1,23 @@
 // Runs tests in a copy of the working tree, in a process of its own that stays: with one vitest, one PostgreSQL and one
 // workerd for many mutants. Its parent writes mutants into the copy, and ends it when tests hang.
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createVitest, type Vitest } from "vitest/node";
+import {
+  createVitest,
+  type Reporter,
+  type TestModule,
+  type TestSpecification,
+  type Vitest,
+} from "vitest/node";
 import { removeCopy } from "./copy.ts";
+import type { Message, Plan } from "./switched/messages.ts";
+import { serveSwitches } from "./switched/server.ts";
 
-export interface Order {
+export type Order = FilesOrder | SwitchOrder;
+
+/** Runs test files until one fails. */
+export interface FilesOrder {
+  kind: "files";
   /** The files that were changed since the last order. */
   changed: string[];
   /** Whether the databases of the tests in workerd are made from changed SQL. */
@@ -13,15 +25,31 @@ export interface Order {
   tests: { project: string; file: string }[];
 }
 
+/** Runs test files in workerd over instrumented source. */
+export interface SwitchOrder {
+  kind: "switch";
+  changed: string[];
+  files: string[];
+  /** Undefined for runs that only count what is reached. */
+  plan: Plan | undefined;
+  timeoutMs: number;
+}
+
 export type Report =
   | { kind: "ready" }
-  /** A test file begins, and how many of the order are done. */
+  /** A test file begins. */
   | { kind: "begins"; file: string }
-  /** `reached`: what the tests have reached of instrumented source. */
-  | { kind: "passed"; ms: Record<string, number>; reached: string[] }
+  | { kind: "says"; messages: Message[] }
+  | { kind: "passed"; ms: Record<string, number> }
   | { kind: "failed"; file: string; test: string; ms: Record<string, number> }
   /** db:migrate refuses the SQL, with this SQLSTATE when it is PostgreSQL's own error. */
   | { kind: "refused"; message: string };
+
+/** Files run in the order that they are given in. */
+class AsGiven {
+  sort = (files: TestSpecification[]) => Promise.resolve(files);
+  shard = (files: TestSpecification[]) => Promise.resolve(files);
+}
 
 // Nobody hears it when the parent has gone meanwhile.
 const say = (report: Report) => process.send?.(report, () => {});
@@ -34,29 +62,59 @@ const CLOSING_MS = 15_000;
 
 const copy = process.cwd();
 // For test/vitest.config.ts.
-process.env["MUTANTS_REACH"] = "1";
+process.env["MUTANTS"] = "1";
+/** The test file that has begun last, and how long each of the order took. */
+let running = "";
+let ms: Record<string, number> = {};
+const begun = new Map<string, number>();
+const reporter: Reporter = {
+  onTestModuleStart({ moduleId }) {
+    running = relative(copy, moduleId);
+    begun.set(running, performance.now());
+    say({ kind: "begins", file: running });
+  },
+  onTestModuleEnd({ moduleId }) {
+    const file = relative(copy, moduleId);
+    ms[file] = Math.round(performance.now() - (begun.get(file) ?? 0));
+  },
+};
 const vitest: Vitest = await createVitest("test", {
   config: "test/vitest.config.ts",
   project: ["worker", "node"],
   watch: false,
   bail: 1,
-  reporters: [{}],
+  reporters: [reporter],
+  sequence: { sequencer: AsGiven },
+});
+const inWorkerd = vitest.getProjectByName("worker");
+inWorkerd.provide("switching", null);
+const board = await serveSwitches((messages) => {
+  for (const message of messages) if (message.kind === "covered") message.file = relative(copy, message.file);
+  say({ kind: "says", messages });
 });
 
-/** The name of the test that fails in a file; undefined when all pass. */
-async function failureIn(
-  { project, file }: Order["tests"][number],
-  reached = new Set<string>(),
-): Promise<string | undefined> {
-  const path = resolve(file);
-  const specification = vitest.getProjectByName(project).createSpecification(path);
-  // Also of files that ran before.
-  const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification]);
-  const module = testModules.find(({ moduleId }) => moduleId === path);
-  if (module === undefined) return "the file did not run";
-  for (const test of module.children.allTests("failed")) return test.fullName;
-  for (const test of module.children.allTests()) for (const id of test.meta().reached ?? []) reached.add(id);
-  return module.ok() && unhandledErrors.length === 0 ? undefined : "the file did not load, or left an error";
+type Test = FilesOrder["tests"][number];
+
+/** Runs files in one isolate, until one fails. */
+async function run(tests: Test[]): Promise<{ modules: TestModule[]; hasLeftErrors: boolean }> {
+  const specifications = tests.map(({ project, file }) =>
+    vitest.getProjectByName(project).createSpecification(resolve(file)),
+  );
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
+  return { modules: testModules, hasLeftErrors: unhandledErrors.length > 0 };
+}
+
+/** The test that fails; undefined when all pass. */
+async function failureIn(tests: Test[]): Promise<{ file: string; test: string } | undefined> {
+  const { modules, hasLeftErrors } = await run(tests);
+  const ran = new Map(modules.map((module) => [relative(copy, module.moduleId), module]));
+  for (const { file } of tests) {
+    const module = ran.get(file);
+    if (module === undefined) return { file, test: "the file did not run" };
+    for (const test of module.children.allTests("failed")) return { file, test: test.fullName };
+    if (!module.ok()) return { file, test: "the file did not load" };
+  }
+  return hasLeftErrors ? { file: running, test: "the file left an error" } : undefined;
 }
 
 /** Makes the template of the tests' databases again, from the SQL as it is. */
@@ -70,27 +128,43 @@ let before = [WARM_UP];
 // Whether the template is of SQL that has changed since.
 let isStale = false;
 
-async function follow({ changed, isSql, tests }: Order): Promise<Report> {
-  // The change of the order before is undone, too.
+/** Vitest is to read them again, and those of the order before, whose change is undone. */
+function invalidate(changed: string[]): void {
   for (const file of new Set([...changed, ...before])) vitest.invalidateFile(resolve(file));
   before = changed;
+}
+
+/** Those in workerd first: one run for each project. */
+const byProject = (tests: Test[]) => [...Map.groupBy(tests, ({ project }) => project).values()];
+
+async function runFiles({ changed, isSql, tests }: FilesOrder): Promise<Report> {
+  invalidate(changed);
   if (isSql || isStale) {
     isStale = isSql;
     const refusal = await remakeTemplate();
     if (refusal !== undefined) return { kind: "refused", message: refusal };
   }
-  const ms: Record<string, number> = {};
-  const reached = new Set<string>();
-  for (const test of tests) {
-    const { file } = test;
-    say({ kind: "begins", file });
-    const start = performance.now();
-    const failure = await failureIn(test, reached);
-    ms[file] = Math.round(performance.now() - start);
-    if (failure !== undefined) return { kind: "failed", file, test: failure, ms };
+  inWorkerd.provide("switching", null);
+  inWorkerd.config.bail = 1;
+  ms = {};
+  for (const own of byProject(tests)) {
+    const failure = await failureIn(own);
+    if (failure !== undefined) return { kind: "failed", ...failure, ms };
   }
-  return { kind: "passed", ms, reached: [...reached] };
+  return { kind: "passed", ms };
 }
+
+async function runSwitched({ changed, files, plan, timeoutMs }: SwitchOrder): Promise<Report> {
+  invalidate(changed);
+  board.plan = plan;
+  // A test that does not pass twice says nothing of the others.
+  inWorkerd.config.bail = plan === undefined ? 0 : 1;
+  inWorkerd.provide("switching", { url: board.url, timeoutMs });
+  await run(files.map((file) => ({ project: "worker", file })));
+  return { kind: "passed", ms: {} };
+}
+
+const follow = (order: Order) => (order.kind === "switch" ? runSwitched(order) : runFiles(order));
 
 process.on("message", (order: Order) => {
   void follow(order).then(say);
@@ -104,6 +178,6 @@ process.on("disconnect", () => {
   });
 });
 
-const failure = await failureIn({ project: "worker", file: WARM_UP });
-if (failure !== undefined) throw new Error(`Tests do not run in the copy: ${failure}`);
+const failure = await failureIn([{ project: "worker", file: WARM_UP }]);
+if (failure !== undefined) throw new Error(`Tests do not run in the copy: ${failure.test}`);
 say({ kind: "ready" });

@@ -45,7 +45,7 @@ async function run(): Promise<number> {
   const results = chosen.flatMap((mutant) => kept?.of(mutant) ?? []);
   const known = new Set(results.map(({ mutant }) => mutant.id));
   const untried = chosen.filter(({ id }) => !known.has(id));
-  await tryAll(meant, untried, options.workers, {
+  await tryAll(meant, untried, options, {
     say: (line) => console.error(line),
     signal: stop.signal,
     onResult(result) {

@@ -32,9 +32,10 @@ const outcomes = () => {
   const results = opened();
   return mutants().map((mutant) => results.of(mutant)?.outcome);
 };
-function add(outcome: "killed" | "survived", nth = 1) {
+function add(outcome: "killed" | "survived" | "invalid", nth = 1) {
   const results = opened();
-  for (const mutant of mutants().slice(nth - 1, nth)) results.add({ mutant, outcome, by: "a test" });
+  const by = outcome === "killed" ? `${tests[0]}: a test` : "";
+  for (const mutant of mutants().slice(nth - 1, nth)) results.add({ mutant, outcome, by });
 }
 
 test("a mutant that was tried is not tried again, and another one is", () => {
@@ -49,10 +50,19 @@ test("the last result counts", () => {
   expect(outcomes()).toEqual(["killed", "killed"]);
 });
 
-test.each(["the mutated file", "a test"])("a result does not count when %s has changed since", (what) => {
-  add("killed");
-  writeFileSync(what === "a test" ? otherTest : file, "a = c");
-  expect(outcomes()).toEqual([undefined, undefined]);
+test.each<["killed" | "survived" | "invalid", counts: string[]]>([
+  ["killed", ["another test"]],
+  ["survived", []],
+  ["invalid", ["the test that kills", "another test"]],
+])("one that is %s counts when this has changed since: %j", (outcome, counting) => {
+  add(outcome);
+  const [killer = ""] = tests;
+  const paths = { "the mutated file": file, "the test that kills": killer, "another test": otherTest };
+  for (const [what, changed] of Object.entries(paths)) {
+    writeFileSync(changed, "a = c");
+    expect([what, outcomes()]).toEqual([what, [counting.includes(what) ? outcome : undefined, undefined]]);
+    writeFileSync(changed, "a = b");
+  }
 });
 
 test("a result does not count when a test was added", () => {

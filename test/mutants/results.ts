@@ -1,5 +1,5 @@
 // A file of results, one JSON object a line, so that a run can be made in parts. A result counts while the mutated file and
-// the tests that concern it stay as they were; a change of another file of the source is not noticed.
+// the tests that it comes from stay as they were; a change of another file of the source is not noticed.
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import type { Mutant } from "./mutant.ts";
@@ -13,7 +13,7 @@ interface Line {
   change: string;
   outcome: Result["outcome"];
   by: string;
-  /** Of the mutated file and its tests. */
+  /** Of the mutated file, and of the test that has killed it or of all that have not. */
   state: string;
 }
 
@@ -45,26 +45,41 @@ export class Results {
   /** What an earlier run has found of a mutant, unless something has changed since. */
   of(mutant: Mutant): Result | undefined {
     const line = this.#lines.get(mutant.id);
-    if (line?.state !== this.#stateOf(mutant)) return undefined;
-    return { mutant, outcome: line.outcome, by: line.by };
+    if (line === undefined) return undefined;
+    const { outcome, by } = line;
+    return line.state === this.#stateOf(mutant, outcome, by) ? { mutant, outcome, by } : undefined;
   }
 
   add({ mutant, outcome, by }: Result): void {
     const { id, room, file, line, change } = mutant;
-    const entry: Line = { id, room, file, line, change, outcome, by, state: this.#stateOf(mutant) };
+    const entry: Line = {
+      id,
+      room,
+      file,
+      line,
+      change,
+      outcome,
+      by,
+      state: this.#stateOf(mutant, outcome, by),
+    };
     // A run that was killed may have left half a line.
     appendFileSync(this.#path, `\n${JSON.stringify(entry)}`);
   }
 
-  #stateOf(mutant: Mutant): string {
-    const known = this.#states.get(mutant.file);
+  #stateOf(mutant: Mutant, outcome: Result["outcome"], by: string): string {
+    const tests = outcome === "invalid" ? [] : this.#testsOf(mutant).toSorted();
+    const killer = tests.filter((test) => outcome !== "survived" && by.startsWith(test));
+    return this.#hashOf([mutant.file, ...(killer.length > 0 ? killer : tests)]);
+  }
+
+  #hashOf(files: string[]): string {
+    const key = files.join("\0");
+    const known = this.#states.get(key);
     if (known !== undefined) return known;
     const hash = createHash("sha256");
-    for (const file of [mutant.file, ...this.#testsOf(mutant).toSorted()]) {
-      hash.update(`${file}\0${readFileSync(file, "utf8")}\0`);
-    }
+    for (const file of files) hash.update(`${file}\0${readFileSync(file, "utf8")}\0`);
     const state = hash.digest("hex").slice(0, 16);
-    this.#states.set(mutant.file, state);
+    this.#states.set(key, state);
     return state;
   }
 }

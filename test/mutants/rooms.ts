@@ -10,7 +10,7 @@ export interface Room {
 
 /** Tests of a room of src beside those in test/ROOM. A folder means all test files in it. */
 const ALSO: Record<string, string[]> = {
-  admin: ["test/manual", "test/app.test.ts"],
+  admin: ["test/manual", "test/app.test.ts", "test/page", "test/rpc", "test/parts/entrypoint.test.ts"],
   auth: ["test/app.test.ts", "test/mcp/gate.test.ts", "test/env.test.ts", "test/http"],
   cleanup: [
     "test/cron.test.ts",

@@ -1,7 +1,10 @@
 // Tries mutants, one or two at once. Tests that have killed mutants of a file or of its room come first.
+import { makeCopy, removeCopy } from "./copy.ts";
+import type { Order } from "./host.ts";
 import type { Mutant } from "./mutant.ts";
-import { probeOf, Reach } from "./reach.ts";
 import { projectOf, type Room } from "./rooms.ts";
+import { refusedIn } from "./switched/compiler.ts";
+import { type RoomRun, trySwitched } from "./switched/room.ts";
 import { type Answer, type Result, Worker } from "./worker.ts";
 
 /** Which tests have killed, and how long each took. */
@@ -36,8 +39,8 @@ class Experience {
   limitMsOf = (test: string) => 30_000 + 10 * (this.#ms.get(test) ?? 60_000);
 }
 
-// To run all tests of a room once costs as much as one survivor.
-const LEAST_FOR_REACH = 8;
+// To find what the tests of a room come by costs as much as a few mutants one by one.
+const LEAST_TO_SWITCH = 8;
 
 const asOrders = (tests: string[]) => tests.map((file) => ({ project: projectOf(file), file }));
 
@@ -54,14 +57,13 @@ export interface Watcher {
 export async function tryAll(
   rooms: Room[],
   mutants: Mutant[],
-  workerCount: number,
+  { workers: workerCount, isBrief }: { workers: number; isBrief: boolean },
   { say, onResult, signal }: Watcher,
 ): Promise<void> {
   const experience = new Experience();
   const testsOf = new Map(
     rooms.flatMap((room) => room.files.map((file) => [file, room.testsOf(file)] as const)),
   );
-  const queue = [...mutants];
   /** Tests that have passed, with a mutant or without. */
   const sound = new Set<string>();
 
@@ -76,47 +78,60 @@ export async function tryAll(
   /** A test that has never passed has killed nothing. */
   async function check(worker: Worker, test: string): Promise<void> {
     say(`without a mutant: ${test}`);
-    const order = { changed: [test], isSql: false, tests: asOrders([test]) };
-    const answer = await worker.follow(order, experience.limitMsOf);
+    const order: Order = { kind: "files", changed: [test], isSql: false, tests: asOrders([test]) };
+    const answer = await worker.follow(order, experience);
     if (answer.kind !== "passed" && !signal.aborted)
       throw new Error(`${test} fails without a mutant: ${JSON.stringify(answer)}`);
     learnFrom(answer);
   }
 
-  async function reachOf(worker: Worker, room: Room): Promise<Reach> {
-    const probe = await probeOf(room.files);
-    const reach = new Reach(probe);
-    const tests = new Set(room.files.flatMap((file) => testsOf.get(file) ?? []));
-    for (const test of [...tests].filter((file) => projectOf(file) === "worker")) {
-      if (signal.aborted) break;
-      say(`what it reaches: ${test}`);
-      const order = { changed: room.files, isSql: false, tests: asOrders([test]) };
-      const answer = await worker.with(probe.contents, () => worker.follow(order, experience.limitMsOf));
-      // One that fails, such as by its cost, may reach anything.
-      if (answer.kind === "passed") reach.learn(test, answer.reached);
-      learnFrom(answer);
+  /** Room by room, what can be switched; then what is left, one mutant after the other. */
+  async function tryRooms(workers: Worker[]): Promise<void> {
+    const left: Mutant[] = [];
+    const runs = new Map<string, RoomRun>();
+    for (const room of rooms) {
+      const own = withoutRefused(mutants.filter((mutant) => mutant.room === room.name));
+      const ended = new Set<string>();
+      if (own.length >= LEAST_TO_SWITCH && room.files.every((file) => file.startsWith("src/"))) {
+        const run = await trySwitched(room, own, workers, isBrief, {
+          say,
+          signal,
+          onResult(result) {
+            ended.add(result.mutant.id);
+            onResult(result);
+          },
+        });
+        runs.set(room.name, run);
+      }
+      left.push(...own.filter(({ id }) => !ended.has(id)));
     }
-    return reach;
+    if (isBrief) return;
+    const testsLeft = (mutant: Mutant) =>
+      runs.get(mutant.room)?.filesLeft(mutant) ?? testsOf.get(mutant.file) ?? [];
+    await Promise.all(workers.map((worker) => work(worker, left, testsLeft)));
   }
 
-  const reaches = new Map<string, Promise<Reach>>();
-
-  /** The tests to try, in their order. */
-  async function testsFor(worker: Worker, mutant: Mutant): Promise<string[]> {
-    const tests = testsOf.get(mutant.file) ?? [];
-    const room = rooms.find(({ name }) => name === mutant.room);
-    const isReachKnown = room?.files.every((file) => file.startsWith("src/")) === true;
-    const isWorthIt = mutants.filter((other) => other.room === mutant.room).length >= LEAST_FOR_REACH;
-    if (!isReachKnown || !isWorthIt) return experience.ordered(mutant, tests);
-    const reach = reaches.get(room.name) ?? reachOf(worker, room);
-    reaches.set(room.name, reach);
-    return experience.ordered(mutant, (await reach).of(mutant, tests));
+  function withoutRefused(all: Mutant[]): Mutant[] {
+    if (all.every(({ file }) => file.endsWith(".sql"))) return all;
+    say("which mutants the compiler refuses");
+    const copy = makeCopy();
+    const refused = refusedIn(copy, all);
+    removeCopy(copy);
+    return all.filter((mutant) => {
+      const by = refused.get(mutant.id);
+      if (by !== undefined) onResult({ mutant, outcome: "invalid", by });
+      return by === undefined;
+    });
   }
 
-  async function work(worker: Worker): Promise<void> {
+  async function work(
+    worker: Worker,
+    queue: Mutant[],
+    testsLeft: (mutant: Mutant) => string[],
+  ): Promise<void> {
     for (let mutant = queue.shift(); mutant !== undefined && !signal.aborted; mutant = queue.shift()) {
-      const tests = await testsFor(worker, mutant);
-      const [result, answer] = await worker.try(mutant, asOrders(tests), experience.limitMsOf);
+      const tests = experience.ordered(mutant, testsLeft(mutant));
+      const [result, answer] = await worker.try(mutant, asOrders(tests), experience);
       learnFrom(answer);
       if (answer.kind === "failed" && !sound.has(answer.file)) await check(worker, answer.file);
       // The end of a run ends its tests, which says nothing of the mutant.
@@ -126,13 +141,13 @@ export async function tryAll(
     }
   }
 
-  const workers = Array.from({ length: Math.min(workerCount, queue.length) }, () => new Worker());
+  const workers = Array.from({ length: Math.min(workerCount, mutants.length) }, () => new Worker());
   const end = () => Promise.all(workers.map((worker) => worker.end()));
   const aborted = new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
   try {
-    await Promise.race([aborted, Promise.all(workers.map(work))]);
+    await Promise.race([aborted, tryRooms(workers)]);
   } finally {
     await end();
   }

@@ -23,10 +23,13 @@ const logger = {
   fatal: quiet,
 };
 
-/** What StrykerJS makes of files: the mutants, and the files with all of them in it, which also count what is reached. */
-export async function instrument(
-  texts: Map<string, string>,
-): Promise<{ placed: Placed[]; contents: Map<string, string> }> {
+export interface Instrumented {
+  placed: Placed[];
+  contents: Map<string, string>;
+}
+
+/** What StrykerJS makes of files: the mutants, and the files with all of them in it, which also count what is come by. */
+export async function instrument(texts: Map<string, string>): Promise<Instrumented> {
   const injector = createInjector()
     .provideValue("logger", logger)
     .provideValue("getLogger", () => logger)

@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { makeCopy, removeCopy } from "./copy.ts";
-import type { Order, Report } from "./host.ts";
+import type { FilesOrder, Order, Report } from "./host.ts";
 import { applied, type Mutant } from "./mutant.ts";
+import type { Message } from "./switched/messages.ts";
 
 export type Outcome = "killed" | "survived" | "invalid" | "timed out";
 
@@ -20,30 +21,28 @@ export interface Result {
 const MEANINGLESS =
   /^Error: (?:42601|42702|42703|42704|42804|42809|42846|42883|42P01|42P02|42P10|42P13|42P17|22P02) /;
 
-export type Answer = Report | { kind: "hung"; file: string };
+export type Answer = Exclude<Report, { kind: "begins" | "says" }> | { kind: "hung"; file: string };
+
+export interface Listener {
+  /** How long a test file, or a mutant in it, may say nothing. */
+  limitMsOf: (file: string) => number;
+  onSaid?: (messages: Message[]) => void;
+}
 
 export class Worker {
   readonly #copy = makeCopy();
   #host: ChildProcess | undefined;
 
   /** @param limitMsOf how long a test file may take. */
-  async try(
-    mutant: Mutant,
-    tests: Order["tests"],
-    limitMsOf: (file: string) => number,
-  ): Promise<[Result, Answer]> {
+  async try(mutant: Mutant, tests: FilesOrder["tests"], listener: Listener): Promise<[Result, Answer]> {
     const { file } = mutant;
+    const isSql = file.endsWith(".sql");
     const mutated = applied(readFileSync(join(this.#copy, file), "utf8"), mutant);
     return this.with(new Map([[file, mutated]]), async () => {
-      if (file.endsWith(".sql"))
-        return resultOf(mutant, await this.follow({ changed: [file], isSql: true, tests }, limitMsOf));
-      // The compiler takes less time than all tests, and what it refuses need not be tried.
-      const first = await this.follow({ changed: [file], isSql: false, tests: tests.slice(0, 1) }, limitMsOf);
-      if (first.kind !== "passed") return resultOf(mutant, first);
-      const refusal = this.#refusal(file);
-      if (refusal !== undefined) return [{ mutant, outcome: "invalid", by: refusal }, first];
-      const answer = await this.follow({ changed: [file], isSql: false, tests: tests.slice(1) }, limitMsOf);
-      if (answer.kind === "passed" || answer.kind === "failed") Object.assign(answer.ms, first.ms);
+      const answer = await this.follow({ kind: "files", changed: [file], isSql, tests }, listener);
+      // What the compiler refuses with this file alone is not tried at all.
+      const refusal = answer.kind === "passed" && !isSql ? this.#refusal(file) : undefined;
+      if (refusal !== undefined) return [{ mutant, outcome: "invalid", by: refusal }, answer];
       return resultOf(mutant, answer);
     });
   }
@@ -63,7 +62,7 @@ export class Worker {
   }
 
   /** Runs tests on the copy as it is. */
-  async follow(order: Order, limitMsOf: (file: string) => number): Promise<Answer> {
+  async follow(order: Order, { limitMsOf, onSaid }: Listener): Promise<Answer> {
     const host = (this.#host ??= await this.#start());
     return new Promise((settle, fail) => {
       let timer: NodeJS.Timeout | undefined;
@@ -76,9 +75,11 @@ export class Worker {
         this.#host = undefined;
         finish({ kind: "hung", file: "the process of the tests ended" });
       };
+      let file = "";
       const onReport = (report: Report) => {
-        if (report.kind !== "begins") return finish(report);
-        const { file } = report;
+        if (report.kind === "begins") ({ file } = report);
+        else if (report.kind === "says") onSaid?.(report.messages);
+        else return finish(report);
         clearTimeout(timer);
         timer = setTimeout(() => {
           this.#kill();
@@ -109,11 +110,11 @@ export class Worker {
       detached: true,
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    const [report] = await Promise.race([
-      once(host, "message"),
-      once(host, "exit").then(() => [{ kind: "hung" }]),
-    ]);
-    if ((report as Answer).kind !== "ready") throw new Error("The tests do not run in a copy of this folder");
+    const isReady = new Promise<boolean>((settle) => {
+      host.on("message", ({ kind }: Report) => kind === "ready" && settle(true));
+      host.once("exit", () => settle(false));
+    });
+    if (!(await isReady)) throw new Error("The tests do not run in a copy of this folder");
     return host;
   }
 
@@ -151,7 +152,6 @@ function judge(answer: Answer): [Outcome, string] {
     case "hung":
       return ["timed out", answer.file];
     case "ready":
-    case "begins":
       break;
   }
   throw new Error(`The process of the tests said ${answer.kind} where an answer was due`);

@@ -1,0 +1,85 @@
+// Which tests are tried for a mutant: those that come by it, and never too few.
+import { expect, test } from "vitest";
+import { type Mutant, mutantsOf } from "../mutant.ts";
+import { instrument, sourceChanges } from "../source.ts";
+import { Coverage, type CoveredTest, switchOf } from "./coverage.ts";
+
+const FILE = "file.ts";
+const SOURCE = [
+  "export const sum = (a: number, b: number) => { return a + b; };",
+  "export const query = (id: string) => sql`SELECT WHERE a = 1`;",
+  "const TABLE = sql`SELECT WHERE b = 2`;",
+  "const LIST = [1];",
+].join("\n");
+
+const { placed, contents } = await instrument(new Map([[FILE, SOURCE]]));
+const mutants = mutantsOf("room", FILE, SOURCE, await sourceChanges(FILE, SOURCE));
+const TESTS = ["sum.test.ts", "query.test.ts", "new.test.ts"];
+
+/** What stands in a line of the source, by the ids of the instrumented source. */
+function idsIn(line: string): string[] {
+  const start = SOURCE.indexOf(line);
+  const end = SOURCE.indexOf("\n", start) < 0 ? SOURCE.length : SOURCE.indexOf("\n", start);
+  return placed.filter((place) => place.start >= start && place.end <= end).map(({ id }) => id);
+}
+
+/** Two test files have run, and have come by a line each. */
+function coverage(): Coverage {
+  const known = new Coverage(placed);
+  for (const name of ["sum", "query"]) {
+    const ids = idsIn(`export const ${name}`);
+    expect(ids).not.toEqual([]);
+    known.learn({
+      kind: "covered",
+      file: `${name}.test.ts`,
+      tests: [
+        {
+          id: name,
+          name,
+          ms: 1,
+          firstMs: 1,
+          isSound: true,
+          hits: Object.fromEntries(ids.map((id) => [id, 1])),
+        },
+      ],
+      loaded: idsIn("const LIST"),
+    });
+  }
+  return known;
+}
+
+function testsFor(line: string, isTried?: (covered: CoveredTest) => boolean) {
+  const known = coverage();
+  return mutants
+    .filter((mutant) => mutant.line.includes(line))
+    .map((mutant) => [mutant.mutator, known.of(mutant, TESTS, isTried)]);
+}
+
+test("a test that does not come by a mutant is not tried, and one of which nothing is known is", () => {
+  expect(testsFor("a + b")).toContainEqual(["ArithmeticOperator", ["sum.test.ts", "new.test.ts"]]);
+});
+
+test("a test file is not tried again when each of its tests that come by a mutant has been", () => {
+  expect(testsFor("a + b", ({ id }) => id === "sum")).toContainEqual(["ArithmeticOperator", ["new.test.ts"]]);
+});
+
+test("the SQL of a template is come by with the function that it stands in", () => {
+  expect(testsFor("a = 1")).toContainEqual(["sql comparison", ["query.test.ts", "new.test.ts"]]);
+});
+
+test("what stands in no function is come by by whatever loads its file", () => {
+  expect(testsFor("b = 2")).toContainEqual(["sql comparison", TESTS]);
+  expect(testsFor("LIST", () => true)).toContainEqual(["ArrayDeclaration", TESTS]);
+});
+
+test("instrumented source knows each mutant of StrykerJS, and none of SQL", () => {
+  const text = contents.get(FILE) ?? "";
+  const known = (mutant: Mutant) => switchOf(mutant, placed);
+  const [ofSql = [], ofStryker = []] = [true, false].map((isSql) =>
+    mutants.filter(({ mutator }) => mutator.startsWith("sql ") === isSql),
+  );
+  expect(ofSql.map(known)).toEqual(ofSql.map(() => undefined));
+  const ids = ofStryker.map(known);
+  expect(new Set(ids).size).toBe(ofStryker.length);
+  expect(ids.filter((id) => id === undefined || !text.includes(`"${id}"`))).toEqual([]);
+});

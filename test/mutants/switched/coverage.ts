@@ -1,0 +1,77 @@
+// Which tests come by which mutants of a room, and which test files are left to try for a mutant after all that.
+import type { Mutant } from "../mutant.ts";
+import type { Placed } from "../source.ts";
+import type { Covered, Message } from "./messages.ts";
+
+export interface CoveredTest extends Covered {
+  file: string;
+}
+
+const contains = (outer: Placed, inner: Mutant) =>
+  outer.file === inner.file && outer.start <= inner.start && outer.end >= inner.end;
+
+/**
+ * The ids in instrumented source one of which is come by whenever a mutant is: its own, or those of the smallest place
+ * around it. None when nothing is around it: whatever loads the file comes by.
+ */
+export function idsFor(mutant: Mutant, placed: Placed[]): string[] {
+  const around = placed.filter((place) => contains(place, mutant));
+  const least = Math.min(...around.map(({ start, end }) => end - start));
+  return around.filter(({ start, end }) => end - start === least).map(({ id }) => id);
+}
+
+/** The id by which instrumented source knows a mutant; undefined for one that is not in it. */
+export const switchOf = (mutant: Mutant, placed: Placed[]): string | undefined =>
+  placed.find(
+    ({ file, start, end, replacement }) =>
+      file === mutant.file &&
+      start === mutant.start &&
+      end === mutant.end &&
+      replacement === mutant.replacement,
+  )?.id;
+
+export class Coverage {
+  readonly #placed: Placed[];
+  readonly #tests = new Map<string, CoveredTest[]>();
+  /** What was come by outside of tests. */
+  readonly #loaded = new Set<string>();
+
+  constructor(placed: Placed[]) {
+    this.#placed = placed;
+  }
+
+  learn({ file, tests, loaded }: Extract<Message, { kind: "covered" }>): void {
+    this.#tests.set(
+      file,
+      tests.map((test) => ({ ...test, file })),
+    );
+    for (const id of loaded) this.#loaded.add(id);
+  }
+
+  tests = (): CoveredTest[] => [...this.#tests.values()].flat();
+
+  cheapestFirst(files: string[]): string[] {
+    const cost = (file: string) =>
+      (this.#tests.get(file) ?? []).reduce((sum, { firstMs }) => sum + firstMs, 0);
+    return files.toSorted((a, b) => cost(a) - cost(b));
+  }
+
+  /** Whether a mutant does something where no test runs, such as when its module is loaded. */
+  isLoaded(mutant: Mutant): boolean {
+    const ids = idsFor(mutant, this.#placed);
+    return ids.length === 0 || ids.some((id) => this.#loaded.has(id));
+  }
+
+  /**
+   * The test files that may see a mutant.
+   * @param isTried whether a test that comes by it has been tried already.
+   */
+  of(mutant: Mutant, files: string[], isTried: (test: CoveredTest) => boolean = () => false): string[] {
+    if (this.isLoaded(mutant)) return files;
+    const ids = idsFor(mutant, this.#placed);
+    return files.filter((file) => {
+      const tests = this.#tests.get(file);
+      return tests === undefined || tests.some((test) => ids.some((id) => id in test.hits) && !isTried(test));
+    });
+  }
+}

@@ -1,0 +1,214 @@
+// Tries the mutants of a room in few runs: the source has all of them in it, and they take turns while a test repeats.
+import { readFileSync } from "node:fs";
+import type { Mutant } from "../mutant.ts";
+import { projectOf, type Room } from "../rooms.ts";
+import { type Instrumented, instrument, type Placed } from "../source.ts";
+import type { Outcome, Result, Worker } from "../worker.ts";
+import { Coverage, type CoveredTest, switchOf } from "./coverage.ts";
+import type { Message, Plan } from "./messages.ts";
+
+// Most mutants are killed by one of a few cheap tests. One that makes a test wait is given up soon.
+const PASSES = [
+  { upToMs: 100, atMost: 8, timeoutMs: 10_000 },
+  { upToMs: 1000, atMost: 16, timeoutMs: 20_000 },
+];
+const LAST_PASS = { upToMs: 10_000, atMost: Number.POSITIVE_INFINITY, timeoutMs: 60_000 };
+
+interface Pass {
+  /** How long a test may take. */
+  upToMs: number;
+  /** How many tests a mutant has been tried with, at most, after this pass. */
+  atMost: number;
+  timeoutMs: number;
+}
+
+const COUNTING_TIMEOUT_MS = 60_000;
+
+// Beside the time of one test: its hooks, and the start of the isolate.
+const SILENCE_MS = 120_000;
+
+const hitLimitOf = (hits: number) => 1000 + 100 * hits;
+
+export interface Progress {
+  say: (line: string) => void;
+  onResult: (result: Result) => void;
+  signal: AbortSignal;
+}
+
+export class RoomRun {
+  readonly #coverage: Coverage;
+  readonly #room: Room;
+  readonly #placed: Placed[];
+  readonly #contents: Map<string, string>;
+  readonly #progress: Progress;
+  readonly #alive: Map<string, Mutant>;
+  /** Pairs of a test and a mutant. */
+  readonly #tried = new Set<string>();
+  /** How many tests a mutant has been tried with. */
+  readonly #times = new Map<string, number>();
+  /** Tests that failed without a mutant. */
+  readonly #unsound = new Set<string>();
+  /** Mutants that changed what tests after them find. */
+  readonly #unclean = new Set<string>();
+
+  constructor(room: Room, mutants: Mutant[], { placed, contents }: Instrumented, progress: Progress) {
+    this.#room = room;
+    this.#placed = placed;
+    this.#contents = contents;
+    this.#progress = progress;
+    this.#coverage = new Coverage(placed);
+    this.#alive = new Map(
+      mutants.flatMap((mutant) => {
+        const id = switchOf(mutant, placed);
+        return id === undefined ? [] : [[id, mutant]];
+      }),
+    );
+  }
+
+  /** Which tests come by what. */
+  async count(worker: Worker, files: string[]): Promise<void> {
+    let left = files;
+    while (left.length > 0 && !this.#progress.signal.aborted) {
+      this.#progress.say(`${this.#room.name}: what ${left.length} test files come by`);
+      const covered = new Set<string>();
+      await this.#switch(worker, left, undefined, COUNTING_TIMEOUT_MS, (message) => {
+        if (message.kind !== "covered") return;
+        covered.add(message.file);
+        this.#coverage.learn(message);
+      });
+      left = left.filter((file) => !covered.has(file));
+      // The file that the run ended with.
+      if (covered.size < left.length) left.shift();
+    }
+  }
+
+  /** Tries part of the mutants. */
+  async try(worker: Worker, isPart: (mutant: Mutant) => boolean, isBrief: boolean): Promise<void> {
+    for (const pass of isBrief ? PASSES : [...PASSES, LAST_PASS]) {
+      for (;;) {
+        if (this.#progress.signal.aborted) return;
+        const { plan, files, pairs } = this.#plan(pass, isPart);
+        if (pairs === 0) break;
+        this.#progress.say(
+          `${this.#room.name}: ${pairs} times a test of ${pass.upToMs} ms at most, ${this.#alive.size} alive`,
+        );
+        await this.#pass(worker, files, plan, pass.timeoutMs);
+      }
+    }
+  }
+
+  /** The test files that are left to try for a mutant that was not killed. */
+  filesLeft(mutant: Mutant): string[] {
+    const id = switchOf(mutant, this.#placed);
+    const isTried = (test: CoveredTest) => id !== undefined && this.#tried.has(pairOf(test.id, id));
+    return this.#coverage.of(mutant, this.#room.testsOf(mutant.file), isTried);
+  }
+
+  #plan({ upToMs, atMost }: Pass, isPart: (mutant: Mutant) => boolean) {
+    const tests = this.#coverage
+      .tests()
+      .filter(({ id, isSound, ms }) => isSound && ms <= upToMs && !this.#unsound.has(id));
+    const plan: Plan = {};
+    const files = new Set<string>();
+    let pairs = 0;
+    for (const [id, mutant] of this.#alive) {
+      if (!isPart(mutant) || this.#unclean.has(id)) continue;
+      const own = tests.filter(({ hits }) => id in hits).toSorted(this.#likeliestFirst(mutant));
+      const untried = own.filter((test) => !this.#tried.has(pairOf(test.id, id)));
+      for (const test of untried.slice(0, Math.max(0, atMost - (this.#times.get(id) ?? 0)))) {
+        (plan[test.id] ??= []).push({ id, hitLimit: hitLimitOf(test.hits[id] ?? 0) });
+        files.add(test.file);
+        pairs += 1;
+      }
+    }
+    return { plan, files: this.#coverage.cheapestFirst([...files]), pairs };
+  }
+
+  /** A test that comes by few mutants is about them; so is the namesake. */
+  #likeliestFirst({ file }: Mutant) {
+    const [namesake] = this.#room.testsOf(file);
+    const breadth = (test: CoveredTest) => (test.file === namesake ? 0 : Object.keys(test.hits).length);
+    return (a: CoveredTest, b: CoveredTest) => breadth(a) - breadth(b) || a.ms - b.ms;
+  }
+
+  async #pass(worker: Worker, files: string[], plan: Plan, timeoutMs: number): Promise<void> {
+    const names = new Map(this.#coverage.tests().map((test) => [test.id, test]));
+    let trying: { test: string; mutant: string } | undefined;
+    let hasBegun = false;
+    const answer = await this.#switch(worker, files, plan, timeoutMs, (message) => {
+      if (message.kind === "trying") {
+        hasBegun = true;
+        const { test, mutant } = message;
+        trying = mutant === null ? undefined : { test, mutant };
+        if (mutant === null) return;
+        this.#tried.add(pairOf(test, mutant));
+        this.#times.set(mutant, (this.#times.get(mutant) ?? 0) + 1);
+      } else if (message.kind === "killed") {
+        this.#end(message.mutant, names.get(message.test), message.isLate ? "timed out" : "killed");
+      } else if (message.kind === "unsound") {
+        if (message.mutant === null) this.#unsound.add(message.test);
+        else this.#unclean.add(message.mutant);
+      }
+    });
+    if (answer.kind === "hung" && trying !== undefined && !this.#progress.signal.aborted)
+      this.#end(trying.mutant, names.get(trying.test), "timed out");
+    // A file whose hooks fail: its tests are for the runs of one mutant.
+    if (!hasBegun) for (const test of Object.keys(plan)) this.#unsound.add(test);
+  }
+
+  #end(id: string, test: CoveredTest | undefined, outcome: Outcome): void {
+    const mutant = this.#alive.get(id);
+    if (mutant === undefined) return;
+    this.#alive.delete(id);
+    this.#progress.onResult({ mutant, outcome, by: `${test?.file}: ${test?.name}` });
+  }
+
+  async #switch(
+    worker: Worker,
+    files: string[],
+    plan: Plan | undefined,
+    timeoutMs: number,
+    onMessage: (message: Message) => void,
+  ) {
+    const order = { kind: "switch", changed: this.#room.files, files, plan, timeoutMs } as const;
+    return worker.with(this.#contents, () =>
+      worker.follow(order, {
+        limitMsOf: () => SILENCE_MS + 2 * timeoutMs,
+        onSaid: (messages) => messages.forEach(onMessage),
+      }),
+    );
+  }
+}
+
+const pairOf = (test: string, mutant: string) => `${test} ${mutant}`;
+
+/**
+ * Tries what can be switched, with all workers at once.
+ * @param isBrief leaves it at a few cheap tests for each mutant.
+ */
+export async function trySwitched(
+  room: Room,
+  mutants: Mutant[],
+  workers: Worker[],
+  isBrief: boolean,
+  progress: Progress,
+): Promise<RoomRun> {
+  const texts = room.files.map((file) => [file, readFileSync(file, "utf8")] as const);
+  const instrumented = await instrument(new Map(texts));
+  const run = new RoomRun(room, mutants, instrumented, progress);
+  const tests = [...new Set(room.files.flatMap((file) => room.testsOf(file)))].filter(
+    (file) => projectOf(file) === "worker",
+  );
+  const nth = new Map(mutants.map(({ id }, index) => [id, index]));
+  const isOf = (worker: number, index: number) => index % workers.length === worker;
+  const count = (worker: Worker, own: number) =>
+    run.count(
+      worker,
+      tests.filter((_, index) => isOf(own, index)),
+    );
+  const part = (worker: Worker, own: number) =>
+    run.try(worker, ({ id }) => isOf(own, nth.get(id) ?? 0), isBrief);
+  await Promise.all(workers.map(count));
+  await Promise.all(workers.map(part));
+  return run;
+}
