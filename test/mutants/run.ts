@@ -4,7 +4,7 @@ import type { Order } from "./host.ts";
 import type { Mutant } from "./mutant.ts";
 import { projectOf, type Room } from "./rooms.ts";
 import { refusedIn } from "./switched/compiler.ts";
-import { type RoomRun, trySwitched } from "./switched/room.ts";
+import { tryInTurns } from "./switched/turns.ts";
 import { type Answer, type Result, Worker } from "./worker.ts";
 
 /** Which tests have killed, and how long each took. */
@@ -39,8 +39,8 @@ class Experience {
   limitMsOf = (test: string) => 30_000 + 10 * (this.#ms.get(test) ?? 60_000);
 }
 
-// To find what the tests of a room come by costs as much as a few mutants one by one.
-const LEAST_TO_SWITCH = 8;
+// To find what the tests come by costs as much as a few mutants one by one.
+const LEAST_IN_TURNS = 8;
 
 const asOrders = (tests: string[]) => tests.map((file) => ({ project: projectOf(file), file }));
 
@@ -85,29 +85,29 @@ export async function tryAll(
     learnFrom(answer);
   }
 
-  /** Room by room, what can be switched; then what is left, one mutant after the other. */
+  /** What can take turns; then what is left, one mutant after the other. */
   async function tryRooms(workers: Worker[]): Promise<void> {
-    const left: Mutant[] = [];
-    const runs = new Map<string, RoomRun>();
-    for (const room of rooms) {
-      const own = withoutRefused(mutants.filter((mutant) => mutant.room === room.name));
-      const ended = new Set<string>();
-      if (own.length >= LEAST_TO_SWITCH && room.files.every((file) => file.startsWith("src/"))) {
-        const run = await trySwitched(room, own, workers, isBrief, {
-          say,
-          signal,
-          onResult(result) {
-            ended.add(result.mutant.id);
-            onResult(result);
-          },
-        });
-        runs.set(room.name, run);
-      }
-      left.push(...own.filter(({ id }) => !ended.has(id)));
-    }
+    const tried = withoutRefused(mutants);
+    const ofSource = rooms.filter(({ files }) => files.every((file) => file.startsWith("src/")));
+    const inTurns = tried.filter(({ room }) => ofSource.some(({ name }) => name === room));
+    const ended = new Set<string>();
+    const turns =
+      inTurns.length < LEAST_IN_TURNS
+        ? undefined
+        : await tryInTurns(ofSource, inTurns, workers, isBrief, {
+            say,
+            signal,
+            onResult(result) {
+              ended.add(result.mutant.id);
+              onResult(result);
+            },
+          });
     if (isBrief) return;
+    const left = tried.filter(({ id }) => !ended.has(id));
     const testsLeft = (mutant: Mutant) =>
-      runs.get(mutant.room)?.filesLeft(mutant) ?? testsOf.get(mutant.file) ?? [];
+      turns !== undefined && inTurns.includes(mutant)
+        ? turns.filesLeft(mutant)
+        : (testsOf.get(mutant.file) ?? []);
     await Promise.all(workers.map((worker) => work(worker, left, testsLeft)));
   }
 

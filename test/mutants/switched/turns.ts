@@ -1,6 +1,7 @@
-// Tries the mutants of a room in few runs: the source has all of them in it, and they take turns while a test repeats.
+// Tries the mutants of the source in few runs: it has all of them in it, and they take turns while a test repeats.
 import { readFileSync } from "node:fs";
 import type { Mutant } from "../mutant.ts";
+import type { SwitchOrder } from "../host.ts";
 import { projectOf, type Room } from "../rooms.ts";
 import { type Instrumented, instrument, type Placed } from "../source.ts";
 import type { Outcome, Result, Worker } from "../worker.ts";
@@ -35,9 +36,9 @@ export interface Progress {
   signal: AbortSignal;
 }
 
-export class RoomRun {
+export class Turns {
   readonly #coverage: Coverage;
-  readonly #room: Room;
+  readonly #testsOf: (mutant: Mutant) => string[];
   readonly #placed: Placed[];
   readonly #contents: Map<string, string>;
   readonly #progress: Progress;
@@ -51,8 +52,13 @@ export class RoomRun {
   /** Mutants that changed what tests after them find. */
   readonly #unclean = new Set<string>();
 
-  constructor(room: Room, mutants: Mutant[], { placed, contents }: Instrumented, progress: Progress) {
-    this.#room = room;
+  constructor(
+    testsOf: (mutant: Mutant) => string[],
+    mutants: Mutant[],
+    { placed, contents }: Instrumented,
+    progress: Progress,
+  ) {
+    this.#testsOf = testsOf;
     this.#placed = placed;
     this.#contents = contents;
     this.#progress = progress;
@@ -69,7 +75,7 @@ export class RoomRun {
   async count(worker: Worker, files: string[]): Promise<void> {
     let left = files;
     while (left.length > 0 && !this.#progress.signal.aborted) {
-      this.#progress.say(`${this.#room.name}: what ${left.length} test files come by`);
+      this.#progress.say(`what ${left.length} test files come by`);
       const covered = new Set<string>();
       await this.#switch(worker, left, undefined, COUNTING_TIMEOUT_MS, (message) => {
         if (message.kind !== "covered") return;
@@ -89,9 +95,7 @@ export class RoomRun {
         if (this.#progress.signal.aborted) return;
         const { plan, files, pairs } = this.#plan(pass, isPart);
         if (pairs === 0) break;
-        this.#progress.say(
-          `${this.#room.name}: ${pairs} times a test of ${pass.upToMs} ms at most, ${this.#alive.size} alive`,
-        );
+        this.#progress.say(`${pairs} times a test of ${pass.upToMs} ms at most, ${this.#alive.size} alive`);
         await this.#pass(worker, files, plan, pass.timeoutMs);
       }
     }
@@ -101,7 +105,7 @@ export class RoomRun {
   filesLeft(mutant: Mutant): string[] {
     const id = switchOf(mutant, this.#placed);
     const isTried = (test: CoveredTest) => id !== undefined && this.#tried.has(pairOf(test.id, id));
-    return this.#coverage.of(mutant, this.#room.testsOf(mutant.file), isTried);
+    return this.#coverage.of(mutant, this.#testsOf(mutant), isTried);
   }
 
   #plan({ upToMs, atMost }: Pass, isPart: (mutant: Mutant) => boolean) {
@@ -113,7 +117,10 @@ export class RoomRun {
     let pairs = 0;
     for (const [id, mutant] of this.#alive) {
       if (!isPart(mutant) || this.#unclean.has(id)) continue;
-      const own = tests.filter(({ hits }) => id in hits).toSorted(this.#likeliestFirst(mutant));
+      const concerned = new Set(this.#testsOf(mutant));
+      const own = tests
+        .filter(({ file, hits }) => id in hits && concerned.has(file))
+        .toSorted(this.#likeliestFirst(mutant));
       const untried = own.filter((test) => !this.#tried.has(pairOf(test.id, id)));
       for (const test of untried.slice(0, Math.max(0, atMost - (this.#times.get(id) ?? 0)))) {
         (plan[test.id] ??= []).push({ id, hitLimit: hitLimitOf(test.hits[id] ?? 0) });
@@ -125,8 +132,8 @@ export class RoomRun {
   }
 
   /** A test that comes by few mutants is about them; so is the namesake. */
-  #likeliestFirst({ file }: Mutant) {
-    const [namesake] = this.#room.testsOf(file);
+  #likeliestFirst(mutant: Mutant) {
+    const [namesake] = this.#testsOf(mutant);
     const breadth = (test: CoveredTest) => (test.file === namesake ? 0 : Object.keys(test.hits).length);
     return (a: CoveredTest, b: CoveredTest) => breadth(a) - breadth(b) || a.ms - b.ms;
   }
@@ -146,8 +153,13 @@ export class RoomRun {
       } else if (message.kind === "killed") {
         this.#end(message.mutant, names.get(message.test), message.isLate ? "timed out" : "killed");
       } else if (message.kind === "unsound") {
-        if (message.mutant === null) this.#unsound.add(message.test);
-        else this.#unclean.add(message.mutant);
+        const { test, mutant } = message;
+        if (mutant === null) {
+          this.#unsound.add(test);
+          return;
+        }
+        this.#unclean.add(mutant);
+        this.#tried.delete(pairOf(test, mutant));
       }
     });
     if (answer.kind === "hung" && trying !== undefined && !this.#progress.signal.aborted)
@@ -170,7 +182,8 @@ export class RoomRun {
     timeoutMs: number,
     onMessage: (message: Message) => void,
   ) {
-    const order = { kind: "switch", changed: this.#room.files, files, plan, timeoutMs } as const;
+    const changed = [...this.#contents.keys()];
+    const order = { kind: "switch", changed, files, plan, timeoutMs } satisfies SwitchOrder;
     return worker.with(this.#contents, () =>
       worker.follow(order, {
         limitMsOf: () => SILENCE_MS + 2 * timeoutMs,
@@ -184,31 +197,34 @@ const pairOf = (test: string, mutant: string) => `${test} ${mutant}`;
 
 /**
  * Tries what can be switched, with all workers at once.
+ * @param rooms of the source.
  * @param isBrief leaves it at a few cheap tests for each mutant.
  */
-export async function trySwitched(
-  room: Room,
+export async function tryInTurns(
+  rooms: Room[],
   mutants: Mutant[],
   workers: Worker[],
   isBrief: boolean,
   progress: Progress,
-): Promise<RoomRun> {
-  const texts = room.files.map((file) => [file, readFileSync(file, "utf8")] as const);
+): Promise<Turns> {
+  const testsOf = new Map(rooms.flatMap((room) => room.files.map((file) => [file, room.testsOf(file)])));
+  const meant = [...new Set(mutants.map(({ file }) => file))];
+  const texts = meant.map((file) => [file, readFileSync(file, "utf8")] as const);
   const instrumented = await instrument(new Map(texts));
-  const run = new RoomRun(room, mutants, instrumented, progress);
-  const tests = [...new Set(room.files.flatMap((file) => room.testsOf(file)))].filter(
+  const turns = new Turns(({ file }) => testsOf.get(file) ?? [], mutants, instrumented, progress);
+  const tests = [...new Set(meant.flatMap((file) => testsOf.get(file) ?? []))].filter(
     (file) => projectOf(file) === "worker",
   );
   const nth = new Map(mutants.map(({ id }, index) => [id, index]));
   const isOf = (worker: number, index: number) => index % workers.length === worker;
   const count = (worker: Worker, own: number) =>
-    run.count(
+    turns.count(
       worker,
       tests.filter((_, index) => isOf(own, index)),
     );
   const part = (worker: Worker, own: number) =>
-    run.try(worker, ({ id }) => isOf(own, nth.get(id) ?? 0), isBrief);
+    turns.try(worker, ({ id }) => isOf(own, nth.get(id) ?? 0), isBrief);
   await Promise.all(workers.map(count));
   await Promise.all(workers.map(part));
-  return run;
+  return turns;
 }
