@@ -31,7 +31,7 @@ export function mcpRoutes<Shape extends z.ZodRawShape>(
   { principal, guard = pass }: McpRoutesOptions,
 ): Hono {
   const partsIn = serverParts(server);
-  const app = new Hono({ strict: false });
+  const app = new Hono();
   app.use(fromEnv((env) => mcpCors({ ...readSettings(httpSettings, env), methods: methodsIn(env) })));
   app.use(fromEnv((env) => originGuard(readSettings(httpSettings, env).allowedOrigins)));
   app.all(

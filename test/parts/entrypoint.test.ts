@@ -118,6 +118,37 @@ test("an operator lists and ends handles and tasks, where they are switched on",
     expect(answer).toMatchObject({ ok: false, code: "not_found" });
 });
 
+test("a request is served for a user of the caller, and refused without either", async () => {
+  const env = (await createDatabase()).env();
+  const request = new Request("https://sessions.test/mcp");
+  const [known, unknown] = [calledBy(env, front), calledBy(env, {})];
+  expect(await (await known.fetchFor("zoe", request)).text()).toBe("served");
+  expect(await (await unknown.fetch(request)).text()).toBe("served");
+  const refusals = [await known.fetchFor("", request), await unknown.fetchFor("zoe", request)];
+  expect(refusals.map(({ status }) => status)).toEqual([400, 403]);
+  expect(await Promise.all(refusals.map((refusal) => refusal.json()))).toMatchObject([
+    { error: { code: "invalid_request", message: "The user must be a text of 1 to 255 characters" } },
+    { error: { code: "forbidden", message: expect.stringContaining("must have props") } },
+  ]);
+});
+
+test("a wrong input is refused by the name of its member, and a call is logged as it ended", async () => {
+  const target = calledBy((await createDatabase()).env(), front);
+  const wrong = await target.list({ limit: 0 });
+  expect(wrong).toMatchObject({ code: "invalid_request", message: "The input of list is wrong: limit" });
+  expect(await target.census({ other: 1 } as never)).toMatchObject({
+    message: "The input of census is wrong: its members",
+  });
+  await target.census({});
+  expect(logged("call")).toMatchObject([
+    { verb: "list", by: "front", outcome: "invalid_request" },
+    { verb: "census", by: "front", outcome: "invalid_request" },
+    { verb: "census", by: "front", outcome: "succeeded" },
+  ]);
+  // A sum instead of a difference would be decades.
+  for (const { duration_ms: took } of logged("call")) expect(took).toBeLessThan(3_600_000);
+});
+
 test("a wrong configuration is an answer, too", async () => {
   const env = { ...(await createDatabase()).env(), DATABASE_URL: "mysql://nowhere" };
   expect(await calledBy(env, front).census({})).toMatchObject({ ok: false, code: "configuration_invalid" });

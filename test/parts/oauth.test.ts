@@ -270,6 +270,11 @@ describe("the metadata", () => {
     expect(answer.headers.get("Access-Control-Allow-Origin")).toBeNull();
   });
 
+  test.each(paths)("%s served by itself takes a slash at the end", async (path) => {
+    const expected = await contentOf(await send(worker, env, path));
+    expect(await contentOf(await send(metadataRoutes("parts"), env, `${path}/`))).toEqual(expected);
+  });
+
   test("the other routes of the app are as they were", async () => {
     const page = await send(createApp(), env, "/page");
     expect([page.status, await page.text()]).toEqual([200, "of the app"]);

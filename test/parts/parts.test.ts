@@ -39,7 +39,12 @@ function createApp(): App {
   return app;
 }
 
-async function send(app: App, env: Env, path: string, init: RequestInit = {}): Promise<Response> {
+async function send(
+  app: Pick<App, "fetch">,
+  env: Env,
+  path: string,
+  init: RequestInit = {},
+): Promise<Response> {
   const context = createExecutionContext();
   const response = await app.fetch(new Request(`https://app.test${path}`, init), env, context);
   await waitOnExecutionContext(context);
@@ -219,6 +224,12 @@ describe("routes of monitors and operators", () => {
       expect((await send(app, env, path, ending)).status).toBe(204);
       expect((await send(app, env, path, ending)).status).toBe(404);
     }
+  });
+
+  test("served by themselves they take a slash at the end", async () => {
+    const env = (await createDatabase()).env();
+    for (const path of ["/sessions", "/sessions/", "/cleanup/runs/"])
+      expect([path, (await send(adminRoutes(), env, path, bearer(keys.admin))).status]).toEqual([path, 200]);
   });
 
   test("a guard of the app's own takes the place of the keys", async () => {
