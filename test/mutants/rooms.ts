@@ -30,6 +30,13 @@ const ALSO: Record<string, string[]> = {
   mcp: ["test/app.test.ts", "test/session/middleware.test.ts", "test/fuzz.test.ts"],
   metrics: ["test/cleanup/clean.test.ts", "test/health/kept.test.ts"],
   page: ["test/env.test.ts"],
+  parts: [
+    "test/app.test.ts",
+    "test/cron.test.ts",
+    "test/mcp/gate.test.ts",
+    "test/recovery/degraded.test.ts",
+    "test/tasks/cron.test.ts",
+  ],
   public: ["test/parts"],
   rpc: ["test/parts"],
   server: ["test/server"],
