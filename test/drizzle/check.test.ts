@@ -24,7 +24,11 @@ beforeAll(async () => {
   );
   await migrate({ ...config, user: "mcp", password: "secret/password" });
   migrated = String(config.database);
-  neon = await startLocalNeon({ postgres: { host: String(config.host), port: Number(config.port) } });
+  neon = await startLocalNeon({
+    postgres: { host: String(config.host), port: Number(config.port) },
+    // Without one that knows passwords it would keep no connection longer than a second.
+    superuser: { user: String(config.user), password: String(config.password) },
+  });
 });
 afterAll(() => neon.close());
 
