@@ -10,7 +10,14 @@ export interface Room {
 
 /** Tests of a room of src beside those in test/ROOM. A folder means all test files in it. */
 const ALSO: Record<string, string[]> = {
-  admin: ["test/manual", "test/app.test.ts", "test/page", "test/rpc", "test/parts/entrypoint.test.ts"],
+  admin: [
+    "test/manual",
+    "test/app.test.ts",
+    "test/page",
+    "test/rpc",
+    "test/parts/entrypoint.test.ts",
+    "test/e2e/openapi.test.ts",
+  ],
   auth: ["test/app.test.ts", "test/mcp/gate.test.ts", "test/env.test.ts", "test/http"],
   cleanup: [
     "test/cron.test.ts",
@@ -19,7 +26,7 @@ const ALSO: Record<string, string[]> = {
     "test/admin/cleanup.test.ts",
   ],
   db: ["test/recovery", "test/health/unhealthy.test.ts"],
-  health: ["test/recovery", "test/cleanup/blocked.test.ts", "test/env.test.ts"],
+  health: ["test/recovery", "test/cleanup/blocked.test.ts", "test/env.test.ts", "test/e2e/openapi.test.ts"],
   http: [
     "test/app.test.ts",
     "test/fuzz.test.ts",
@@ -28,7 +35,13 @@ const ALSO: Record<string, string[]> = {
     "test/env.test.ts",
   ],
   mcp: ["test/app.test.ts", "test/session/middleware.test.ts", "test/fuzz.test.ts"],
-  metrics: ["test/cleanup/clean.test.ts", "test/health/kept.test.ts"],
+  metrics: [
+    "test/cleanup/clean.test.ts",
+    "test/health/kept.test.ts",
+    "test/streams/sweep.test.ts",
+    "test/fuzz.test.ts",
+    "test/e2e/openapi.test.ts",
+  ],
   page: ["test/env.test.ts"],
   parts: [
     "test/app.test.ts",
@@ -39,7 +52,13 @@ const ALSO: Record<string, string[]> = {
   ],
   public: ["test/parts"],
   rpc: ["test/parts"],
-  server: ["test/server"],
+  server: [
+    "test/mcp/state.test.ts",
+    "test/session/cached-store.test.ts",
+    "test/session/foreign-rows.test.ts",
+    "test/recovery/degraded.test.ts",
+    "test/auth/people.test.ts",
+  ],
   streams: ["test/mcp"],
   handles: ["test/recovery/handles.test.ts", "test/examples/basket.test.ts"],
   tasks: ["test/recovery/tasks.test.ts", "test/e2e/tasks.test.ts", "test/e2e/task-runners.test.ts"],

@@ -4,8 +4,9 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { type Input, type SessionsEntrypoint, sessionsEntrypoint, type Verb } from "../../src/public/rpc.ts";
 import { logged } from "../support/captured-logs.ts";
+import { at, HOUR } from "../support/cleanup.ts";
 import { addHandles, addTasks, KEPT } from "../support/kept.ts";
-import { createDatabase } from "../support/worker.ts";
+import { addSessions, createDatabase } from "../support/worker.ts";
 
 const worker = { fetch: () => Promise.resolve(new Response("served")) };
 const Sessions = sessionsEntrypoint(WorkerEntrypoint, worker);
@@ -86,6 +87,81 @@ test("each caller has users of its own, and an operator tells them apart", async
   expect(await other.list({ principal: "zoe", issuer: "binding:front", subject: "zoe" })).toMatchObject({
     code: "invalid_request",
   });
+});
+
+test("a session is opened in a revision that has them, resumed, and ended once", async () => {
+  const target = calledBy((await createDatabase()).env(), front);
+  expect(await target.open({ ...open, protocolVersion: "2020-01-01" })).toMatchObject({
+    code: "unsupported_protocol_version",
+  });
+  const opened = await target.open({ ...open, clientInfo: { name: "me" } });
+  if (!opened.ok) throw new Error(opened.message);
+  const { id, session } = opened.value;
+  expect(await target.resume({ user: "zoe", id })).toMatchObject({
+    value: { session, protocolVersion: "2025-11-25", clientInfo: { name: "me" }, capabilities: {} },
+  });
+  expect(await target.end({ user: "zoe", id: "no id" })).toMatchObject({ code: "session_not_found" });
+  expect(await target.end({ user: "ben", id })).toMatchObject({ code: "session_not_found" });
+  expect(await target.end({ user: "zoe", id })).toEqual({ ok: true, value: null });
+  expect(await target.end({ user: "zoe", id })).toMatchObject({ code: "session_not_found" });
+  expect(await target.resume({ user: "zoe", id })).toMatchObject({ code: "session_not_found" });
+});
+
+test("where openings are limited, one too many says when to come again", async () => {
+  const asked: unknown[] = [];
+  const limit = (options: unknown) => {
+    asked.push(options);
+    return Promise.resolve({ success: false });
+  };
+  const env = Object.assign((await createDatabase()).env(), { INITIALIZE_RATE_LIMIT: { limit } });
+  expect(await calledBy(env, front).open(open)).toMatchObject({
+    code: "too_many_sessions",
+    retryAfterSeconds: 60,
+  });
+  expect(asked).toEqual([{ key: '["binding:front","zoe"]' }]);
+});
+
+test("state is kept as JSON, and only over the version that was meant", async () => {
+  const target = calledBy((await createDatabase()).env(), front);
+  const opened = await target.open(open);
+  if (!opened.ok) throw new Error(opened.message);
+  const meant = { user: "zoe", id: opened.value.id, key: "k" };
+  expect(await target.getState(meant)).toEqual({ ok: true, value: null });
+  expect(await target.setState({ ...meant, value: [1], ifVersion: 0 })).toMatchObject({
+    value: { version: 1 },
+  });
+  expect(await target.setState({ ...meant, value: 2, ifVersion: 7 })).toMatchObject({
+    code: "version_mismatch",
+  });
+  expect(await target.deleteState({ ...meant, ifVersion: 7 })).toMatchObject({ code: "version_mismatch" });
+  const circle: Record<string, unknown> = {};
+  circle["itself"] = circle;
+  expect(await target.setState({ ...meant, value: circle })).toMatchObject({ code: "invalid_request" });
+  expect(await target.getState(meant)).toMatchObject({ value: { value: [1], version: 1 } });
+  expect(await target.deleteState({ ...meant, ifVersion: 1 })).toEqual({
+    ok: true,
+    value: { existed: true },
+  });
+  expect(await target.deleteState(meant)).toEqual({ ok: true, value: { existed: false } });
+});
+
+test("an operator counts, cleans up and ends what a principal has", async () => {
+  const database = await createDatabase();
+  await addSessions(database, { expired: at(new Date(), -2 * HOUR), active: null });
+  const target = calledBy(database.env(), front);
+  expect(await target.census({})).toEqual({ ok: true, value: { total: 2, active: 1, expired: 1 } });
+  expect(await target.cleanUp({ tier: "regular" })).toMatchObject({
+    value: { tier: "regular", outcome: "completed", deleted: 1 },
+  });
+  expect(await target.census({})).toEqual({ ok: true, value: { total: 1, active: 1, expired: 0 } });
+  await target.open(open);
+  for (const half of [{ issuer: "binding:front" }, { subject: "zoe" }])
+    expect(await target.list(half)).toMatchObject({ code: "invalid_request" });
+  expect(await target.endAll({ issuer: "binding:front", subject: "zoe" })).toEqual({
+    ok: true,
+    value: { ended: 1, hasMore: false },
+  });
+  expect(await target.list({ state: "active" })).toMatchObject({ value: { sessions: [{ session: null }] } });
 });
 
 test("an operator lists and ends handles and tasks, where they are switched on", async () => {

@@ -5,7 +5,7 @@ import { inputs, type Verb } from "../../src/rpc/verbs.ts";
 const key = "0123456789abcdef".repeat(4);
 const owned = { user: "zoe", id: "x" };
 const keyed = { ...owned, key: "k" };
-const guid = crypto.randomUUID();
+const guid = "0123abcd-4567-4abc-9def-0123456789ab";
 
 const takes = (verb: Verb, input: unknown) => inputs[verb].safeParse(input).success;
 

@@ -5,6 +5,7 @@ import {
   PROTOCOL_VERSION_META_KEY,
 } from "@modelcontextprotocol/server";
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { keyOfSession } from "../../src/session/session.ts";
 import { createDatabase, keys } from "./worker.ts";
 
 type Worker = Pick<Required<ExportedHandler<Env>>, "fetch">;
@@ -21,6 +22,8 @@ export interface StatelessClient {
 export interface TestClient extends StatelessClient {
   /** The session's document as it stands in the database; empty when nothing was kept. */
   state: () => Promise<Record<string, unknown>>;
+  /** Another session with the same key. */
+  openAnother: () => Promise<TestClient>;
 }
 
 const clientInfo = { name: "test", version: "1" };
@@ -37,21 +40,26 @@ export async function openClient(
 ): Promise<TestClient> {
   const database = await createDatabase();
   const env = database.env(variables);
-  let session: string | undefined;
-  const request = async (method: string, params: object = {}) => {
-    const headers = session === undefined ? {} : { "Mcp-Session-Id": session };
-    const response = await post(worker, env, { method, params }, headers);
-    session ??= response.headers.get("Mcp-Session-Id") ?? undefined;
-    return resultOf(response);
+  const open = async (): Promise<TestClient> => {
+    let session: string | undefined;
+    const request = async (method: string, params: object = {}) => {
+      const headers = session === undefined ? {} : { "Mcp-Session-Id": session };
+      const response = await post(worker, env, { method, params }, headers);
+      session ??= response.headers.get("Mcp-Session-Id") ?? undefined;
+      return resultOf(response);
+    };
+    await request("initialize", INITIALIZE);
+    return {
+      ...callerOf(request),
+      async state() {
+        const key = await keyOfSession(session ?? "");
+        const rows = await database.query("SELECT state FROM mcp_sessions WHERE session_id = $1", [key]);
+        return (rows[0]?.["state"] ?? {}) as Record<string, unknown>;
+      },
+      openAnother: open,
+    };
   };
-  await request("initialize", INITIALIZE);
-  return {
-    ...callerOf(request),
-    async state() {
-      const rows = await database.query("SELECT state FROM mcp_sessions");
-      return (rows[0]?.["state"] ?? {}) as Record<string, unknown>;
-    },
-  };
+  return open();
 }
 
 /** A client without a session, on a database of its own. @param variables as with `openClient`. */

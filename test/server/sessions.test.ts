@@ -1,0 +1,78 @@
+// A test of the author's room, to copy: what a client is told of its sessions, and what it may not write.
+import { expect, test } from "vitest";
+import worker from "../../src/index.ts";
+import { openClient } from "../support/client.ts";
+
+const TIME = /^\d{4}-\d\d-\d\dT.*Z$/;
+const times = {
+  created_at: expect.stringMatching(TIME),
+  last_active: expect.stringMatching(TIME),
+  expires_at: expect.stringMatching(TIME),
+};
+
+test("a session knows itself among the others of its key, and ends them", async () => {
+  const client = await openClient(worker);
+  const info = await client.call("session_info");
+  expect(info).toEqual({
+    session: expect.stringMatching(/^[0-9a-f]{8}$/),
+    principal: "alice",
+    protocol_version: "2025-11-25",
+    client_info: { name: "test", version: "1" },
+    capabilities: {},
+    log_level: null,
+    is_degraded: false,
+    ...times,
+  });
+  const own = { session: info["session"], client: "test", is_current: true, ...times };
+  expect(await client.call("list_my_sessions")).toEqual({ sessions: [own] });
+  const other = await client.openAnother();
+  const { session } = await other.call("session_info");
+  const { sessions } = (await client.call("list_my_sessions")) as { sessions: object[] };
+  expect(sessions).toHaveLength(2);
+  expect(sessions).toEqual(expect.arrayContaining([own, { ...own, session, is_current: false }]));
+  expect(await client.call("end_my_other_sessions")).toEqual({ ended: 1 });
+  await expect(other.call("session_info")).rejects.toThrow("Session not found");
+  expect(await client.call("list_my_sessions")).toEqual({ sessions: [own] });
+});
+
+test("the tools say whose sessions they mean", async () => {
+  const client = await openClient(worker);
+  const { tools } = (await client.request("tools/list")) as {
+    tools: { name: string; description: string }[];
+  };
+  const described = tools.filter(({ name }) => name.includes("_my_")).map(({ description }) => description);
+  expect(described.toSorted()).toEqual([
+    "End all sessions that were opened with your key, but this one",
+    "The live sessions that were opened with your key",
+  ]);
+});
+
+test("a value is written and deleted only over the version that is meant", async () => {
+  const client = await openClient(worker);
+  expect(await client.call("session_state_get", { key: "k" })).toEqual({
+    found: false,
+    value: null,
+    version: 0,
+  });
+  await client.call("session_state_set", { key: "k", value: 1, if_version: 0 });
+  for (const [tool, input] of [
+    ["session_state_set", { key: "k", value: 2, if_version: 0 }],
+    ["session_state_delete", { key: "k", if_version: 7 }],
+  ] as const)
+    await expect(client.call(tool, input)).rejects.toThrow("has been changed meanwhile");
+  expect(await client.state()).toEqual({ k: 1 });
+  expect(await client.call("session_state_delete", { key: "k", if_version: 1 })).toEqual({ deleted: true });
+});
+
+test.each([
+  { key: "", value: 1 },
+  { key: "k".repeat(257), value: 1 },
+  { key: "k", value: 1, if_version: -1 },
+])("%j is refused before anything is written", async (input) => {
+  const client = await openClient(worker);
+  await expect(client.call("session_state_set", input)).rejects.toThrow(/key|if_version/);
+  expect(await client.state()).toEqual({});
+  expect(await client.call("session_state_set", { key: "k".repeat(256), value: 1 })).toMatchObject({
+    version: 1,
+  });
+});
