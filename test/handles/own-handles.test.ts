@@ -48,7 +48,10 @@ test("a handle lives as long as its tool says, and its principal alone has it", 
   expect(await bob.list()).toEqual([]);
   expect((await alice.list()).map(({ kind }) => kind).toSorted()).toEqual(["a", "b"]);
   expect(await alice.list({ kind: "a" })).toHaveLength(1);
-  await pass(TTL_SECONDS);
+  // A use moves nothing, unless its tool has said so.
+  await pass(TTL_SECONDS / 2);
+  expect(await alice.read(usual.handle)).toMatchObject({ value: 1 });
+  await pass(TTL_SECONDS / 2);
   expect(await alice.read(usual.handle)).toBeUndefined();
   expect(await alice.read(long.handle)).toMatchObject({ value: 1 });
   expect(await alice.end(long.handle)).toBe(true);
