@@ -35,6 +35,12 @@ test("a session knows itself among the others of its key, and ends them", async 
   expect(await client.call("list_my_sessions")).toEqual({ sessions: [own] });
 });
 
+test("an answer is there as text, too, for clients that read no structured content", async () => {
+  const client = await openClient(worker);
+  const answer = await client.request("tools/call", { name: "session_info", arguments: {} });
+  expect(answer["content"]).toEqual([{ type: "text", text: JSON.stringify(answer["structuredContent"]) }]);
+});
+
 test("the tools say whose sessions they mean", async () => {
   const client = await openClient(worker);
   const { tools } = (await client.request("tools/list")) as {

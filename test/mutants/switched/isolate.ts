@@ -110,6 +110,7 @@ if (switching !== null) {
     if (plan === null) {
       const [first] = test.result?.attempts ?? [];
       if (first !== undefined && first.duration > LONG_MS) skip();
+      await tell([{ kind: "trying", test: test.id, mutant: null }]);
       switches.currentTestId = first === undefined ? test.id : "again";
       return;
     }
