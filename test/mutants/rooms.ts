@@ -38,6 +38,7 @@ const ALSO: Record<string, string[]> = {
   metrics: [
     "test/cleanup/clean.test.ts",
     "test/health/kept.test.ts",
+    "test/cleanup/idle-sleep.test.ts",
     "test/streams/sweep.test.ts",
     "test/fuzz.test.ts",
     "test/e2e/openapi.test.ts",
@@ -59,9 +60,14 @@ const ALSO: Record<string, string[]> = {
     "test/recovery/degraded.test.ts",
     "test/auth/people.test.ts",
   ],
-  streams: ["test/mcp"],
-  handles: ["test/recovery/handles.test.ts", "test/examples/basket.test.ts"],
-  tasks: ["test/recovery/tasks.test.ts", "test/e2e/tasks.test.ts", "test/e2e/task-runners.test.ts"],
+  streams: ["test/mcp", "test/env.test.ts"],
+  handles: ["test/recovery/handles.test.ts", "test/examples/basket.test.ts", "test/env.test.ts"],
+  tasks: [
+    "test/env.test.ts",
+    "test/recovery/tasks.test.ts",
+    "test/e2e/tasks.test.ts",
+    "test/e2e/task-runners.test.ts",
+  ],
   session: ["test/mcp", "test/env.test.ts", "test/recovery/degraded.test.ts", "test/admin/sessions.test.ts"],
 };
 
