@@ -41,7 +41,8 @@ async function run(): Promise<number> {
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
   const testsOf = ({ room, file }: Mutant) => meant.find(({ name }) => name === room)?.testsOf(file) ?? [];
-  const kept = resultsPath === undefined ? undefined : new Results(resultsPath, testsOf);
+  const files = chosen.flatMap((mutant) => [mutant.file, ...testsOf(mutant)]);
+  const kept = resultsPath === undefined ? undefined : new Results(resultsPath, testsOf, files);
   const results = chosen.flatMap((mutant) => kept?.of(mutant) ?? []);
   const known = new Set(results.map(({ mutant }) => mutant.id));
   const untried = chosen.filter(({ id }) => !known.has(id));

@@ -27,7 +27,7 @@ const mutants = () => {
     { ...change, replacement: "<" },
   ]);
 };
-const opened = () => new Results(path, () => tests);
+const opened = () => new Results(path, () => tests, [file, ...tests]);
 const outcomes = () => {
   const results = opened();
   return mutants().map((mutant) => results.of(mutant)?.outcome);
@@ -69,6 +69,15 @@ test("a result does not count when a test was added", () => {
   add("survived");
   tests = [...tests, file];
   expect(outcomes()).toEqual([undefined, undefined]);
+});
+
+test("what changes while a run goes on is not what it has tried", () => {
+  const results = opened();
+  writeFileSync(otherTest, "a = c");
+  for (const mutant of mutants()) results.add({ mutant, outcome: "survived", by: "" });
+  expect(outcomes()).toEqual([undefined, undefined]);
+  writeFileSync(otherTest, "a = b");
+  expect(outcomes()).toEqual(["survived", "survived"]);
 });
 
 test("a line that was cut off by the end of a run is no result, and spoils none after it", () => {

@@ -28,13 +28,18 @@ function lineIn(text: string): Line | undefined {
 export class Results {
   readonly #path: string;
   readonly #testsOf: (mutant: Mutant) => string[];
-  readonly #states = new Map<string, string>();
+  /** Of files as they were at the start: what is tried is a copy of that time. */
+  readonly #digests: Map<string, string>;
   readonly #lines = new Map<string, Line>();
 
-  /** @param testsOf the test files that concern a mutant. */
-  constructor(path: string, testsOf: (mutant: Mutant) => string[]) {
+  /**
+   * @param testsOf the test files that concern a mutant.
+   * @param files all files that are mutated, and all tests.
+   */
+  constructor(path: string, testsOf: (mutant: Mutant) => string[], files: string[]) {
     this.#path = path;
     this.#testsOf = testsOf;
+    this.#digests = new Map([...new Set(files)].map((file) => [file, digestOf(readFileSync(file, "utf8"))]));
     const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
     for (const text of lines) {
       const line = lineIn(text);
@@ -69,17 +74,9 @@ export class Results {
   #stateOf(mutant: Mutant, outcome: Result["outcome"], by: string): string {
     const tests = outcome === "invalid" ? [] : this.#testsOf(mutant).toSorted();
     const killer = tests.filter((test) => outcome !== "survived" && by.startsWith(test));
-    return this.#hashOf([mutant.file, ...(killer.length > 0 ? killer : tests)]);
-  }
-
-  #hashOf(files: string[]): string {
-    const key = files.join("\0");
-    const known = this.#states.get(key);
-    if (known !== undefined) return known;
-    const hash = createHash("sha256");
-    for (const file of files) hash.update(`${file}\0${readFileSync(file, "utf8")}\0`);
-    const state = hash.digest("hex").slice(0, 16);
-    this.#states.set(key, state);
-    return state;
+    const files = [mutant.file, ...(killer.length > 0 ? killer : tests)];
+    return digestOf(files.map((file) => `${file} ${this.#digests.get(file)}`).join("\n")).slice(0, 16);
   }
 }
+
+const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");
