@@ -165,13 +165,15 @@ export class History {
   }
 
   async findDue(): Promise<void> {
+    // Others may take or renew one before the answer is here.
+    const sinceBefore = new Map(this.tasks.map(({ key, lease }) => [key, lease?.since ?? -Infinity]));
     const { keys } = await this.due.due({ limit: 2 });
     for (const key of keys) {
       const task = this.tasks.find((one) => one.key === key);
       if (task === undefined) continue;
-      const since = task.lease?.since ?? -Infinity;
+      const since = sinceBefore.get(key) ?? -Infinity;
       refute(this.#now - since < SURELY_ALIVE_SECONDS, "a task is due although its runner is alive");
-      task.lease = undefined;
+      if (task.lease?.since === since) task.lease = undefined;
       this.#count("due");
     }
   }
