@@ -31,6 +31,12 @@ export const equivalents: Equivalent[] = [
     reason: "It is only compared with what it was before: whether it has changed, not in which direction.",
   },
   {
+    file: "src/handles/store.ts",
+    line: "WHERE owner = ${owner} AND expires_at > clock_timestamp() AND kind = coalesce(${kind ?? null}, kind)",
+    change: "> → >=",
+    reason: CLOCK,
+  },
+  {
     ...folding,
     line: "WHERE t.name = split.name AND t.shard = l.shard AND l.shard > k.shard",
     change: "AND l.shard > k.shard → nothing",
