@@ -115,8 +115,12 @@ export async function tryAll(
     if (all.every(({ file }) => file.endsWith(".sql"))) return all;
     say("which mutants the compiler refuses");
     const copy = makeCopy();
-    const refused = refusedIn(copy, all);
-    removeCopy(copy);
+    let refused: Map<string, string>;
+    try {
+      refused = refusedIn(copy, all);
+    } finally {
+      removeCopy(copy);
+    }
     return all.filter((mutant) => {
       const by = refused.get(mutant.id);
       if (by !== undefined) onResult({ mutant, outcome: "invalid", by });
