@@ -2,9 +2,39 @@
 import { afterEach, expect, test } from "vitest";
 import { poll } from "../support/cleanup.ts";
 import { callTool, end, open, rowsOf } from "../support/mcp.ts";
-import { createDatabase, fire, REGULAR_CRON, setFaults } from "../support/worker.ts";
+import { keepSecret } from "../support/captured-logs.ts";
+import { bearer, createDatabase, faultHits, fire, REGULAR_CRON, send, setFaults } from "../support/worker.ts";
 
 afterEach(() => setFaults());
+
+const everything = keepSecret("everything-key-0123456789abcd");
+
+test.each([
+  "/session-health",
+  "/metrics",
+  "/sessions",
+  "/handles",
+  "/tasks",
+  "/cleanup/runs",
+  "/admin",
+  "/admin/history",
+  "/admin/sessions",
+  "/admin/handles",
+  "/admin/tasks",
+  "/admin/runs",
+])("what %s reads is asked for again", async (path) => {
+  const database = await createDatabase();
+  const env = database.env({
+    API_KEYS: `ops:health+metrics+admin:${everything}`,
+    ADMIN_PAGE: "true",
+    MCP_HANDLES: "true",
+    MCP_TASKS: "true",
+  });
+  await setFaults({ fault: { kind: "lost-after-commit" }, times: 1 });
+  const response = await send(env, path, bearer(everything));
+  expect([response.status, await faultHits()]).toEqual([200, [1]]);
+  expect(await response.text()).not.toContain("cannot be asked");
+});
 
 test("an end whose answer was lost is heard of by the next attempt, although a cleanup came between them", async () => {
   const database = await createDatabase();
