@@ -3,6 +3,7 @@ import { createInstrumenter } from "@stryker-mutator/instrumenter";
 import { createInjector } from "typed-inject";
 import type { Change } from "./mutant.ts";
 import { templateChanges } from "./sql/mutators.ts";
+import { withTemplates } from "./switched/templates.ts";
 
 // Texts for people are no rules, and the types hold the texts that are codes.
 const EXCLUDED = ["StringLiteral"];
@@ -28,8 +29,27 @@ export interface Instrumented {
   contents: Map<string, string>;
 }
 
-/** What StrykerJS makes of files: the mutants, and the files with all of them in it, which also count what is come by. */
+/** The mutants of files, and the files with all of them in it, which also count what is come by. */
 export async function instrument(texts: Map<string, string>): Promise<Instrumented> {
+  const { placed, contents } = await instrumentByStryker(texts);
+  for (const [path, source] of texts) {
+    const { placed: own, content } = withTemplates(path, source, contents.get(path) ?? "");
+    placed.push(...own);
+    contents.set(path, path.startsWith("src/") ? content : counting(path, content));
+  }
+  return { placed, contents };
+}
+
+/** A file that also runs in processes of its own. */
+function counting(path: string, content: string): string {
+  const root = "../".repeat(path.split("/").length - 1);
+  const [first = ""] = /^#!.*\n/.exec(content) ?? [];
+  return `${first}import { writeCountsAtExit } from "${root}test/mutants/switched/children.ts";
+writeCountsAtExit();
+${content.slice(first.length)}`;
+}
+
+async function instrumentByStryker(texts: Map<string, string>): Promise<Instrumented> {
   const injector = createInjector()
     .provideValue("logger", logger)
     .provideValue("getLogger", () => logger)
@@ -55,7 +75,7 @@ export async function instrument(texts: Map<string, string>): Promise<Instrument
 }
 
 export async function sourceChanges(file: string, source: string): Promise<Change[]> {
-  const { placed } = await instrument(new Map([[file, source]]));
+  const { placed } = await instrumentByStryker(new Map([[file, source]]));
   const changes = placed.map(({ mutator, start, end, replacement }) => ({
     mutator,
     start,

@@ -10,28 +10,31 @@ export function sqlChanges(sql: string): Change[] {
   return [...conditionChanges(tokens), ...clauseChanges(tokens)];
 }
 
-interface Template {
+/** What stands between the backticks of a template. */
+export interface Template {
   start: number;
   end: number;
   /** Where each `${…}` is. */
   holes: { start: number; end: number }[];
 }
 
-/** The changes of what stands in sql`…`. What is put in by `${…}` counts as one name. */
-export function templateChanges(source: string): Change[] {
-  return templatesOf(source).flatMap(({ start, end, holes }) => {
-    let sql = source.slice(start, end);
-    for (const hole of holes) {
-      const length = hole.end - hole.start;
-      sql = sql.slice(0, hole.start - start) + "h".repeat(length) + sql.slice(hole.end - start);
-    }
-    return sqlChanges(sql).map((change) => ({
-      ...change,
-      mutator: `sql ${change.mutator}`,
-      start: change.start + start,
-      end: change.end + start,
-    }));
-  });
+/** The changes of what stands in all sql`…`. */
+export const templateChanges = (source: string): Change[] =>
+  templatesOf(source).flatMap((template) => changesOf(source, template));
+
+/** The changes of one template. What is put in by `${…}` counts as one name. */
+export function changesOf(source: string, { start, end, holes }: Template): Change[] {
+  let sql = source.slice(start, end);
+  for (const hole of holes) {
+    const length = hole.end - hole.start;
+    sql = sql.slice(0, hole.start - start) + "h".repeat(length) + sql.slice(hole.end - start);
+  }
+  return sqlChanges(sql).map((change) => ({
+    ...change,
+    mutator: `sql ${change.mutator}`,
+    start: change.start + start,
+    end: change.end + start,
+  }));
 }
 
 interface Node {
@@ -45,7 +48,7 @@ interface Node {
 const isNode = (value: unknown): value is Node =>
   typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
 
-function templatesOf(source: string): Template[] {
+export function templatesOf(source: string): Template[] {
   const templates: Template[] = [];
   const visit = (node: unknown): void => {
     if (Array.isArray(node)) return node.forEach(visit);
