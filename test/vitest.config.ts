@@ -49,6 +49,7 @@ const asOneModule = [
 
 // Set by test/mutants/host.ts.
 const isOfMutants = process.env["MUTANTS"] !== undefined;
+const switchedBy = isOfMutants ? ["test/mutants/switched/isolate.ts"] : [];
 
 const inWorkerd = (name: string, include: string[], globalSetup: string, exclude: string[] = []) => ({
   plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
@@ -60,7 +61,7 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
     deps: { optimizer: { ssr: { enabled: true, include: asOneModule } } },
     exclude: [...inNode, "test/ops/**", "test/browser/**", "test/deploy/**", "test/package/**", ...exclude],
     globalSetup: [globalSetup],
-    setupFiles: ["test/support/each-file.ts", ...(isOfMutants ? ["test/mutants/switched/isolate.ts"] : [])],
+    setupFiles: ["test/support/each-file.ts", ...switchedBy],
     // One database server and one switchboard for all files.
     fileParallelism: false,
     // And one isolate: to load every module anew for each of them takes longer than the tests do. But a mutant may be in what
@@ -86,7 +87,8 @@ export default defineConfig({
           name: "node",
           include: inNode,
           // A test waits for its database server, or for time to pass. Beside those in workerd, two at once use two cores.
-          maxWorkers: 2,
+          maxWorkers: isOfMutants ? 1 : 2,
+          setupFiles: switchedBy,
           sequence: { groupOrder: 2 },
           ...patient,
         },

@@ -10,7 +10,10 @@ import {
   type Vitest,
 } from "vitest/node";
 import { removeCopy } from "./copy.ts";
+import { projectOf } from "./rooms.ts";
+import { COUNTS_FILE, takeCounts } from "./switched/children.ts";
 import type { Message, Plan } from "./switched/messages.ts";
+import { type Replacement, RoutineSwitch } from "./switched/routines.ts";
 import { serveSwitches } from "./switched/server.ts";
 
 export type Order = FilesOrder | SwitchOrder;
@@ -25,13 +28,15 @@ export interface FilesOrder {
   tests: { project: string; file: string }[];
 }
 
-/** Runs test files in workerd over instrumented source. */
+/** Runs test files over instrumented source. */
 export interface SwitchOrder {
   kind: "switch";
   changed: string[];
   files: string[];
   /** Undefined for runs that only count what is reached. */
   plan: Plan | undefined;
+  /** What the mutants of routines put in their places, by the id of the mutant. */
+  routines: Record<string, Replacement>;
   timeoutMs: number;
 }
 
@@ -63,6 +68,8 @@ const CLOSING_MS = 15_000;
 const copy = process.cwd();
 // For test/vitest.config.ts.
 process.env["MUTANTS"] = "1";
+const countsFile = `${copy}/counts-of-children`;
+process.env[COUNTS_FILE] = countsFile;
 /** The test file that has begun last, and how long each of the order took. */
 let running = "";
 let ms: Record<string, number> = {};
@@ -86,12 +93,34 @@ const vitest: Vitest = await createVitest("test", {
   reporters: [reporter],
   sequence: { sequencer: AsGiven },
 });
-const inWorkerd = vitest.getProjectByName("worker");
-inWorkerd.provide("switching", null);
-const board = await serveSwitches((messages) => {
-  for (const message of messages) if (message.kind === "covered") message.file = relative(copy, message.file);
-  say({ kind: "says", messages });
+const projects = ["worker", "node"].map((name) => vitest.getProjectByName(name));
+const switching = (value: { url: string; timeoutMs: number } | null) =>
+  projects.forEach((project) => project.provide("switching", value));
+const bail = (after: number) => projects.forEach(({ config }) => (config.bail = after));
+switching(null);
+const control = () => (vitest.getProjectByName("worker").getProvidedContext() as { control: string }).control;
+const routines = new RoutineSwitch(control);
+const board = await serveSwitches({
+  onFile: () => routines.turnTo(null),
+  async onSaid(messages) {
+    for (const message of messages) if (message.kind === "covered") complete(message);
+    say({ kind: "says", messages });
+    for (const message of messages) if (message.kind === "trying") await turnTo(message);
+  },
 });
+
+function complete(message: Extract<Message, { kind: "covered" }>): void {
+  message.file = relative(copy, message.file);
+  const ofChildren = takeCounts(countsFile);
+  for (const { id, hits } of message.tests)
+    for (const [mutant, count] of Object.entries(ofChildren.get(id) ?? {}))
+      hits[mutant] = (hits[mutant] ?? 0) + count;
+}
+
+async function turnTo({ test, mutant }: Extract<Message, { kind: "trying" }>): Promise<void> {
+  if (await routines.turnTo(mutant)) return;
+  say({ kind: "says", messages: [{ kind: "unsound", test, mutant }] });
+}
 
 type Test = FilesOrder["tests"][number];
 
@@ -119,8 +148,7 @@ async function failureIn(tests: Test[]): Promise<{ file: string; test: string } 
 
 /** Makes the template of the tests' databases again, from the SQL as it is. */
 async function remakeTemplate(): Promise<string | undefined> {
-  const { control } = vitest.getProjectByName("worker").getProvidedContext() as { control: string };
-  const response = await fetch(`${control}/template`, { method: "POST", body: "{}" });
+  const response = await fetch(`${control()}/template`, { method: "POST", body: "{}" });
   return response.ok ? undefined : response.text();
 }
 
@@ -144,8 +172,8 @@ async function runFiles({ changed, isSql, tests }: FilesOrder): Promise<Report> 
     const refusal = await remakeTemplate();
     if (refusal !== undefined) return { kind: "refused", message: refusal };
   }
-  inWorkerd.provide("switching", null);
-  inWorkerd.config.bail = 1;
+  switching(null);
+  bail(1);
   ms = {};
   for (const own of byProject(tests)) {
     const failure = await failureIn(own);
@@ -154,13 +182,16 @@ async function runFiles({ changed, isSql, tests }: FilesOrder): Promise<Report> 
   return { kind: "passed", ms };
 }
 
-async function runSwitched({ changed, files, plan, timeoutMs }: SwitchOrder): Promise<Report> {
+async function runSwitched(order: SwitchOrder): Promise<Report> {
+  const { changed, files, plan, timeoutMs } = order;
   invalidate(changed);
   board.plan = plan;
+  routines.expect(order.routines);
   // A test that does not pass twice says nothing of the others.
-  inWorkerd.config.bail = plan === undefined ? 0 : 1;
-  inWorkerd.provide("switching", { url: board.url, timeoutMs });
-  await run(files.map((file) => ({ project: "worker", file })));
+  bail(plan === undefined ? 0 : 1);
+  switching({ url: board.url, timeoutMs });
+  for (const own of byProject(files.map((file) => ({ project: projectOf(file), file })))) await run(own);
+  await routines.turnTo(null);
   return { kind: "passed", ms: {} };
 }
 

@@ -8,7 +8,7 @@ const USAGE = `Usage: npm run mutants -- [--room NAME]… [--file PATH]… [--id
   --test PATH   tries only this test file, such as a new one: what survives may be killed by others
   --sample N    N of each room, chosen by the seed
   --results FILE  adds each result to FILE, and tries no mutant again whose file and tests are as they were
-  --brief       leaves open what no cheap test kills, of the rooms of src/ only
+  --brief       leaves open what no cheap test kills
   --list        says which there are, and tries none
   --json        writes JSON to standard output`;
 

@@ -174,7 +174,7 @@ const roomOf = (file: string) =>
   ROUTINES.find(([, names]) => names.test(file.replace("drizzle/routines/", "").replace(".sql", "")))?.[0];
 
 /** The test of the same name: test/session/json.test.ts of src/session/json.ts. */
-const namesake = (file: string) => file.replace(/^src\//, "test/").replace(/\.ts$/, ".test.ts");
+const namesake = (file: string) => file.replace(/^(?:src\/)?/, "test/").replace(/\.ts$/, ".test.ts");
 
 /** The project of test/vitest.config.ts that a test file belongs to. */
 export const projectOf = (test: string) =>

@@ -4,7 +4,7 @@ import type { Order } from "./host.ts";
 import type { Mutant } from "./mutant.ts";
 import { projectOf, type Room } from "./rooms.ts";
 import { refusedIn } from "./switched/compiler.ts";
-import { tryInTurns } from "./switched/turns.ts";
+import { canTakeTurns, tryInTurns } from "./switched/try.ts";
 import { type Answer, type Result, Worker } from "./worker.ts";
 
 /** Which tests have killed, and how long each took. */
@@ -88,13 +88,12 @@ export async function tryAll(
   /** What can take turns; then what is left, one mutant after the other. */
   async function tryRooms(workers: Worker[]): Promise<void> {
     const tried = withoutRefused(mutants);
-    const ofSource = rooms.filter(({ files }) => files.every((file) => file.startsWith("src/")));
-    const inTurns = tried.filter(({ room }) => ofSource.some(({ name }) => name === room));
+    const inTurns = tried.filter(({ file }) => canTakeTurns(file));
     const ended = new Set<string>();
     const turns =
       inTurns.length < LEAST_IN_TURNS
         ? undefined
-        : await tryInTurns(ofSource, inTurns, workers, isBrief, {
+        : await tryInTurns(rooms, inTurns, workers, isBrief, {
             say,
             signal,
             onResult(result) {

@@ -58,17 +58,29 @@ export async function setUpWith(
   let databases = 0;
   let lastFile: string | undefined;
   const made: string[] = [];
+  /** A routine as a mutant has it. */
+  let routine: string | undefined;
+  /** The databases that a test file had made before its first mutant: those of all its tests. */
+  let ofFile: string[] | undefined;
+  const asOwner = (database: string, statement: string) =>
+    connected({ ...admin, ...role, database }, (client) => client.query(statement));
   const dropMade = async () => {
+    ofFile = undefined;
     for (const name of made.splice(0)) await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  };
+  const make = async (source: string) => {
+    const name = `test_${++databases}`;
+    await asAdmin(`CREATE DATABASE ${name} OWNER mcp TEMPLATE ${source}`);
+    made.push(name);
+    return name;
   };
   const actions: Record<string, (body: never) => unknown> = {
     /** @param file the test file that asks. What others before it have made is dropped: it may be kept in memory. */
     async database({ empty, file }: { empty?: boolean; file: string }) {
       if (file !== lastFile) await dropMade();
       lastFile = file;
-      const name = `test_${++databases}`;
-      await asAdmin(`CREATE DATABASE ${name} OWNER mcp${empty ? "" : ` TEMPLATE ${TEMPLATE}`}`);
-      made.push(name);
+      const name = await make(empty ? "template1" : TEMPLATE);
+      if (routine !== undefined && !empty) await asOwner(name, routine);
       return `postgresql://mcp:${role.password}@ep-test.localhost/${name}`;
     },
     // For test/mutants: the SQL of drizzle/ has changed, and no test is running.
@@ -79,11 +91,22 @@ export async function setUpWith(
         throw new Error(`${(error as { code?: string }).code ?? "refused:"} ${String(error)}`);
       });
     },
+    /** For test/mutants: puts a text in the place of a routine until there is none; then what has begun with it is ended. */
+    async routine({ text, original }: { text: string | null; original: string }) {
+      // The first is of no test: it shows whether PostgreSQL takes the text.
+      ofFile ??= [await make(TEMPLATE), ...made];
+      routine = text ?? undefined;
+      if (text === null)
+        await asAdmin(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'mcp%' AND state = 'active'",
+        );
+      for (const name of ofFile) await asOwner(name, text ?? original);
+    },
     async worker_role({ database, replace }: { database: string; replace?: [string, string] }) {
       const script = replace === undefined ? grants : grants.replace(...replace);
       if (replace !== undefined && script === grants)
         throw new Error(`The script does not have: ${replace[0]}`);
-      await connected({ ...admin, ...role, database }, (client) => client.query(script));
+      await asOwner(database, script);
       return `postgresql://${workerRole}:${role.password}@ep-test.localhost/${database}`;
     },
     faults: (rules: FaultRule[]) =>

@@ -1,4 +1,4 @@
-// Runs before each test file in workerd, in runs of mutants. While a test repeats over source with all mutants in it, one
+// Runs before each test file in runs of mutants, in workerd and in Node. While a test repeats over source with all mutants in it, one
 // mutant after the other is active. A test that fails with one runs once more without: only when it passes then, the mutant
 // was seen.
 import {
@@ -49,6 +49,28 @@ let plan: Plan | null = null;
 let queue: Queue = [];
 let last: Attempt | undefined;
 let isUnsound = false;
+
+/** Names in the statements of each test. */
+const namesOf = new Map<string, Set<string>>();
+
+/** Notes what is said to the database, or to the control server about it. */
+function noteStatements(): void {
+  globalThis.fetch = async (input, init) => {
+    const { currentTestId: test } = switches;
+    if (test !== undefined && typeof init?.body === "string") {
+      const names = namesOf.get(test) ?? new Set();
+      namesOf.set(test, names);
+      for (const [name] of init.body.matchAll(/mcp_[a-z_]+/g)) names.add(name);
+    }
+    return fetch(input, init);
+  };
+}
+
+/** What processes that the test starts read: StrykerJS's own variable, and that of children.ts. */
+function turnChildrenTo(mutant: string | undefined, test: string | undefined): void {
+  process.env["__STRYKER_ACTIVE_MUTANT__"] = mutant ?? "";
+  process.env["MUTANTS_TEST"] = test ?? "";
+}
 
 const tell = async (messages: Message[]) => {
   await fetch(url, { method: "POST", body: JSON.stringify(messages) });
@@ -102,16 +124,19 @@ if (switching !== null) {
   beforeAll(async ({}, { file }) => {
     const response = await fetch(`${url}?${new URLSearchParams({ file: file.filepath })}`);
     plan = (await response.json()) as Plan | null;
+    if (plan === null) noteStatements();
     for (const test of testsIn(file)) prepare(test);
   });
 
   beforeEach(async ({ task: test, skip }) => {
     switches.activeMutant = undefined;
+    turnChildrenTo(undefined, undefined);
     if (plan === null) {
       const [first] = test.result?.attempts ?? [];
       if (first !== undefined && first.duration > LONG_MS) skip();
       await tell([{ kind: "trying", test: test.id, mutant: null }]);
       switches.currentTestId = first === undefined ? test.id : "again";
+      turnChildrenTo(undefined, switches.currentTestId);
       return;
     }
     vi.useRealTimers();
@@ -132,16 +157,19 @@ if (switching !== null) {
     switches.hitCount = 0;
     switches.hitLimit = hitLimit ?? Number.POSITIVE_INFINITY;
     switches.activeMutant = id;
+    turnChildrenTo(id, undefined);
   });
 
   // oxlint-disable-next-line eslint/no-empty-pattern -- as above
   afterAll(async ({}, { file }) => {
     switches.activeMutant = undefined;
     switches.currentTestId = undefined;
+    turnChildrenTo(undefined, undefined);
     if (plan !== null) {
       await tell(settle());
       return;
     }
+    globalThis.fetch = fetch;
     const { static: loaded = {}, perTest = {} } = switches.mutantCoverage ?? {};
     const tests = testsIn(file)
       .filter(({ mode }) => mode === "run")
@@ -154,6 +182,7 @@ if (switching !== null) {
           firstMs: attempts[0]?.duration ?? 0,
           isSound: attempts.length === 2 && attempts.every(({ state }) => state === "pass"),
           hits: perTest[test.id] ?? {},
+          names: [...(namesOf.get(test.id) ?? [])],
         };
       });
     await tell([{ kind: "covered", file: file.filepath, tests, loaded: Object.keys(loaded) }]);

@@ -24,6 +24,8 @@ export interface Covered {
   isSound: boolean;
   /** How often it comes by the mutants. */
   hits: Record<string, number>;
+  /** Names in its statements that begin with `mcp_`. */
+  names: string[];
 }
 
 export type Message =

@@ -1,12 +1,12 @@
-// Tries the mutants of the source in few runs: it has all of them in it, and they take turns while a test repeats.
-import { readFileSync } from "node:fs";
+// Tries mutants in few runs: the source has all of them in it, and they take turns while a test repeats.
 import type { Mutant } from "../mutant.ts";
 import type { SwitchOrder } from "../host.ts";
-import { projectOf, type Room } from "../rooms.ts";
-import { type Instrumented, instrument, type Placed } from "../source.ts";
+import { projectOf } from "../rooms.ts";
+import type { Instrumented, Placed } from "../source.ts";
 import type { Outcome, Result, Worker } from "../worker.ts";
 import { Coverage, type CoveredTest, switchOf } from "./coverage.ts";
 import type { Message, Plan } from "./messages.ts";
+import { isRoutine, type Replacement } from "./routines.ts";
 
 // Most mutants are killed by one of a few cheap tests. One that makes a test wait is given up soon.
 const PASSES = [
@@ -41,6 +41,7 @@ export class Turns {
   readonly #testsOf: (mutant: Mutant) => string[];
   readonly #placed: Placed[];
   readonly #contents: Map<string, string>;
+  readonly #routinesOf: (names: readonly string[]) => Set<string>;
   readonly #progress: Progress;
   readonly #alive: Map<string, Mutant>;
   /** Pairs of a test and a mutant. */
@@ -52,13 +53,16 @@ export class Turns {
   /** Mutants that changed what tests after them find. */
   readonly #unclean = new Set<string>();
 
+  /** @param routinesOf which files of routines are come by with these names in statements. */
   constructor(
     testsOf: (mutant: Mutant) => string[],
     mutants: Mutant[],
     { placed, contents }: Instrumented,
+    routinesOf: (names: readonly string[]) => Set<string>,
     progress: Progress,
   ) {
     this.#testsOf = testsOf;
+    this.#routinesOf = routinesOf;
     this.#placed = placed;
     this.#contents = contents;
     this.#progress = progress;
@@ -80,6 +84,9 @@ export class Turns {
       await this.#switch(worker, left, undefined, COUNTING_TIMEOUT_MS, (message) => {
         if (message.kind !== "covered") return;
         covered.add(message.file);
+        // Those of Node have databases of their own.
+        if (projectOf(message.file) === "worker")
+          for (const test of message.tests) Object.assign(test.hits, this.#routineHits(test.names));
         this.#coverage.learn(message);
       });
       // Whatever is left, the run has ended with the first of it.
@@ -105,6 +112,11 @@ export class Turns {
     const id = switchOf(mutant, this.#placed);
     const isTried = (test: CoveredTest) => id !== undefined && this.#tried.has(pairOf(test.id, id));
     return this.#coverage.of(mutant, this.#testsOf(mutant), isTried);
+  }
+
+  #routineHits(names: readonly string[]): Record<string, number> {
+    const routines = this.#routinesOf(names);
+    return Object.fromEntries(this.#placed.filter(({ file }) => routines.has(file)).map(({ id }) => [id, 1]));
   }
 
   #plan({ upToMs, atMost }: Pass, isPart: (mutant: Mutant) => boolean) {
@@ -182,7 +194,11 @@ export class Turns {
     onMessage: (message: Message) => void,
   ) {
     const changed = [...this.#contents.keys()];
-    const order = { kind: "switch", changed, files, plan, timeoutMs } satisfies SwitchOrder;
+    const ids = new Set(Object.values(plan ?? {}).flatMap((queue) => queue.map(({ id }) => id)));
+    const routines: Record<string, Replacement> = {};
+    for (const place of this.#placed)
+      if (isRoutine(place.file) && ids.has(place.id)) routines[place.id] = place;
+    const order = { kind: "switch", changed, files, plan, routines, timeoutMs } satisfies SwitchOrder;
     return worker.with(this.#contents, () =>
       worker.follow(order, {
         limitMsOf: () => SILENCE_MS + 2 * timeoutMs,
@@ -193,37 +209,3 @@ export class Turns {
 }
 
 const pairOf = (test: string, mutant: string) => `${test} ${mutant}`;
-
-/**
- * Tries what can be switched, with all workers at once.
- * @param rooms of the source.
- * @param isBrief leaves it at a few cheap tests for each mutant.
- */
-export async function tryInTurns(
-  rooms: Room[],
-  mutants: Mutant[],
-  workers: Worker[],
-  isBrief: boolean,
-  progress: Progress,
-): Promise<Turns> {
-  const testsOf = new Map(rooms.flatMap((room) => room.files.map((file) => [file, room.testsOf(file)])));
-  const meant = [...new Set(mutants.map(({ file }) => file))];
-  const texts = meant.map((file) => [file, readFileSync(file, "utf8")] as const);
-  const instrumented = await instrument(new Map(texts));
-  const turns = new Turns(({ file }) => testsOf.get(file) ?? [], mutants, instrumented, progress);
-  const tests = [...new Set(meant.flatMap((file) => testsOf.get(file) ?? []))].filter(
-    (file) => projectOf(file) === "worker",
-  );
-  const nth = new Map(mutants.map(({ id }, index) => [id, index]));
-  const isOf = (worker: number, index: number) => index % workers.length === worker;
-  const count = (worker: Worker, own: number) =>
-    turns.count(
-      worker,
-      tests.filter((_, index) => isOf(own, index)),
-    );
-  const part = (worker: Worker, own: number) =>
-    turns.try(worker, ({ id }) => isOf(own, nth.get(id) ?? 0), isBrief);
-  await Promise.all(workers.map(count));
-  await Promise.all(workers.map(part));
-  return turns;
-}

@@ -1,0 +1,89 @@
+// Mutants of the routines take turns as well: a routine is replaced in the databases of the tests while its mutant is active.
+// Which tests come by a routine is told by the names in the statements that they send.
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { applied, type Change, type Mutant } from "../mutant.ts";
+import type { Placed } from "../source.ts";
+
+export const isRoutine = (file: string): boolean => file.startsWith("drizzle/routines/");
+
+/** One change of a routine's file. */
+export interface Replacement extends Change {
+  file: string;
+}
+
+export const placedRoutine = ({ id, file, mutator, start, end, replacement }: Mutant): Placed => ({
+  id: `routine ${id}`,
+  file,
+  mutator,
+  start,
+  end,
+  replacement,
+});
+
+/**
+ * Which of these files a statement comes by: those that it names, those that they name, and the functions of triggers,
+ * which any statement can come by.
+ */
+export function reachOf(texts: ReadonlyMap<string, string>): (names: readonly string[]) => Set<string> {
+  const files = new Map([...texts.keys()].map((file) => [basename(file, ".sql"), file]));
+  const named = (text: string) =>
+    [...text.matchAll(/mcp_[a-z_]+/g)].flatMap(([name]) => files.get(name) ?? []);
+  const triggers = [...texts].flatMap(([file, text]) => (/RETURNS trigger/i.test(text) ? [file] : []));
+  return (names) => {
+    const found = new Set<string>();
+    const visit = (file: string) => {
+      if (found.has(file)) return;
+      found.add(file);
+      named(texts.get(file) ?? "").forEach(visit);
+    };
+    if (names.length > 0) triggers.forEach(visit);
+    named(names.join(" ")).forEach(visit);
+    return found;
+  };
+}
+
+/** Replaces the routine of the mutant that is active, by the control server of the tests. */
+export class RoutineSwitch {
+  readonly #control: () => string;
+  #replacements: Record<string, Replacement> = {};
+  #active: string | undefined;
+
+  /** @param control the address of the control server, which is known when the tests run. */
+  constructor(control: () => string) {
+    this.#control = control;
+  }
+
+  /** @param replacements by the id of the mutant. */
+  expect(replacements: Record<string, Replacement>): void {
+    this.#replacements = replacements;
+  }
+
+  /**
+   * @param mutant null or unknown: none.
+   * @returns whether PostgreSQL takes it in the place of what is there.
+   */
+  async turnTo(mutant: string | null): Promise<boolean> {
+    const before = this.#active;
+    this.#active = undefined;
+    if (before !== undefined) await this.#replace(before, null);
+    const replacement = this.#replacements[mutant ?? ""];
+    if (replacement === undefined) return true;
+    this.#active = replacement.file;
+    const isTaken = await this.#replace(
+      replacement.file,
+      applied(readFileSync(replacement.file, "utf8"), replacement),
+    );
+    if (!isTaken) await this.turnTo(null);
+    return isTaken;
+  }
+
+  async #replace(file: string, text: string | null): Promise<boolean> {
+    const original = readFileSync(file, "utf8");
+    const response = await fetch(`${this.#control()}/routine`, {
+      method: "POST",
+      body: JSON.stringify({ text, original }),
+    });
+    return response.ok;
+  }
+}
