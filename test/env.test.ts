@@ -145,6 +145,35 @@ test.each([
   }
 });
 
+// What zod says by itself is of no help to who sets a variable.
+const WORDS_OF_ZOD = /invalid|too (?:small|big)|unrecognized|expected/i;
+
+test.each(Object.keys(Object.assign({}, ...Object.values(rooms).map(({ shape }) => shape)) as object))(
+  "%s is refused in our words, whatever it is",
+  (name) => {
+    const values = [
+      "",
+      " ",
+      "-1",
+      "0",
+      "1.5",
+      "9999999999",
+      "x",
+      "\u0000",
+      "a b",
+      "x".repeat(5000),
+      "true",
+      {},
+    ];
+    const refusals = values.flatMap((value) => problemsOf({ [name]: value })[name] ?? []);
+    expect(refusals).not.toEqual([]);
+    for (const refusal of refusals) {
+      expect(refusal).not.toMatch(WORDS_OF_ZOD);
+      expect(refusal).toMatch(/[a-z]{3}/);
+    }
+  },
+);
+
 test.each(["http://127.0.0.1:5488/sql", "http://localhost:5488/sql", "http://[::1]:5488/sql", ""])(
   "an endpoint override on this machine is taken: %s",
   (value) => {

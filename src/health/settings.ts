@@ -13,10 +13,10 @@ const ratio = (fallback: number, description: string) =>
   );
 
 // Its texts are Cloudflare's.
+const error = "must be version metadata";
+const ofCloudflare = z.string({ error });
 const versionMetadata = documented(
-  z
-    .object({ id: z.string(), tag: z.string(), timestamp: z.string() }, { error: "must be version metadata" })
-    .optional(),
+  z.object({ id: ofCloudflare, tag: ofCloudflare, timestamp: ofCloudflare }, { error }).optional(),
   {
     description: "Which version of the Worker answers, for `/metrics` and `/session-health?verbose=1`.",
     form: "version metadata",
