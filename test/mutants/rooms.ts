@@ -16,6 +16,8 @@ const ALSO: Record<string, string[]> = {
     "test/page",
     "test/rpc",
     "test/parts/entrypoint.test.ts",
+    "test/http/routes.test.ts",
+    "test/recovery/lost-answers.test.ts",
     "test/e2e/openapi.test.ts",
   ],
   auth: ["test/app.test.ts", "test/mcp/gate.test.ts", "test/env.test.ts", "test/http"],
@@ -25,7 +27,13 @@ const ALSO: Record<string, string[]> = {
     "test/health/endpoint.test.ts",
     "test/admin/cleanup.test.ts",
   ],
-  db: ["test/recovery", "test/health/unhealthy.test.ts"],
+  db: [
+    "test/recovery",
+    "test/env.test.ts",
+    "test/health/unhealthy.test.ts",
+    "test/drizzle/lists.test.ts",
+    "test/drizzle/rights.test.ts",
+  ],
   health: ["test/recovery", "test/cleanup/blocked.test.ts", "test/env.test.ts", "test/e2e/openapi.test.ts"],
   http: [
     "test/app.test.ts",
@@ -34,7 +42,14 @@ const ALSO: Record<string, string[]> = {
     "test/admin/sessions.test.ts",
     "test/env.test.ts",
   ],
-  mcp: ["test/app.test.ts", "test/session/middleware.test.ts", "test/fuzz.test.ts"],
+  mcp: [
+    "test/app.test.ts",
+    "test/session/middleware.test.ts",
+    "test/streams",
+    "test/tasks",
+    "test/hostile.test.ts",
+    "test/fuzz.test.ts",
+  ],
   metrics: [
     "test/cleanup/clean.test.ts",
     "test/health/kept.test.ts",
@@ -43,7 +58,7 @@ const ALSO: Record<string, string[]> = {
     "test/fuzz.test.ts",
     "test/e2e/openapi.test.ts",
   ],
-  page: ["test/env.test.ts"],
+  page: ["test/env.test.ts", "test/recovery/lost-answers.test.ts", "test/manual/connect.test.ts"],
   parts: [
     "test/app.test.ts",
     "test/cron.test.ts",
