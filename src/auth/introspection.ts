@@ -1,6 +1,6 @@
 // Asks the first issuer what a token is worth (RFC 7662). Nothing is kept: a revoked token is refused at once.
 import * as z from "zod";
-import { audienceForms, hasExpired, SKEW_SECONDS, type VerifiedClaims } from "./claims.ts";
+import { audienceForms, hasExpired, scopesOf, SKEW_SECONDS, type VerifiedClaims } from "./claims.ts";
 import { fetchBounded, Unreachable } from "./key-set.ts";
 import type { VerifierDeps } from "./jwt.ts";
 import type { TokenConfig } from "./token-settings.ts";
@@ -46,5 +46,12 @@ export async function introspect(
   // null is how some servers leave it out.
   const isValidYet = nbf == null || (typeof nbf === "number" && nbf - SKEW_SECONDS <= now().getTime() / 1000);
   if (!isValidYet) return refused("not_yet_valid");
-  return { issuer, subject: sub, clientId: client, scopes: [], expiresAt: exp, claims: answer };
+  return {
+    issuer,
+    subject: sub,
+    clientId: client,
+    scopes: scopesOf(answer, config.scopeClaim),
+    expiresAt: exp,
+    claims: answer,
+  };
 }

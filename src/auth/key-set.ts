@@ -12,8 +12,8 @@ export class Unreachable extends Error {
   override name = "Unreachable";
   readonly source: VerdictSource;
 
-  constructor(source: VerdictSource, options?: ErrorOptions) {
-    super(`No usable answer: ${source}`, options);
+  constructor(source: VerdictSource) {
+    super(`No usable answer: ${source}`);
     this.source = source;
   }
 }
@@ -54,8 +54,8 @@ export async function fetchBounded(
       parts.push(part);
     }
     return new Response(new Blob(parts), { status: response.status || 502 });
-  } catch (cause) {
-    throw new Unreachable(source, { cause });
+  } catch {
+    throw new Unreachable(source);
   }
 }
 
@@ -146,9 +146,7 @@ export function createKeySet(
       // Perhaps they have moved. Keys that are still good stay, whatever a made-up key has caused.
       if (error instanceof Unreachable && !found.fresh) found = undefined;
       if (error instanceof Unreachable || isOfToken(error, isTooSoon)) throw error;
-      throw new Unreachable(error instanceof errors.JWKSNoMatchingKey ? "new_keys" : "keys", {
-        cause: error,
-      });
+      throw new Unreachable(error instanceof errors.JWKSNoMatchingKey ? "new_keys" : "keys");
     }
   };
 }
