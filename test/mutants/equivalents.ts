@@ -31,6 +31,11 @@ export const equivalents: Equivalent[] = [
     reason: "It is only compared with what it was before: whether it has changed, not in which direction.",
   },
   {
+    file: "src/server/handle-tools.ts",
+    line: "let deleted = false;",
+    reason: "The change of the values sets it before it is read, or throws.",
+  },
+  {
     file: "src/handles/store.ts",
     line: "WHERE owner = ${owner} AND expires_at > clock_timestamp() AND kind = coalesce(${kind ?? null}, kind)",
     change: "> → >=",

@@ -29,6 +29,10 @@ test("a client without a session keeps its values in a handle, which the first t
     deleted: false,
   });
   expect(await client.call("session_state_get", { handle, key: "colour" })).toMatchObject({ found: false });
+  // Each use keeps it for as long again.
+  expect(await client.handles()).toEqual([
+    { owner: "alice", kind: "state", version: expect.anything(), sliding_seconds: expect.any(Number) },
+  ]);
   expect(await client.call("session_state_end", { handle })).toEqual({ ended: true });
   await expect(client.call("session_state_get", { handle, key: "n" })).rejects.toThrow(
     "There is no such handle",

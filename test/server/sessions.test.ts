@@ -1,7 +1,8 @@
 // A test of the author's room, to copy: what a client is told of its sessions, and what it may not write.
 import { expect, test } from "vitest";
 import worker from "../../src/index.ts";
-import { openClient } from "../support/client.ts";
+import { openClient, type TestClient } from "../support/client.ts";
+import { clearWeb, createIssuer } from "../support/issuer.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT.*Z$/;
 const times = {
@@ -41,16 +42,40 @@ test("an answer is there as text, too, for clients that read no structured conte
   expect(answer["content"]).toEqual([{ type: "text", text: JSON.stringify(answer["structuredContent"]) }]);
 });
 
-test("the tools say whose sessions they mean", async () => {
-  const client = await openClient(worker);
+const described = async (client: TestClient) => {
   const { tools } = (await client.request("tools/list")) as {
     tools: { name: string; description: string }[];
   };
-  const described = tools.filter(({ name }) => name.includes("_my_")).map(({ description }) => description);
-  expect(described.toSorted()).toEqual([
-    "End all sessions that were opened with your key, but this one",
-    "The live sessions that were opened with your key",
-  ]);
+  return Object.fromEntries(tools.map(({ name, description }) => [name, description]));
+};
+
+test("the tools say what they do, and whose sessions they mean", async () => {
+  expect(await described(await openClient(worker))).toEqual({
+    session_info: "What the server knows about this session",
+    list_my_sessions: "The live sessions that were opened with your key",
+    end_my_other_sessions: "End all sessions that were opened with your key, but this one",
+    session_state_get: expect.any(String),
+    session_state_set: expect.any(String),
+    session_state_delete: expect.any(String),
+    session_state_increment: expect.any(String),
+  });
+});
+
+test("a person is told who they are, and that the sessions are theirs", async () => {
+  await clearWeb();
+  const issuer = await createIssuer();
+  await issuer.publish();
+  const variables = { OAUTH_ISSUERS: issuer.url };
+  const client = await openClient(worker, variables, await issuer.token("zoe", "mcp"));
+  expect(await client.call("session_info")).toMatchObject({
+    principal: JSON.stringify([issuer.url, "zoe"]),
+    issuer: issuer.url,
+    subject: "zoe",
+  });
+  expect(await described(client)).toMatchObject({
+    list_my_sessions: "The live sessions that were opened by you",
+    end_my_other_sessions: "End all sessions that were opened by you, but this one",
+  });
 });
 
 test("a value is written and deleted only over the version that is meant", async () => {

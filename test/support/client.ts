@@ -18,6 +18,12 @@ export interface StatelessClient {
   request: (method: string, params?: object) => Promise<Record<string, unknown>>;
 }
 
+/** A client that keeps what it needs in handles. */
+export interface HandleClient extends StatelessClient {
+  /** The handles as they stand in the database, but for their values. */
+  handles: () => Promise<Record<string, unknown>[]>;
+}
+
 /** A client in a session. */
 export interface TestClient extends StatelessClient {
   /** The session's document as it stands in the database; empty when nothing was kept. */
@@ -33,17 +39,22 @@ const STATELESS = "2026-07-28";
 /**
  * Opens a session on a database of its own.
  * @param variables the Worker's variables beside the required ones, such as those of the author's server.
+ * @param secret a key or a token of the scope `mcp`.
  */
 export async function openClient(
   worker: Worker,
   variables: Record<string, string> = {},
+  secret: string = keys.alice,
 ): Promise<TestClient> {
   const database = await createDatabase();
   const env = database.env(variables);
   const open = async (): Promise<TestClient> => {
     let session: string | undefined;
     const request = async (method: string, params: object = {}) => {
-      const headers = session === undefined ? {} : { "Mcp-Session-Id": session };
+      const headers = {
+        Authorization: `Bearer ${secret}`,
+        ...(session !== undefined && { "Mcp-Session-Id": session }),
+      };
       const response = await post(worker, env, { method, params }, headers);
       session ??= response.headers.get("Mcp-Session-Id") ?? undefined;
       return resultOf(response);
@@ -66,10 +77,12 @@ export async function openClient(
 export async function statelessClient(
   worker: Worker,
   variables: Record<string, string> = {},
-): Promise<StatelessClient> {
-  const { env: environment } = await createDatabase();
-  const env = environment(variables);
-  return callerOf(async (method, params = {}) => {
+): Promise<HandleClient> {
+  const database = await createDatabase();
+  const env = database.env(variables);
+  const handles = () =>
+    database.query("SELECT owner, kind, version, sliding_seconds FROM mcp_handles ORDER BY created_at");
+  const caller = callerOf(async (method, params = {}) => {
     const { name } = params as { name?: unknown };
     const meta = {
       [PROTOCOL_VERSION_META_KEY]: STATELESS,
@@ -83,6 +96,7 @@ export async function statelessClient(
     };
     return resultOf(await post(worker, env, { method, params: { ...params, _meta: meta } }, headers));
   });
+  return { ...caller, handles };
 }
 
 async function post(worker: Worker, env: Env, message: object, headers: Record<string, string>) {
