@@ -139,11 +139,21 @@ test("a batch of a client that leaves is rolled back", async () => {
 
 describe("connections", () => {
   test("64 requests at once are all answered, and 20 connections stay", async () => {
-    const numbers = Array.from({ length: 64 }, (_, n) => n);
-    const answers = await Promise.all(
-      numbers.map((n) => bench.sql`select ${n}::int as n, pg_sleep(0.05)::text as slept`),
+    // All of them wait for one lock.
+    const leave = new AbortController();
+    const { sql } = bench;
+    const holder = failureOf(
+      sql.transaction([sql`lock table drop`, sql`select pg_sleep(60)`], {
+        fetchOptions: { signal: leave.signal },
+      }),
     );
-    expect(answers.map(({ rows }) => rows[0]?.n)).toEqual(numbers);
+    await eventually(sleeping).toBe(1);
+    const numbers = Array.from({ length: 64 }, (_, n) => n);
+    const asked = Promise.all(numbers.map((n) => sql`select ${n}::int as n, count(*)::int from drop`));
+    await eventually(() => bench.backends("wait_event_type = 'Lock'")).toBe(64);
+    leave.abort();
+    await holder;
+    expect((await asked).map(({ rows }) => rows[0]?.n)).toEqual(numbers);
     await eventually(() => bench.backends()).toBe(20);
   });
 
