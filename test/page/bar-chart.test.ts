@@ -1,7 +1,7 @@
 // The drawings of the history, whatever the numbers are.
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Bar, barChart, type BarChart } from "../../src/page/bar-chart.ts";
+import { type Bar, barChart, type BarChart, described } from "../../src/page/bar-chart.ts";
 import { ticksUpTo } from "../../src/page/figures.ts";
 import { labelsOf } from "../../src/page/time-axis.ts";
 
@@ -237,5 +237,99 @@ describe("labels of the times", () => {
         },
       ),
     );
+  });
+});
+
+describe("to the point", () => {
+  const shapesOf = async (chart: BarChart, name: string, kind: string) =>
+    (await drawn(chart)).elements
+      .filter(({ name: is, attributes }) => is === name && attributes["class"] === kind)
+      .map(({ attributes }) => attributes);
+  const chart = () => {
+    const made = chartOf([4, null, 0, 8]);
+    const bars = made.bars.map((bar, i) => (i === 2 ? { ...bar, alarm: "1 of 2 runs failed" } : bar));
+    return { ...made, bars: bars as unknown as BarChart["bars"] };
+  };
+  const rect = (x: number, y: number, width: number, height: number) =>
+    expect.objectContaining({ x: `${x}`, y: `${y}`, width: `${width}`, height: `${height}` });
+
+  test("a bar stands on the floor, as wide as its time but for a gap", async () => {
+    // The first is of the pattern.
+    const [, ...bars] = await shapesOf(chart(), "rect", "column");
+    expect(bars).toEqual([
+      rect(47, 77, 64.5, 47),
+      rect(113.5, 124, 64.5, 0),
+      rect(180, 124, 64.5, 0),
+      rect(246.5, 30, 64.5, 94),
+    ]);
+    expect(bars.map(({ fill }) => fill)).toEqual([
+      "currentColor",
+      "currentColor",
+      "currentColor",
+      "url(#opened-open)",
+    ]);
+    expect(await shapesOf(chart(), "rect", "unknown")).toEqual([rect(112.5, 30, 66.5, 94)]);
+    expect(await shapesOf(chart(), "rect", "reach")).toEqual(
+      [46, 179, 245.5].map((x) => rect(x, 30, 66.5, 94)),
+    );
+  });
+
+  test("a hundred bars have smaller gaps, and one that is small beside another is seen", async () => {
+    const values = Array.from({ length: 100 }, (_, i) => (i === 99 ? 1000 : 1));
+    const [, first] = await shapesOf(chartOf(values), "rect", "column");
+    expect(first).toEqual(rect(46.3, 122.5, 2, 1.5));
+  });
+
+  test("the axis of numbers begins on the floor, and its numbers stand beside it", async () => {
+    const ofLine = (y: number) => expect.objectContaining({ x1: "46", x2: "312", y1: `${y}`, y2: `${y}` });
+    const [axis] = await shapesOf(chart(), "line", "axis");
+    expect(axis).toEqual(ofLine(124));
+    const rules = await shapesOf(chart(), "line", "rule");
+    expect(rules.at(-1)).toEqual(ofLine(30));
+    const { elements } = await drawn(chart());
+    const texts = elements.filter(({ name }) => name === "text").map(({ attributes }) => attributes);
+    const at = (anchor: string, x: number, y: number) => ({ "text-anchor": anchor, x: `${x}`, y: `${y}` });
+    expect(texts[0]).toEqual(at("start", 2, 12));
+    expect(texts[1]).toEqual(at("end", 41, 128));
+    expect(texts[rules.length + 1]).toEqual(at("end", 41, 34));
+    expect(texts.slice(-5)).toEqual([
+      at("middle", 46, 141),
+      at("middle", 112.5, 141),
+      at("middle", 179, 141),
+      at("middle", 245.5, 141),
+      at("end", 312, 156),
+    ]);
+    const [, tick] = await shapesOf(chart(), "line", "axis");
+    expect(tick).toEqual(expect.objectContaining({ x1: "46", x2: "46", y1: "124", y2: "128" }));
+  });
+
+  test("the label of a bar at the end stands as far in as it reaches", async () => {
+    const bars = chartOf(Array.from({ length: 25 }, () => 1)).bars.map((bar, i) => ({
+      ...bar,
+      from: new Date(Date.parse("2026-11-25T00:00:00Z") + i * HOUR),
+    }));
+    const { elements } = await drawn(chartOf([1], { bars: bars as unknown as BarChart["bars"] }));
+    const labels = elements.filter(({ attributes }) => attributes["text-anchor"] === "middle");
+    expect(labels.at(-1)?.attributes["x"]).toBe("298");
+  });
+
+  test("a cross stands above the middle of its bar", async () => {
+    const crosses = await shapesOf(chart(), "path", "alarm");
+    expect(crosses).toEqual([expect.objectContaining({ d: "M208.3 18l8 8m0 -8l-8 8" })]);
+  });
+
+  test("the description says what there is, and no more", async () => {
+    expect((await drawn(chart())).text).toContain(
+      "4 bars of an hour each, the first 25 Nov 05:00 to 06:00 UTC. The most: 8 sessions, 25 Nov 08:00 to 09:00. Not known: 1 of them. Crosses: 1. Hatched bars are not complete yet",
+    );
+    const closed = (values: number[]) =>
+      described({
+        ...chartOf(values),
+        bars: chartOf(values).bars.map((bar) => ({ ...bar, isOpen: false })) as never,
+      });
+    expect(closed([3, 3])).toBe(
+      "2 bars of an hour each, the first 25 Nov 05:00 to 06:00 UTC. The most: 3 sessions, 25 Nov 05:00 to 06:00",
+    );
+    expect(closed([0])).toBe("1 bars of an hour each, the first 25 Nov 05:00 to 06:00 UTC. No sessions");
   });
 });
