@@ -181,12 +181,37 @@ test.each(["http://127.0.0.1:5488/sql", "http://localhost:5488/sql", "http://[::
   },
 );
 
-test("origins are separated by commas and white space", () => {
-  const { allowedOrigins } = readConfig({
-    ...required,
-    ALLOWED_ORIGINS: "https://a.example,http://localhost:3000\n",
+test.each([
+  ["https://a.example,http://localhost:3000\n", ["https://a.example", "http://localhost:3000"]],
+  [
+    " https://a.example , ,  http://b.example\thttps://c.example:8443 ",
+    ["https://a.example", "http://b.example", "https://c.example:8443"],
+  ],
+  [
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    ["chrome-extension://abcdefghijklmnopabcdefghijklmnop"],
+  ],
+  ["safari-web-extension://0A1B-2c", ["safari-web-extension://0A1B-2c"]],
+  ["moz-extension://x.y_z-9", ["moz-extension://x.y_z-9"]],
+  [" ,", []],
+])("origins are separated by commas and white space: %j", (value, origins) => {
+  expect(readConfig({ ...required, ALLOWED_ORIGINS: value }).allowedOrigins).toEqual(origins);
+});
+
+test.each([
+  "https://a.example one.example",
+  "one.example https://a.example",
+  "x:https://a.example",
+  "9-extension://a",
+  "a9-extension://b",
+  "Chrome-extension://a",
+  "chrome-extension://a!",
+  "xhttps://a.example",
+])("one origin that is none makes the list wrong: %s", (value) => {
+  expect(problemsOf({ ALLOWED_ORIGINS: value })).toEqual({
+    ALLOWED_ORIGINS:
+      "must be origins such as https://app.example.com or chrome-extension://abcdefghijklmnopabcdefghijklmnop, separated by commas",
   });
-  expect(allowedOrigins).toEqual(["https://a.example", "http://localhost:3000"]);
 });
 
 test.each([

@@ -41,6 +41,7 @@ const ALSO: Record<string, string[]> = {
     "test/mcp",
     "test/admin/sessions.test.ts",
     "test/env.test.ts",
+    "test/e2e/openapi.test.ts",
   ],
   mcp: [
     "test/app.test.ts",
