@@ -87,6 +87,19 @@ const ALSO: Record<string, string[]> = {
   session: ["test/mcp", "test/env.test.ts", "test/recovery/degraded.test.ts", "test/admin/sessions.test.ts"],
 };
 
+const AT_THE_DOORS = [
+  "test/mcp/gate.test.ts",
+  "test/mcp/eras.test.ts",
+  "test/http",
+  "test/auth",
+  "test/page/sign-in.test.ts",
+  "test/page/overview.test.ts",
+  "test/streams/asking.test.ts",
+  "test/tasks/cron.test.ts",
+  "test/health/endpoint.test.ts",
+  "test/recovery",
+];
+
 /** The routines, by their names, and the tests that reach them. The first that fits counts. */
 const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
   ["sql tasks", /^mcp_.*tasks?$/, ["test/tasks", "test/recovery/tasks.test.ts", "test/e2e/tasks.test.ts"]],
@@ -169,7 +182,7 @@ export function rooms(): Room[] {
   const doors = {
     name: "doors",
     files: ts("src/*.ts"),
-    testsOf: (file: string) => expanded([namesake(file), "test", "test/mcp/gate.test.ts", "test/recovery"]),
+    testsOf: (file: string) => expanded([namesake(file), "test", ...AT_THE_DOORS]),
   };
   const inNode = ["drizzle", "dev"].map((name) => ({
     name,
