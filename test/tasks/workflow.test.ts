@@ -31,6 +31,17 @@ test.each(["done", "over"] as const)("a task that is %s needs one step", async (
   expect(run).toEqual(["a"]);
 });
 
+test("a step is tried again for an hour and a half, ever more slowly, and may take half an hour", async () => {
+  const configs: object[] = [];
+  const steps: WorkflowSteps = {
+    do: async (_name, config, work) => (configs.push(config), work()),
+    sleep: async () => undefined,
+  };
+  await runInSteps(payload, steps, async () => "done");
+  const retries = { limit: 9, delay: "10 seconds", backoff: "exponential" };
+  expect(configs).toEqual([{ retries, timeout: "30 minutes" }]);
+});
+
 test("while somebody else has the lease it comes again when that could be dead, each time with a step of its own", async () => {
   const { asked, steps } = recorded();
   const outcomes: RunOutcome[] = ["busy", "busy", "done"];
