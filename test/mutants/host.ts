@@ -11,10 +11,11 @@ import {
 } from "vitest/node";
 import { removeCopy } from "./copy.ts";
 import { projectOf } from "./rooms.ts";
-import { COUNTS_FILE, takeCounts } from "./switched/children.ts";
+import { takeCounts } from "./switched/children.ts";
 import type { Message, Plan } from "./switched/messages.ts";
 import { type Replacement, RoutineSwitch } from "./switched/routines.ts";
 import { serveSwitches } from "./switched/server.ts";
+import { COUNTS_FILE } from "./switched/switches.ts";
 
 export type Order = FilesOrder | SwitchOrder;
 

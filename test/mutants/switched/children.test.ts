@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { COUNTS_FILE, takeCounts, TEST_ID } from "./children.ts";
+import { takeCounts } from "./children.ts";
+import { COUNTS_FILE, TEST_ID } from "./switches.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-children-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,17 +1,9 @@
 // What the processes that a test starts come by. They have the instrumented source, too: each writes what it has counted when
 // it ends, beside the test that it belongs to.
 import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
-
-/** Variables that processes of a test have. */
-export const COUNTS_FILE = "MUTANTS_COUNTS";
-export const TEST_ID = "MUTANTS_TEST";
+import { COUNTS_FILE, switchesHere, TEST_ID } from "./switches.ts";
 
 let isWriting = false;
-
-/** As in isolate.ts. */
-interface Switches {
-  mutantCoverage?: { static: Record<string, number> };
-}
 
 interface Counts {
   test: string;
@@ -25,8 +17,7 @@ export function writeCountsAtExit(): void {
   if (!file || !test || isWriting || "__vitest_worker__" in globalThis) return;
   isWriting = true;
   process.on("exit", () => {
-    const { __stryker__: switches } = globalThis as { __stryker__?: Switches };
-    const counts: Counts = { test, hits: switches?.mutantCoverage?.static ?? {} };
+    const counts: Counts = { test, hits: switchesHere().mutantCoverage?.static ?? {} };
     appendFileSync(file, `${JSON.stringify(counts)}\n`);
   });
 }

@@ -11,23 +11,11 @@ import {
   vi,
 } from "vitest";
 import type { Covered, Message, Plan, Queue } from "./messages.ts";
+import { ACTIVE_MUTANT, switchesHere, TEST_ID } from "./switches.ts";
 
-/** What the source that StrykerJS makes reads and counts. */
-interface Switches {
-  activeMutant?: string | undefined;
-  currentTestId?: string | undefined;
-  hitCount?: number;
-  /** More hits of the active mutant throw: it never ends. */
-  hitLimit?: number;
-  mutantCoverage?: { static: Record<string, number>; perTest: Record<string, Record<string, number>> };
-  /** In all test files so far: they share the isolate. */
-  killed?: Set<string>;
-}
-
-// The name that the instrumented source knows it by.
-const { __stryker__: switches = {} } = globalThis as { __stryker__?: Switches };
-Object.assign(globalThis, { __stryker__: switches });
-const killed = (switches.killed ??= new Set());
+const switches = switchesHere();
+/** By this file; a later one is not told of them. */
+const killed = new Set<string>();
 const switching = inject("switching");
 
 // A test may have its own.
@@ -66,10 +54,10 @@ function noteStatements(): void {
   };
 }
 
-/** What processes that the test starts read: StrykerJS's own variable, and that of children.ts. */
+/** What processes that the test starts read. */
 function turnChildrenTo(mutant: string | undefined, test: string | undefined): void {
-  process.env["__STRYKER_ACTIVE_MUTANT__"] = mutant ?? "";
-  process.env["MUTANTS_TEST"] = test ?? "";
+  process.env[ACTIVE_MUTANT] = mutant ?? "";
+  process.env[TEST_ID] = test ?? "";
 }
 
 const tell = async (messages: Message[]) => {

@@ -1,6 +1,7 @@
 // What instrumented source has in the place of Drizzle's tag sql`…`: one that can be told which text to make. Runs where the
 // tests run.
 import type { SQL } from "drizzle-orm";
+import { type Switches, switchesHere } from "./switches.ts";
 
 /** A text that another one takes the place of. */
 export interface Variant {
@@ -13,13 +14,6 @@ export interface Variant {
 
 type Tag = (texts: TemplateStringsArray, ...values: unknown[]) => SQL;
 
-/** What StrykerJS's own switches read and count. */
-interface Switches {
-  activeMutant?: string;
-  currentTestId?: string;
-  mutantCoverage?: { static: Record<string, number>; perTest: Record<string, Record<string, number>> };
-}
-
 export const keyOf = (texts: readonly string[]): string => texts.join("${}");
 
 /** @param variants by the key of the text. */
@@ -27,7 +21,7 @@ export function switchedTag<T extends Tag>(plain: T, variants: Record<string, Va
   const tag: Tag = (texts, ...values) => {
     const own = variants[keyOf(texts)];
     if (own === undefined) return plain(texts, ...values);
-    const { __stryker__: switches = {} } = globalThis as { __stryker__?: Switches };
+    const switches = switchesHere();
     count(switches, own);
     const active = own.find(({ id }) => id === switches.activeMutant);
     if (active === undefined) return plain(texts, ...values);

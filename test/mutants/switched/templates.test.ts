@@ -6,11 +6,11 @@ import { applied, mutantsOf } from "../mutant.ts";
 import { changesOf, templatesOf } from "../sql/mutators.ts";
 import { instrument, sourceChanges } from "../source.ts";
 import { switchOf } from "./coverage.ts";
+import { switchesHere } from "./switches.ts";
 import { keyOf, switchedTag } from "./tag.ts";
 import { variantOf } from "./templates.ts";
 
-const switches: Record<string, unknown> = {};
-Object.assign(globalThis, { __stryker__: switches });
+const switches = switchesHere();
 
 const dialect = new PgDialect();
 const textOf = (made: SQL) => dialect.sqlToQuery(made);
@@ -53,10 +53,10 @@ test("the tag makes a variant while its mutant is active, and counts what is com
   expect(made()).toBe("a = $1 AND b");
   Object.assign(switches, { activeMutant: "8", currentTestId: "test" });
   expect(made()).toBe("a = $1 AND b");
-  switches["activeMutant"] = "7";
+  switches.activeMutant = "7";
   expect(made()).toBe("b");
   expect(textOf(tag`a = ${tag.raw("c")}`).sql).toBe("a = c");
-  expect(switches["mutantCoverage"]).toEqual({ static: { "7": 1 }, perTest: { test: { "7": 2 } } });
+  expect(switches.mutantCoverage).toEqual({ static: { "7": 1 }, perTest: { test: { "7": 2 } } });
 });
 
 const IMPORT = 'import { type SQL, sql } from "drizzle-orm";\n';
