@@ -1,43 +1,12 @@
 // Tries mutants, one or two at once. Tests that have killed mutants of a file or of its room come first.
 import { makeCopy, removeCopy } from "./copy.ts";
+import { Experience } from "./experience.ts";
 import type { Order } from "./host.ts";
 import type { Mutant } from "./mutant.ts";
 import { projectOf, type Room } from "./rooms.ts";
 import { refusedIn } from "./switched/compiler.ts";
 import { canTakeTurns, tryInTurns } from "./switched/try.ts";
 import { type Answer, type Result, Worker } from "./worker.ts";
-
-/** Which tests have killed, and how long each took. */
-class Experience {
-  readonly #kills = new Map<string, number>();
-  readonly #ms = new Map<string, number>();
-
-  learn({ mutant }: Result, answer: Answer): void {
-    if (answer.kind !== "failed") return;
-    for (const where of [mutant.file, mutant.room]) {
-      const key = `${where} ${answer.file}`;
-      this.#kills.set(key, (this.#kills.get(key) ?? 0) + 1);
-    }
-  }
-
-  time(ms: Record<string, number>): void {
-    for (const [file, taken] of Object.entries(ms)) {
-      this.#ms.set(file, Math.max(taken, this.#ms.get(file) ?? 0));
-    }
-  }
-
-  /** The best chance for the time first; what has not killed yet keeps its order. */
-  ordered({ file, room }: Mutant, tests: string[]): string[] {
-    const kills = (where: string, test: string) => this.#kills.get(`${where} ${test}`) ?? 0;
-    const worth = (test: string) =>
-      // A kill in the same file says more than one in the same room.
-      (4 * kills(file, test) + kills(room, test)) / (this.#ms.get(test) ?? 1000);
-    return tests.toSorted((a, b) => worth(b) - worth(a));
-  }
-
-  // Another mutant may run at once, on a machine that does other things, too.
-  limitMsOf = (test: string) => 30_000 + 10 * (this.#ms.get(test) ?? 60_000);
-}
 
 // To find what the tests come by costs as much as a few mutants one by one.
 const LEAST_IN_TURNS = 8;
@@ -69,8 +38,7 @@ export async function tryAll(
 
   function learnFrom(answer: Answer): void {
     if (answer.kind !== "passed" && answer.kind !== "failed") return;
-    const { [answer.kind === "failed" ? answer.file : ""]: _cutShort, ...whole } = answer.ms;
-    experience.time(whole);
+    experience.time(answer);
     for (const file of Object.keys(answer.ms)) {
       if (answer.kind === "passed" || file !== answer.file) sound.add(file);
     }
