@@ -3,6 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import { poll } from "../support/cleanup.ts";
 import { callTool, end, open, rowsOf } from "../support/mcp.ts";
 import { keepSecret } from "../support/captured-logs.ts";
+import { KEPT } from "../support/kept.ts";
 import { bearer, createDatabase, faultHits, fire, REGULAR_CRON, send, setFaults } from "../support/worker.ts";
 
 afterEach(() => setFaults());
@@ -27,8 +28,7 @@ test.each([
   const env = database.env({
     API_KEYS: `ops:health+metrics+admin:${everything}`,
     ADMIN_PAGE: "true",
-    MCP_HANDLES: "true",
-    MCP_TASKS: "true",
+    ...KEPT,
   });
   await setFaults({ fault: { kind: "lost-after-commit" }, times: 1 });
   const response = await send(env, path, bearer(everything));
