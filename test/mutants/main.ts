@@ -12,7 +12,7 @@ import { sourceChanges } from "./source.ts";
 import { sqlChanges } from "./sql/mutators.ts";
 
 const options = readOptions();
-const resultsPath = options.results === undefined ? undefined : resolve(options.results);
+options.results &&= resolve(options.results);
 process.chdir(resolve(import.meta.dirname, "../.."));
 
 const existing = rooms();
@@ -42,7 +42,7 @@ async function run(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
   const testsOf = ({ room, file }: Mutant) => meant.find(({ name }) => name === room)?.testsOf(file) ?? [];
   const files = chosen.flatMap((mutant) => [mutant.file, ...testsOf(mutant)]);
-  const kept = resultsPath === undefined ? undefined : new Results(resultsPath, testsOf, files);
+  const kept = options.results === undefined ? undefined : new Results(options.results, testsOf, files);
   const results = chosen.flatMap((mutant) => kept?.of(mutant) ?? []);
   const known = new Set(results.map(({ mutant }) => mutant.id));
   const untried = chosen.filter(({ id }) => !known.has(id));

@@ -1,5 +1,6 @@
 // A file of results, one JSON object a line, so that a run can be made in parts. A result counts while the mutated file and
-// the tests that it comes from stay as they were; a change of another file of the source is not noticed.
+// the tests that it comes from stay as they were; a change of another file of the source is not noticed. What tests come by
+// stands in it, too: switched/kept-counts.ts.
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import type { Mutant } from "./mutant.ts";
@@ -17,12 +18,16 @@ interface Line {
   state: string;
 }
 
-function lineIn(text: string): Line | undefined {
-  try {
-    return JSON.parse(text) as Line;
-  } catch {
-    return undefined;
-  }
+/** The lines that have a member. A run that was killed may have left half a line, which is no JSON. */
+export function linesOf<T extends object>(text: string, member: keyof T & string): T[] {
+  return text.split("\n").flatMap((line) => {
+    try {
+      const value = JSON.parse(line) as T;
+      return member in value ? [value] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 export class Results {
@@ -40,11 +45,8 @@ export class Results {
     this.#path = path;
     this.#testsOf = testsOf;
     this.#digests = new Map([...new Set(files)].map((file) => [file, digestOf(readFileSync(file, "utf8"))]));
-    const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
-    for (const text of lines) {
-      const line = lineIn(text);
-      if (line !== undefined) this.#lines.set(line.id, line);
-    }
+    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+    for (const line of linesOf<Line>(text, "id")) this.#lines.set(line.id, line);
   }
 
   /** What an earlier run has found of a mutant, unless something has changed since. */
@@ -79,4 +81,4 @@ export class Results {
   }
 }
 
-const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");
+export const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");

@@ -5,7 +5,7 @@ import type { Order } from "./host.ts";
 import type { Mutant } from "./mutant.ts";
 import { projectOf, type Room } from "./rooms.ts";
 import { refusedIn } from "./switched/compiler.ts";
-import { canTakeTurns, tryInTurns } from "./switched/try.ts";
+import { canTakeTurns, tryInTurns, type Way } from "./switched/try.ts";
 import { type Answer, type Result, Worker } from "./worker.ts";
 
 // To find what the tests come by costs as much as a few mutants one by one.
@@ -26,7 +26,7 @@ export interface Watcher {
 export async function tryAll(
   rooms: Room[],
   mutants: Mutant[],
-  { workers: workerCount, isBrief }: { workers: number; isBrief: boolean },
+  { workers: workerCount, ...way }: Way & { workers: number },
   { say, onResult, signal }: Watcher,
 ): Promise<void> {
   const experience = new Experience();
@@ -62,7 +62,7 @@ export async function tryAll(
     const turns =
       inTurns.length < LEAST_IN_TURNS
         ? undefined
-        : await tryInTurns(rooms, inTurns, workers, isBrief, {
+        : await tryInTurns(rooms, inTurns, workers, way, {
             say,
             signal,
             onResult(result) {
@@ -70,7 +70,7 @@ export async function tryAll(
               onResult(result);
             },
           });
-    if (isBrief) return;
+    if (way.isBrief) return;
     const left = tried.filter(({ id }) => !ended.has(id));
     const testsLeft = (mutant: Mutant) =>
       turns !== undefined && inTurns.includes(mutant)

@@ -35,6 +35,8 @@ export type Message =
   | { kind: "killed"; test: string; mutant: string; isLate: boolean }
   /** A test that fails without a mutant, too: after this one, or before any. */
   | { kind: "unsound"; test: string; mutant: string | null }
+  /** PostgreSQL does not take the mutant in the place of what is there. */
+  | { kind: "refused"; mutant: string }
   /** `loaded`: what was come by outside of tests. */
   | { kind: "covered"; file: string; tests: Covered[]; loaded: string[] };
 

@@ -6,6 +6,8 @@ export interface Switches {
   hitCount?: number;
   /** More hits of the active mutant throw: it never ends. */
   hitLimit?: number;
+  /** A test has failed without a mutant: what is left behind may be in the modules, which its files share. */
+  isSpoilt?: boolean;
   mutantCoverage?: { static: Record<string, number>; perTest: Record<string, Record<string, number>> };
 }
 

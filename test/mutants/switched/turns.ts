@@ -7,6 +7,7 @@ import type { Outcome, Result, Worker } from "../worker.ts";
 import { Coverage, type CoveredTest, switchOf } from "./coverage.ts";
 import type { Message, Plan } from "./messages.ts";
 import { isRoutine, type Replacement } from "./routines.ts";
+import type { Tries } from "./tries.ts";
 
 // Most mutants are killed by one of a few cheap tests. One that makes a test wait is given up soon.
 const PASSES = [
@@ -14,6 +15,8 @@ const PASSES = [
   { upToMs: 1000, atMost: 16, timeoutMs: 20_000 },
 ];
 const LAST_PASS = { upToMs: 2000, atMost: Number.POSITIVE_INFINITY, timeoutMs: 30_000 };
+
+type Counts = Extract<Message, { kind: "covered" }>;
 
 interface Pass {
   /** How long a test may take. */
@@ -42,16 +45,13 @@ export class Turns {
   readonly #placed: Placed[];
   readonly #contents: Map<string, string>;
   readonly #routinesOf: (names: readonly string[]) => Set<string>;
+  readonly #tries: Tries;
   readonly #progress: Progress;
   readonly #alive: Map<string, Mutant>;
-  /** Pairs of a test and a mutant. */
-  readonly #tried = new Set<string>();
-  /** How many tests a mutant has been tried with. */
-  readonly #times = new Map<string, number>();
   /** Tests that failed without a mutant. */
   readonly #unsound = new Set<string>();
-  /** Mutants that changed what tests after them find. */
-  readonly #unclean = new Set<string>();
+  /** Mutants that PostgreSQL does not take while they take turns. */
+  readonly #refused = new Set<string>();
 
   /** @param routinesOf which files of routines are come by with these names in statements. */
   constructor(
@@ -59,8 +59,10 @@ export class Turns {
     mutants: Mutant[],
     { placed, contents }: Instrumented,
     routinesOf: (names: readonly string[]) => Set<string>,
+    tries: Tries,
     progress: Progress,
   ) {
+    this.#tries = tries;
     this.#testsOf = testsOf;
     this.#routinesOf = routinesOf;
     this.#placed = placed;
@@ -76,7 +78,7 @@ export class Turns {
   }
 
   /** Which tests come by what. */
-  async count(worker: Worker, files: string[]): Promise<void> {
+  async count(worker: Worker, files: string[], onCounted: (counts: Counts) => void): Promise<void> {
     let left = files;
     while (left.length > 0 && !this.#progress.signal.aborted) {
       this.#progress.say(`what ${left.length} test files come by`);
@@ -84,14 +86,21 @@ export class Turns {
       await this.#switch(worker, left, undefined, COUNTING_TIMEOUT_MS, (message) => {
         if (message.kind !== "covered") return;
         covered.add(message.file);
-        // Those of Node have databases of their own.
-        if (projectOf(message.file) === "worker")
-          for (const test of message.tests) Object.assign(test.hits, this.#routineHits(test.names));
-        this.#coverage.learn(message);
+        onCounted(message);
+        this.learn(message);
       });
       // Whatever is left, the run has ended with the first of it.
       left = left.filter((file) => !covered.has(file)).slice(1);
     }
+  }
+
+  learn(counts: Counts): void {
+    // Those of Node have databases of their own.
+    const hasRoutines = projectOf(counts.file) === "worker";
+    const tests = counts.tests.map((test) =>
+      hasRoutines ? { ...test, hits: { ...test.hits, ...this.#routineHits(test.names) } } : test,
+    );
+    this.#coverage.learn({ ...counts, tests });
   }
 
   /** Tries part of the mutants. */
@@ -109,9 +118,7 @@ export class Turns {
 
   /** The test files that are left to try for a mutant that was not killed. */
   filesLeft(mutant: Mutant): string[] {
-    const id = switchOf(mutant, this.#placed);
-    const isTried = (test: CoveredTest) => id !== undefined && this.#tried.has(pairOf(test.id, id));
-    return this.#coverage.of(mutant, this.#testsOf(mutant), isTried);
+    return this.#coverage.of(mutant, this.#testsOf(mutant), (test) => this.#tries.has(test, mutant));
   }
 
   #routineHits(names: readonly string[]): Record<string, number> {
@@ -127,14 +134,17 @@ export class Turns {
     const files = new Set<string>();
     let pairs = 0;
     for (const [id, mutant] of this.#alive) {
-      if (!isPart(mutant) || this.#unclean.has(id)) continue;
+      if (!isPart(mutant) || this.#refused.has(id)) continue;
       const concerned = new Set(this.#testsOf(mutant));
       const own = tests
         .filter(({ file, hits }) => id in hits && concerned.has(file))
         .toSorted(this.#likeliestFirst(mutant));
-      const untried = own.filter((test) => !this.#tried.has(pairOf(test.id, id)));
-      for (const test of untried.slice(0, Math.max(0, atMost - (this.#times.get(id) ?? 0)))) {
-        (plan[test.id] ??= []).push({ id, hitLimit: hitLimitOf(test.hits[id] ?? 0) });
+      const untried = own.filter((test) => !this.#tries.has(test, mutant));
+      for (const test of untried.slice(0, Math.max(0, atMost - this.#tries.timesOf(mutant)))) {
+        const queue = (plan[test.id] ??= []);
+        const turn = { id, hitLimit: hitLimitOf(test.hits[id] ?? 0) };
+        if (this.#tries.isDoubtful(test, mutant)) queue.unshift(turn);
+        else queue.push(turn);
         files.add(test.file);
         pairs += 1;
       }
@@ -150,33 +160,34 @@ export class Turns {
   }
 
   async #pass(worker: Worker, files: string[], plan: Plan, timeoutMs: number): Promise<void> {
-    const names = new Map(this.#coverage.tests().map((test) => [test.id, test]));
-    let trying: { test: string; mutant: string } | undefined;
-    let hasBegun = false;
+    const tests = new Map(this.#coverage.tests().map((test) => [test.id, test]));
+    let trying: Extract<Message, { kind: "trying" }> | undefined;
+    const about = (
+      { test: testId, mutant: id }: { test: string; mutant: string | null },
+      note: (test: CoveredTest, mutant: Mutant) => void,
+    ) => {
+      const [test, mutant] = [tests.get(testId), this.#alive.get(id ?? "")];
+      if (test !== undefined && mutant !== undefined) note(test, mutant);
+    };
     const answer = await this.#switch(worker, files, plan, timeoutMs, (message) => {
       if (message.kind === "trying") {
-        hasBegun = true;
-        const { test, mutant } = message;
-        trying = mutant === null ? undefined : { test, mutant };
-        if (mutant === null) return;
-        this.#tried.add(pairOf(test, mutant));
-        this.#times.set(mutant, (this.#times.get(mutant) ?? 0) + 1);
+        const isOnceMore = message.mutant === null && message.test === trying?.test;
+        if (trying !== undefined && !isOnceMore) about(trying, (...pair) => this.#tries.pass(...pair));
+        trying = message;
+        about(message, (...pair) => this.#tries.begin(...pair));
       } else if (message.kind === "killed") {
-        this.#end(message.mutant, names.get(message.test), message.isLate ? "timed out" : "killed");
+        this.#end(message.mutant, tests.get(message.test), message.isLate ? "timed out" : "killed");
+      } else if (message.kind === "refused") {
+        this.#refused.add(message.mutant);
       } else if (message.kind === "unsound") {
-        const { test, mutant } = message;
-        if (mutant === null) {
-          this.#unsound.add(test);
-          return;
-        }
-        this.#unclean.add(mutant);
-        this.#tried.delete(pairOf(test, mutant));
+        about(message, (...pair) => this.#tries.doubt(...pair));
+        if (message.mutant === null) this.#unsound.add(message.test);
       }
     });
     if (answer.kind === "hung" && trying !== undefined && !this.#progress.signal.aborted)
-      this.#end(trying.mutant, names.get(trying.test), "timed out");
+      this.#end(trying.mutant ?? "", tests.get(trying.test), "timed out");
     // A file whose hooks fail: its tests are for the runs of one mutant.
-    if (!hasBegun) for (const test of Object.keys(plan)) this.#unsound.add(test);
+    if (trying === undefined) for (const test of Object.keys(plan)) this.#unsound.add(test);
   }
 
   #end(id: string, test: CoveredTest | undefined, outcome: Outcome): void {
@@ -207,5 +218,3 @@ export class Turns {
     );
   }
 }
-
-const pairOf = (test: string, mutant: string) => `${test} ${mutant}`;

@@ -1,0 +1,75 @@
+// Which tests have been tried with which mutants. That one has passed is kept in the file of results, and holds while the test
+// file and the mutated file stay as they were.
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import type { Mutant } from "../mutant.ts";
+import { digestOf, linesOf } from "../results.ts";
+
+interface Line {
+  /** The id of the test. */
+  passed: string;
+  mutant: string;
+  /** Of the test file and the mutated file. */
+  state: string;
+}
+
+interface Test {
+  id: string;
+  file: string;
+}
+
+export class Tries {
+  readonly #path: string | undefined;
+  /** Of files as they were at the start: what is tried is a copy of that time. */
+  readonly #digests = new Map<string, string>();
+  readonly #passedBefore: Set<string>;
+  readonly #tried = new Set<string>();
+  /** To be tried again, and first: the test failed without the mutant, too, after others. */
+  readonly #doubtful = new Set<string>();
+  readonly #times = new Map<string, number>();
+
+  /** @param path the file of results; undefined for none. */
+  constructor(path: string | undefined) {
+    this.#path = path;
+    const text = path !== undefined && existsSync(path) ? readFileSync(path, "utf8") : "";
+    this.#passedBefore = new Set(linesOf<Line>(text, "passed").map((line) => keyOf(line)));
+  }
+
+  has = (test: Test, mutant: Mutant): boolean =>
+    this.#tried.has(pairOf(test, mutant)) || this.#passedBefore.has(keyOf(this.#lineOf(test, mutant)));
+
+  isDoubtful = (test: Test, mutant: Mutant): boolean => this.#doubtful.has(pairOf(test, mutant));
+
+  /** How many tests a mutant has been tried with in this run. */
+  timesOf = (mutant: Mutant): number => this.#times.get(mutant.id) ?? 0;
+
+  begin(test: Test, mutant: Mutant): void {
+    this.#tried.add(pairOf(test, mutant));
+    this.#times.set(mutant.id, this.timesOf(mutant) + 1);
+  }
+
+  /** The test has passed with the mutant. */
+  pass(test: Test, mutant: Mutant): void {
+    if (this.#path !== undefined)
+      appendFileSync(this.#path, `\n${JSON.stringify(this.#lineOf(test, mutant))}`);
+  }
+
+  doubt(test: Test, mutant: Mutant): void {
+    this.#doubtful.add(pairOf(test, mutant));
+    this.#tried.delete(pairOf(test, mutant));
+    this.#times.set(mutant.id, this.timesOf(mutant) - 1);
+  }
+
+  #lineOf(test: Test, mutant: Mutant): Line {
+    const state = `${this.#digestOf(test.file)}${this.#digestOf(mutant.file)}`;
+    return { passed: test.id, mutant: mutant.id, state };
+  }
+
+  #digestOf(file: string): string {
+    const digest = this.#digests.get(file) ?? digestOf(readFileSync(file, "utf8")).slice(0, 16);
+    this.#digests.set(file, digest);
+    return digest;
+  }
+}
+
+const pairOf = (test: Test, mutant: Mutant) => `${test.id} ${mutant.id}`;
+const keyOf = ({ passed, mutant, state }: Line) => `${passed} ${mutant} ${state}`;
