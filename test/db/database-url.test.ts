@@ -1,12 +1,10 @@
 // A wrong connection string stops the Worker with words that say what to do. No part of it comes out, whoever reads it.
 import { sql } from "drizzle-orm";
-import * as fc from "fast-check";
 import { beforeEach, expect, inject, test } from "vitest";
 import { connect } from "../../src/db/client.ts";
-import { ConnectionStringError, readConnectionString } from "../../src/db/connection-string.ts";
 import { DatabaseFault } from "../../src/db/fault.ts";
 import { keepSecret, logged } from "../support/captured-logs.ts";
-import { elsewhere, HOST, rawPasswords, refused, SECRETS, taken } from "../support/connection-strings.ts";
+import { elsewhere, rawPasswords, refused, SECRETS, taken } from "../support/connection-strings.ts";
 import { bearer, createDatabase, environment, fire, keys, REGULAR_CRON, send } from "../support/worker.ts";
 
 beforeEach(() => SECRETS.forEach(keepSecret));
@@ -87,86 +85,4 @@ test.each([
   expect(logged("The configuration is wrong")).toMatchObject([
     { variables: { API_KEYS: expect.stringContaining("entry 1") } },
   ]);
-});
-
-const passwords = fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 });
-
-test("every password comes back as it was, percent-encoded", () => {
-  fc.assert(
-    fc.property(
-      passwords.filter((password) => !password.includes("\0")),
-      (password) => {
-        const text = `postgresql://role:x${encodeURIComponent(password)}@${HOST}/db`;
-        expect(readConnectionString(text)).toMatchObject({ url: text, password: `x${password}`, host: HOST });
-      },
-    ),
-  );
-});
-
-const hostile = fc.string({
-  unit: fc.constantFrom(...Array.from("ab1/#?@:%[]\\ é&=;'\"`+.\n\t-_~{}|<>,$")),
-  minLength: 1,
-  maxLength: 12,
-});
-
-/** The place and the password that are read of a string, or what is said of it. */
-function readingOf(text: string): string[] {
-  try {
-    const { host, role, password = "", database } = readConnectionString(text);
-    return [host, role, password, database];
-  } catch (error) {
-    return [error instanceof ConnectionStringError ? error.message : String(error)];
-  }
-}
-
-test("a password as it is, is read as what was typed or not at all", () => {
-  fc.assert(
-    fc.property(hostile, (typed) => {
-      const password = `left${typed}right`;
-      const reading = readingOf(`postgresql://role:${password}@${HOST}/db?sslmode=require`);
-      const isRefused = reading.length === 1;
-      expect(isRefused ? reading.join() : "has nothing").toMatch(/^(has|names|must) (?!.*(left|right))/);
-      expect(isRefused ? [] : reading).toEqual(
-        isRefused ? [] : [HOST, "role", decodeURIComponent(password), "db"],
-      );
-    }),
-    { numRuns: 2000 },
-  );
-});
-
-test("every setting that PostgreSQL takes of a client is refused, and nothing that libpq takes itself", async () => {
-  const { query } = await createDatabase();
-  const settings = await query(
-    "SELECT lower(name) AS name FROM pg_settings WHERE context IN ('user', 'superuser') ORDER BY name",
-  );
-  const ofLibpq = ["application_name", "client_encoding", "tcp_user_timeout"];
-  const problemOf = (name: string) => {
-    try {
-      readConnectionString(`postgresql://role:pw@${HOST}/db?${name}=1`);
-    } catch (error) {
-      return String(error);
-    }
-    return undefined;
-  };
-  const names = settings.map(({ name }) => String(name)).filter((name) => !ofLibpq.includes(name));
-  expect(names.length).toBeGreaterThan(150);
-  const isRefused = (name: string) =>
-    [`has the parameter ${name}, `, "has the parameter of a setting, "].some((words) =>
-      problemOf(name)?.includes(words),
-    );
-  expect(names.filter((name) => !isRefused(name))).toEqual([]);
-  // What follows the beginning of a name is anybody's text.
-  expect(problemOf("jit_a-secret")).toContain("has the parameter of a setting, ");
-  expect(problemOf("jit_a-secret")).not.toContain("a-secret");
-  // Those of libraries.
-  for (const name of [
-    "connect_timeout",
-    "keepalives_idle",
-    "tcp_user_timeout",
-    "pool_timeout",
-    "idle_timeout",
-    "max_lifetime",
-  ]) {
-    expect(problemOf(name)).toBeUndefined();
-  }
 });
