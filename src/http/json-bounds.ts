@@ -89,7 +89,7 @@ function checkBounds(bytes: Uint8Array, { maxValues, clientDataMaxBytes }: BodyB
       // Each stands before a value, and after another.
       separators += 1;
       if (separators > values) throw new AppError("parse_error");
-      if (depth === messageDepth) isValue = byte === COLON;
+      isValue = byte === COLON;
       if (byte === COMMA && depth === 1 && messageDepth === 2 && ++messages > BATCH_MESSAGES)
         throw refusal(`A batch has at most ${BATCH_MESSAGES} messages`);
       continue;
@@ -111,10 +111,10 @@ function checkBounds(bytes: Uint8Array, { maxValues, clientDataMaxBytes }: BodyB
       }
       i = end;
     } else if (brace === OPEN_BRACE) {
-      if (depth === 0 && values === 1) messageDepth = byte === OPEN_BRACKET ? 2 : 1;
+      if (values === 1) messageDepth = byte === OPEN_BRACKET ? 2 : 1;
       depth += 1;
       if (depth > BODY_DEPTH) throw refusal(`The body must be nested ${BODY_DEPTH} levels deep at most`);
-      if (depth === messageDepth) isValue = false;
+      isValue = false;
     } else {
       i = lastOfWord(bytes, i);
     }
@@ -180,5 +180,5 @@ function says(bytes: Uint8Array, start: number, end: number, word: Uint8Array): 
 function escapedAt(bytes: Uint8Array, i: number): number | undefined {
   if (byteAt(bytes, i) !== BACKSLASH) return undefined;
   const written = String.fromCharCode(...bytes.subarray(i + 1, i + ESCAPE_LENGTH));
-  return /^u[0-9a-fA-F]{4}$/.test(written) ? Number.parseInt(written.slice(1), 16) : undefined;
+  return /u[0-9a-f]{4}/i.test(written) ? Number.parseInt(written.slice(1), 16) : undefined;
 }

@@ -65,6 +65,20 @@ test("a byte order mark is no value, and hides no batch", () => {
   expect(() => parse(`\ufeff[${"1,".repeat(BATCH_MESSAGES)}1]`)).toThrow(/messages/);
 });
 
+test("a text that begins with a byte of the mark is a text", () => {
+  const brackets = "[".repeat(BODY_DEPTH + 1);
+  expect(parse(`"¿${brackets}"`)).toBe(`¿${brackets}`);
+});
+
+test("a batch has as many messages as it may have; what is in a message is none", () => {
+  const ones = Array(BATCH_MESSAGES).fill(1);
+  expect(parse(`[${ones.join()}]`)).toEqual(ones);
+  expect(() => parse(`[${ones.join()},1]`)).toThrow("A batch has at most 20 messages");
+  const members = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`m${i}`, ones]));
+  for (const value of [members, [members, [...ones, ...ones]]])
+    expect(parse(JSON.stringify(value))).toEqual(value);
+});
+
 test("bytes that are no UTF-8 end no text", () => {
   // The first byte of three, which a decoder replaces by itself.
   const bytes = new Uint8Array([...bytesOf('["x'), 0xe2, ...bytesOf(`",${"[".repeat(BODY_DEPTH)}`)]);
@@ -144,10 +158,18 @@ test.each([
   [`{"method":"initialize\\n","params":${long}}`],
   [`{"a":{"method":"initialize"},"params":${long}}`],
   [`[[{"method":"initialize"}],${long}]`],
+  [`{"method":"xu0069nitialize","params":${long}}`],
+  [String.raw`{"method":"\n0069nitialize","params":${long}}`],
 ])("no other body is taken for initialize: %#", (text) => {
   expect(parse(text)).toEqual(JSON.parse(text));
 });
 
-test("a shorter initialize is parsed, whatever it is", () => {
+test("a shorter initialize is parsed, whatever it is, up to four times what is kept", () => {
+  const longest = (bytes: number) => {
+    const text = '{"method":"initialize","params":""}';
+    return text.replace('""', `"${"x".repeat(bytes - text.length)}"`);
+  };
+  expect(parse(longest(4 * MAX))).toMatchObject({ method: "initialize" });
+  expect(() => parse(longest(4 * MAX + 1))).toThrow("The body of initialize is too long");
   expect(parse('{"method":"initialize"}')).toEqual({ method: "initialize" });
 });
