@@ -24,7 +24,8 @@ export async function setUpWith(
   startBetween?: typeof startPooler,
 ): Promise<() => Promise<void>> {
   // What is stopped here is PostgreSQL, never the machine: what was written is there after it.
-  const postgres = await startTestPostgres({ fsync: "off", full_page_writes: "off" });
+  // Statistics are those that a test makes: after a minute, which a busy machine takes, there would be others.
+  const postgres = await startTestPostgres({ fsync: "off", full_page_writes: "off", autovacuum: "off" });
   const admin = {
     host: postgres.host,
     port: postgres.port,
