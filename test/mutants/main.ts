@@ -5,7 +5,7 @@ import { faultsOf } from "./known.ts";
 import { type Mutant, mutantsOf, sampleOf } from "./mutant.ts";
 import { readOptions } from "./options.ts";
 import { jsonOf, lineOf, rowsOf, tableOf, unexcused } from "./report.ts";
-import { Results } from "./results.ts";
+import { Results, ResultsFile } from "./results.ts";
 import { type Room, rooms } from "./rooms.ts";
 import { tryAll } from "./run.ts";
 import { sourceChanges } from "./source.ts";
@@ -42,21 +42,27 @@ async function run(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
   const testsOf = ({ room, file }: Mutant) => meant.find(({ name }) => name === room)?.testsOf(file) ?? [];
   const files = chosen.flatMap((mutant) => [mutant.file, ...testsOf(mutant)]);
-  const kept = options.results === undefined ? undefined : new Results(options.results, testsOf, files);
+  const file = options.results === undefined ? undefined : new ResultsFile(options.results, files);
+  const kept = file && new Results(file, testsOf);
   const results = chosen.flatMap((mutant) => kept?.of(mutant) ?? []);
   const known = new Set(results.map(({ mutant }) => mutant.id));
   const untried = chosen.filter(({ id }) => !known.has(id));
-  await tryAll(meant, untried, options, {
-    say: (line) => console.error(line),
-    signal: stop.signal,
-    onResult(result) {
-      results.push(result);
-      kept?.add(result);
-      const { mutant, outcome, by } = result;
-      const killer = by === "" ? "" : `\n           by: ${by}`;
-      console.error(`${results.length}/${chosen.length} ${outcome}: ${lineOf(mutant)}${killer}`);
+  await tryAll(
+    meant,
+    untried,
+    { ...options, results: file },
+    {
+      say: (line) => console.error(line),
+      signal: stop.signal,
+      onResult(result) {
+        results.push(result);
+        kept?.add(result);
+        const { mutant, outcome, by } = result;
+        const killer = by === "" ? "" : `\n           by: ${by}`;
+        console.error(`${results.length}/${chosen.length} ${outcome}: ${lineOf(mutant)}${killer}`);
+      },
     },
-  });
+  );
   const faults = faultsOf(all, results);
   if (options.json) {
     console.log(jsonOf(all, results, faults));

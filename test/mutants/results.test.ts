@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { mutantsOf } from "./mutant.ts";
-import { Results } from "./results.ts";
+import { Results, ResultsFile } from "./results.ts";
 
 let file: string;
 let otherTest: string;
@@ -27,7 +27,7 @@ const mutants = () => {
     { ...change, replacement: "<" },
   ]);
 };
-const opened = () => new Results(path, () => tests, [file, ...tests]);
+const opened = () => new Results(new ResultsFile(path, [file, ...tests]), () => tests);
 const outcomes = () => {
   const results = opened();
   return mutants().map((mutant) => results.of(mutant)?.outcome);

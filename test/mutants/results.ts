@@ -18,35 +18,47 @@ interface Line {
   state: string;
 }
 
-/** The lines that have a member. A run that was killed may have left half a line, which is no JSON. */
-export function linesOf<T extends object>(text: string, member: keyof T & string): T[] {
-  return text.split("\n").flatMap((line) => {
-    try {
-      const value = JSON.parse(line) as T;
-      return member in value ? [value] : [];
-    } catch {
-      return [];
-    }
-  });
+export class ResultsFile {
+  readonly #path: string;
+  readonly #lines: object[];
+  readonly #digests: Map<string, string>;
+
+  /** @param files all files that are mutated, and all tests, as they are now: what is tried is a copy of this time. */
+  constructor(path: string, files: string[]) {
+    this.#path = path;
+    this.#digests = new Map([...new Set(files)].map((file) => [file, digestOf(readFileSync(file, "utf8"))]));
+    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+    this.#lines = text.split("\n").flatMap((line) => {
+      try {
+        return [JSON.parse(line) as object];
+      } catch {
+        // A run that was killed may have left half a line.
+        return [];
+      }
+    });
+  }
+
+  /** The lines of one kind: those with a member that no other kind has. */
+  of = <T extends object>(member: keyof T & string): T[] =>
+    this.#lines.filter((line): line is T => member in line);
+
+  add(line: object): void {
+    appendFileSync(this.#path, `\n${JSON.stringify(line)}`);
+  }
+
+  digestOf = (file: string): string => this.#digests.get(file) ?? "";
 }
 
 export class Results {
-  readonly #path: string;
+  readonly #file: ResultsFile;
   readonly #testsOf: (mutant: Mutant) => string[];
-  /** Of files as they were at the start: what is tried is a copy of that time. */
-  readonly #digests: Map<string, string>;
-  readonly #lines = new Map<string, Line>();
+  readonly #lines: Map<string, Line>;
 
-  /**
-   * @param testsOf the test files that concern a mutant.
-   * @param files all files that are mutated, and all tests.
-   */
-  constructor(path: string, testsOf: (mutant: Mutant) => string[], files: string[]) {
-    this.#path = path;
+  /** @param testsOf the test files that concern a mutant. */
+  constructor(file: ResultsFile, testsOf: (mutant: Mutant) => string[]) {
+    this.#file = file;
     this.#testsOf = testsOf;
-    this.#digests = new Map([...new Set(files)].map((file) => [file, digestOf(readFileSync(file, "utf8"))]));
-    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
-    for (const line of linesOf<Line>(text, "id")) this.#lines.set(line.id, line);
+    this.#lines = new Map(file.of<Line>("outcome").map((line) => [line.id, line]));
   }
 
   /** What an earlier run has found of a mutant, unless something has changed since. */
@@ -69,16 +81,15 @@ export class Results {
       by,
       state: this.#stateOf(mutant, outcome, by),
     };
-    // A run that was killed may have left half a line.
-    appendFileSync(this.#path, `\n${JSON.stringify(entry)}`);
+    this.#file.add(entry);
   }
 
   #stateOf(mutant: Mutant, outcome: Result["outcome"], by: string): string {
     const tests = outcome === "invalid" ? [] : this.#testsOf(mutant).toSorted();
     const killer = tests.filter((test) => outcome !== "survived" && by.startsWith(test));
     const files = [mutant.file, ...(killer.length > 0 ? killer : tests)];
-    return digestOf(files.map((file) => `${file} ${this.#digests.get(file)}`).join("\n")).slice(0, 16);
+    return digestOf(files.map((file) => `${file} ${this.#file.digestOf(file)}`).join("\n")).slice(0, 16);
   }
 }
 
-export const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");
+const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");

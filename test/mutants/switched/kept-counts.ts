@@ -1,7 +1,6 @@
 // What test files come by, kept in the file of results. It holds while the test file stays as it was, and each file of the source
 // that is counted.
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { digestOf, linesOf } from "../results.ts";
+import type { ResultsFile } from "../results.ts";
 import type { Placed } from "../source.ts";
 import { isRoutine } from "./routines.ts";
 import type { Covered, Message } from "./messages.ts";
@@ -21,46 +20,45 @@ interface Line {
 }
 
 export class KeptCounts {
-  readonly #path: string;
+  readonly #file: ResultsFile;
   readonly #sources: Record<string, string>;
   readonly #places = new Map<string, Placed[]>();
   readonly #nth = new Map<string, { file: string; nth: number }>();
-  readonly #lines = new Map<string, Line>();
+  readonly #lines: Map<string, Line>;
 
-  /** @param sources the text of each file that is instrumented. */
-  constructor(path: string, sources: Map<string, string>, placed: Placed[]) {
-    this.#path = path;
-    this.#sources = Object.fromEntries([...sources].map(([file, text]) => [file, digestOf(text)]));
+  /** @param sources the files that are instrumented. */
+  constructor(file: ResultsFile, sources: string[], placed: Placed[]) {
+    this.#file = file;
+    this.#sources = Object.fromEntries(sources.map((source) => [source, file.digestOf(source)]));
     // Names in statements tell which routines are come by.
-    const own = placed.filter(({ file }) => !isRoutine(file));
-    for (const [file, places] of Map.groupBy(own, (place) => place.file)) {
-      this.#places.set(file, places);
-      for (const [nth, { id }] of places.entries()) this.#nth.set(id, { file, nth });
+    const own = placed.filter((place) => !isRoutine(place.file));
+    for (const [source, places] of Map.groupBy(own, (place) => place.file)) {
+      this.#places.set(source, places);
+      for (const [nth, { id }] of places.entries()) this.#nth.set(id, { file: source, nth });
     }
-    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
-    for (const line of linesOf<Line>(text, "counted")) this.#lines.set(line.counted, line);
+    this.#lines = new Map(file.of<Line>("counted").map((line) => [line.counted, line]));
   }
 
   /** What an earlier run has found of a test file, unless something has changed since. */
-  of(file: string): Counts | undefined {
-    const line = this.#lines.get(file);
-    if (line === undefined || line.digest !== digestOf(readFileSync(file, "utf8"))) return undefined;
+  of(test: string): Counts | undefined {
+    const line = this.#lines.get(test);
+    if (line === undefined || line.digest !== this.#file.digestOf(test)) return undefined;
     const { sources } = line;
     if (Object.entries(this.#sources).some(([source, digest]) => sources[source] !== digest))
       return undefined;
-    const tests = line.tests.map((test) => ({ ...test, hits: this.#here(test.hits) }));
-    return { kind: "covered", file, tests, loaded: Object.keys(this.#here(line.loaded)) };
+    const tests = line.tests.map((own) => ({ ...own, hits: this.#here(own.hits) }));
+    return { kind: "covered", file: test, tests, loaded: Object.keys(this.#here(line.loaded)) };
   }
 
   add({ file, tests, loaded }: Counts): void {
     const line: Line = {
       counted: file,
-      digest: digestOf(readFileSync(file, "utf8")),
+      digest: this.#file.digestOf(file),
       sources: this.#sources,
       tests: tests.map((test) => ({ ...test, hits: this.#anywhere(test.hits) })),
       loaded: this.#anywhere(Object.fromEntries(loaded.map((id) => [id, 1]))),
     };
-    appendFileSync(this.#path, `\n${JSON.stringify(line)}`);
+    this.#file.add(line);
   }
 
   #here(hits: Hits): Record<string, number> {

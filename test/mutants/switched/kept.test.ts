@@ -4,28 +4,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import type { Mutant } from "../mutant.ts";
+import { ResultsFile } from "../results.ts";
 import { KeptCounts } from "./kept-counts.ts";
 import { Tries } from "./tries.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-kept-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const testFile = join(folder, "a.test.ts");
-const source = join(folder, "b.ts");
+const [testFile = "", source = "", other = ""] = ["a.test.ts", "b.ts", "c.ts"].map((name) =>
+  join(folder, name),
+);
 let path: string;
 let runs = 0;
 beforeEach(() => {
   path = join(folder, `results-${(runs += 1)}.jsonl`);
-  writeFileSync(testFile, "a test");
-  writeFileSync(source, "a source");
+  for (const file of [testFile, source, other]) writeFileSync(file, "as it was");
 });
+/** As a run opens it. */
+const opened = () => new ResultsFile(path, [testFile, source, other]);
 
 const place = (id: string, file: string) => ({ id, file, mutator: "m", start: 0, end: 1, replacement: id });
-const SOURCES = new Map([
-  ["b.ts", "b"],
-  ["c.ts", "c"],
-]);
-const PLACED = [place("7", "b.ts"), place("8", "b.ts"), place("9", "c.ts")];
+const PLACED = [place("7", source), place("8", source), place("9", other)];
 const COUNTED = {
   id: "t",
   name: "a test",
@@ -37,15 +36,15 @@ const COUNTED = {
 };
 
 function count(): void {
-  const counts = new KeptCounts(path, SOURCES, PLACED);
+  const counts = new KeptCounts(opened(), [source, other], PLACED);
   counts.add({ kind: "covered", file: testFile, tests: [COUNTED], loaded: ["7"] });
 }
 
 test("counts are known in a later run, by the ids of that run", () => {
-  expect(new KeptCounts(path, SOURCES, PLACED).of(testFile)).toBeUndefined();
+  expect(new KeptCounts(opened(), [source, other], PLACED).of(testFile)).toBeUndefined();
   count();
   // Only one of the files is meant this time.
-  const later = new KeptCounts(path, new Map([["b.ts", "b"]]), [place("0", "b.ts"), place("1", "b.ts")]);
+  const later = new KeptCounts(opened(), [source], [place("0", source), place("1", source)]);
   expect(later.of(testFile)).toEqual({
     kind: "covered",
     file: testFile,
@@ -54,15 +53,28 @@ test("counts are known in a later run, by the ids of that run", () => {
   });
 });
 
-test("they do not hold for another test, another text of a source, or a source that was not counted", () => {
+test("they do not hold for another text of the test or of a source, or for a source that was not counted", () => {
   count();
-  const known = (sources: Map<string, string>) =>
-    new KeptCounts(path, sources, PLACED).of(testFile) !== undefined;
-  expect(known(SOURCES)).toBe(true);
-  expect(known(new Map([...SOURCES, ["c.ts", "changed"]]))).toBe(false);
-  expect(known(new Map([...SOURCES, ["d.ts", "d"]]))).toBe(false);
-  writeFileSync(testFile, "another test");
-  expect(known(SOURCES)).toBe(false);
+  const isKnown = (sources = [source, other]) =>
+    new KeptCounts(opened(), sources, PLACED).of(testFile) !== undefined;
+  expect(isKnown()).toBe(true);
+  expect(isKnown([source, other, testFile])).toBe(false);
+  for (const file of [testFile, source, other]) {
+    writeFileSync(file, "changed");
+    expect(isKnown()).toBe(false);
+    writeFileSync(file, "as it was");
+    expect(isKnown()).toBe(true);
+  }
+});
+
+test("what changes while a run goes on is not what it has counted or tried", () => {
+  const counts = new KeptCounts(opened(), [source], PLACED);
+  const tries = new Tries(opened());
+  writeFileSync(testFile, "changed");
+  counts.add({ kind: "covered", file: testFile, tests: [COUNTED], loaded: [] });
+  tries.pass(...pair());
+  expect(new KeptCounts(opened(), [source], PLACED).of(testFile)).toBeUndefined();
+  expect(new Tries(opened()).has(...pair())).toBe(false);
 });
 
 const mutant = (id: string): Mutant => ({
@@ -75,17 +87,17 @@ const mutant = (id: string): Mutant => ({
 const pair = (id = "a") => [{ id: "t", file: testFile }, mutant(id)] as const;
 
 test("a test that has passed with a mutant is not tried with it in a later run, until one of the two changes", () => {
-  const tries = new Tries(path);
+  const tries = new Tries(opened());
   tries.begin(...pair());
   tries.pass(...pair());
   tries.begin(...pair("b"));
-  const knows = () => [new Tries(path).has(...pair()), new Tries(path).has(...pair("b"))];
+  const knows = () => [new Tries(opened()).has(...pair()), new Tries(opened()).has(...pair("b"))];
   expect(knows()).toEqual([true, false]);
-  expect(new Tries(path).timesOf(mutant("a"))).toBe(0);
+  expect(new Tries(opened()).timesOf(mutant("a"))).toBe(0);
   for (const file of [testFile, source]) {
     writeFileSync(file, "changed");
     expect(knows()).toEqual([false, false]);
-    writeFileSync(file, file === testFile ? "a test" : "a source");
+    writeFileSync(file, "as it was");
     expect(knows()).toEqual([true, false]);
   }
 });

@@ -1,8 +1,7 @@
 // Which tests have been tried with which mutants. That one has passed is kept in the file of results, and holds while the test
 // file and the mutated file stay as they were.
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import type { Mutant } from "../mutant.ts";
-import { digestOf, linesOf } from "../results.ts";
+import type { ResultsFile } from "../results.ts";
 
 interface Line {
   /** The id of the test. */
@@ -18,20 +17,17 @@ interface Test {
 }
 
 export class Tries {
-  readonly #path: string | undefined;
-  /** Of files as they were at the start: what is tried is a copy of that time. */
-  readonly #digests = new Map<string, string>();
+  readonly #file: ResultsFile | undefined;
   readonly #passedBefore: Set<string>;
   readonly #tried = new Set<string>();
   /** To be tried again, and first: the test failed without the mutant, too, after others. */
   readonly #doubtful = new Set<string>();
   readonly #times = new Map<string, number>();
 
-  /** @param path the file of results; undefined for none. */
-  constructor(path: string | undefined) {
-    this.#path = path;
-    const text = path !== undefined && existsSync(path) ? readFileSync(path, "utf8") : "";
-    this.#passedBefore = new Set(linesOf<Line>(text, "passed").map((line) => keyOf(line)));
+  /** @param file undefined when nothing is kept. */
+  constructor(file: ResultsFile | undefined) {
+    this.#file = file;
+    this.#passedBefore = new Set(file?.of<Line>("passed").map((line) => keyOf(line)));
   }
 
   has = (test: Test, mutant: Mutant): boolean =>
@@ -49,8 +45,7 @@ export class Tries {
 
   /** The test has passed with the mutant. */
   pass(test: Test, mutant: Mutant): void {
-    if (this.#path !== undefined)
-      appendFileSync(this.#path, `\n${JSON.stringify(this.#lineOf(test, mutant))}`);
+    this.#file?.add(this.#lineOf(test, mutant));
   }
 
   doubt(test: Test, mutant: Mutant): void {
@@ -60,14 +55,8 @@ export class Tries {
   }
 
   #lineOf(test: Test, mutant: Mutant): Line {
-    const state = `${this.#digestOf(test.file)}${this.#digestOf(mutant.file)}`;
+    const state = `${this.#file?.digestOf(test.file)}${this.#file?.digestOf(mutant.file)}`;
     return { passed: test.id, mutant: mutant.id, state };
-  }
-
-  #digestOf(file: string): string {
-    const digest = this.#digests.get(file) ?? digestOf(readFileSync(file, "utf8")).slice(0, 16);
-    this.#digests.set(file, digest);
-    return digest;
   }
 }
 

@@ -1,6 +1,7 @@
 // Tries what can take turns: the mutants of TypeScript, and those of the routines.
 import { globSync, readFileSync } from "node:fs";
 import type { Mutant } from "../mutant.ts";
+import type { ResultsFile } from "../results.ts";
 import { projectOf, type Room } from "../rooms.ts";
 import { instrument } from "../source.ts";
 import type { Worker } from "../worker.ts";
@@ -18,7 +19,7 @@ export interface Way {
   /** Leaves it at a few cheap tests for each mutant. */
   isBrief: boolean;
   /** Where what the tests come by, and what they have tried, is kept; undefined for nowhere. */
-  results: string | undefined;
+  results: ResultsFile | undefined;
 }
 
 /**
@@ -39,7 +40,8 @@ export async function tryInTurns(
   const instrumented = await instrument(sources);
   instrumented.placed.push(...mutants.filter(({ file }) => isRoutine(file)).map(placedRoutine));
   const routinesOf = reachOf(textsOf(globSync("drizzle/routines/*.sql")));
-  const kept = results === undefined ? undefined : new KeptCounts(results, sources, instrumented.placed);
+  const kept =
+    results === undefined ? undefined : new KeptCounts(results, [...sources.keys()], instrumented.placed);
   const turns = new Turns(
     ({ file }) => testsOf.get(file) ?? [],
     mutants,
