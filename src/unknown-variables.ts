@@ -9,8 +9,9 @@ export interface UnknownVariable {
 
 // Other names belong to the deployment, which may have any.
 const OURS = /^(?:MCP|HEALTH|LOG)_/;
-// Some wrong letters, or a word too many or too few.
+// Some wrong letters, or a word too many or too few; but half of a short name is no mistake.
 const MAX_DISTANCE = 8;
+const MAX_SHARE = 0.5;
 // Deployments have names like these for other things, too. One or two wrong letters are a mistake all the same.
 const SHARED = /^(?:OAUTH|ACCESS|AUTHORIZATION|ADMIN|SIGN)_/;
 const MAX_SHARED_DISTANCE = 2;
@@ -22,5 +23,5 @@ export function findUnknownVariables(names: readonly string[], known: readonly s
     .filter((name) => !known.includes(name))
     .filter((name) => OURS.test(name) || (SHARED.test(name) && nearest(name, MAX_SHARED_DISTANCE) !== null))
     .toSorted()
-    .map((name) => ({ name, nearest: nearest(name, MAX_DISTANCE) }));
+    .map((name) => ({ name, nearest: nearest(name, Math.min(MAX_DISTANCE, name.length * MAX_SHARE)) }));
 }
