@@ -48,8 +48,9 @@ export function readFault(thrown: unknown, timedOut: boolean): Fault {
   }
   if (error.code) return faultOfSqlstate(error.code, error.message, 400);
   if (error.sourceError !== undefined) return { ...lost, answered: false };
-  const [, status, body = ""] = SERVER_ERROR.exec(error.message) ?? [];
-  if (status === undefined) return faultOfText(error.message, 400);
+  const found = SERVER_ERROR.exec(error.message);
+  if (found === null) return faultOfText(error.message, 400);
+  const [, status = "", body = ""] = found;
   const sqlstate = /"code":"([0-9A-Z]{5})"/.exec(body)?.[1];
   return sqlstate === undefined
     ? faultOfText(body, Number(status))

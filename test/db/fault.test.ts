@@ -254,9 +254,23 @@ test.each([
     "database_unreachable",
     UNKNOWN,
   ],
+  [
+    "a fetch that threw, whatever it says",
+    thrown("Error connecting to database: too many redirects", { sourceError: new Error("x") }),
+    "database_unreachable",
+    UNKNOWN,
+  ],
+  [
+    "a text that is only like the driver's",
+    thrown("Oh: Server error (HTTP status 402): x"),
+    "database_unreachable",
+    UNKNOWN,
+  ],
   ["a page in place of JSON", new SyntaxError("Unexpected token '<'"), "database_unreachable", UNKNOWN],
   ["a body that broke off", new Error("Network connection lost."), "database_unreachable", UNKNOWN],
   ["a body that broke off in Node", new TypeError("terminated"), "database_unreachable", UNKNOWN],
+  ["a mistake of ours that ends like it", new TypeError("it was terminated"), "internal", NEVER],
+  ["a mistake of ours that begins like it", new TypeError("terminated it"), "internal", NEVER],
   ["a mistake of ours", new TypeError("x is not a function"), "internal", NEVER],
   ["a thing that is no error", "what", "internal", NEVER],
 ] as const)("%s", (_, error, kind, then) => {
