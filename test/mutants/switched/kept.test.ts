@@ -23,62 +23,82 @@ beforeEach(() => {
 /** As a run opens it. */
 const opened = () => new ResultsFile(path, [testFile, source, other]);
 
-const place = (id: string, file: string) => ({ id, file, mutator: "m", start: 0, end: 1, replacement: id });
-const PLACED = [place("7", source), place("8", source), place("9", other)];
-const COUNTED = {
+// The mutants of a source are one for each letter.
+const textOf = (letters: string) => new Map([source, other].map((file) => [file, letters]));
+const placed = (letters: string, first = 0) =>
+  [source, other].flatMap((file, nth) =>
+    Array.from(letters, (letter, start) => ({
+      id: String(first + nth * letters.length + start),
+      file,
+      mutator: "m",
+      start,
+      end: start + 1,
+      replacement: `not ${letter}`,
+    })),
+  );
+const counted = (hits: Record<string, number>) => ({
   id: "t",
   name: "a test",
   ms: 1,
   firstMs: 2,
   isSound: true,
-  hits: { "8": 3, "9": 1, "routine x": 1 },
+  hits,
   names: ["mcp_x"],
-};
+});
+const keeper = (letters = "abc", first = 0) =>
+  new KeptCounts(opened(), textOf(letters), placed(letters, first));
 
+/** A run has found that the test comes by b of the one file and a of the other; c is loaded. */
 function count(): void {
-  const counts = new KeptCounts(opened(), [source, other], PLACED);
-  counts.add({ kind: "covered", file: testFile, tests: [COUNTED], loaded: ["7"] });
+  const tests = [counted({ "1": 3, "3": 1, "routine x": 1 })];
+  keeper().add({ kind: "covered", file: testFile, tests, loaded: ["2"] });
 }
 
 test("counts are known in a later run, by the ids of that run", () => {
-  expect(new KeptCounts(opened(), [source, other], PLACED).of(testFile)).toBeUndefined();
+  expect(keeper().of(testFile)).toBeUndefined();
   count();
-  // Only one of the files is meant this time.
-  const later = new KeptCounts(opened(), [source], [place("0", source), place("1", source)]);
-  expect(later.of(testFile)).toEqual({
+  expect(keeper("abc", 100).of(testFile)).toEqual({
     kind: "covered",
     file: testFile,
-    tests: [{ ...COUNTED, hits: { "1": 3 } }],
-    loaded: ["0"],
+    tests: [counted({ "101": 3, "103": 1 })],
+    loaded: ["102"],
   });
 });
 
-test("they do not hold for another text of the test or of a source, or for a source that was not counted", () => {
+test("in a file that has changed, a mutant that is new is come by with any other one", () => {
   count();
-  const isKnown = (sources = [source, other]) =>
-    new KeptCounts(opened(), sources, PLACED).of(testFile) !== undefined;
-  expect(isKnown()).toBe(true);
-  expect(isKnown([source, other, testFile])).toBe(false);
-  for (const file of [testFile, source, other]) {
-    writeFileSync(file, "changed");
-    expect(isKnown()).toBe(false);
-    writeFileSync(file, "as it was");
-    expect(isKnown()).toBe(true);
-  }
+  writeFileSync(source, "changed");
+  const another = { id: "new", file: source, mutator: "m", start: 0, end: 1, replacement: "new" };
+  const later = new KeptCounts(opened(), textOf("abc"), [...placed("abc"), another]);
+  expect(later.of(testFile)?.tests).toEqual([counted({ "0": 1, "1": 3, "3": 1, new: 1 })]);
+});
+
+test("they do not hold for another text of the test, or for a source that was not counted", () => {
+  count();
+  expect(keeper().of(testFile)).toBeDefined();
+  const more = new Map([...textOf("abc"), [testFile, "a"]]);
+  expect(new KeptCounts(opened(), more, placed("abc")).of(testFile)).toBeUndefined();
+  writeFileSync(testFile, "changed");
+  expect(keeper().of(testFile)).toBeUndefined();
 });
 
 test("what changes while a run goes on is not what it has counted or tried", () => {
-  const counts = new KeptCounts(opened(), [source], PLACED);
+  const counts = keeper();
   const tries = new Tries(opened());
   writeFileSync(testFile, "changed");
-  counts.add({ kind: "covered", file: testFile, tests: [COUNTED], loaded: [] });
+  counts.add({ kind: "covered", file: testFile, tests: [counted({})], loaded: [] });
   tries.pass(...pair());
-  expect(new KeptCounts(opened(), [source], PLACED).of(testFile)).toBeUndefined();
+  expect(keeper().of(testFile)).toBeUndefined();
   expect(new Tries(opened()).has(...pair())).toBe(false);
 });
 
 const mutant = (id: string): Mutant => ({
-  ...place(id, source),
+  id,
+  file: source,
+  mutator: "m",
+  start: 0,
+  end: 1,
+  replacement: "",
   room: "room",
   line: "",
   change: "",

@@ -40,8 +40,7 @@ export async function tryInTurns(
   const instrumented = await instrument(sources);
   instrumented.placed.push(...mutants.filter(({ file }) => isRoutine(file)).map(placedRoutine));
   const routinesOf = reachOf(textsOf(globSync("drizzle/routines/*.sql")));
-  const kept =
-    results === undefined ? undefined : new KeptCounts(results, [...sources.keys()], instrumented.placed);
+  const kept = results === undefined ? undefined : new KeptCounts(results, sources, instrumented.placed);
   const turns = new Turns(
     ({ file }) => testsOf.get(file) ?? [],
     mutants,
