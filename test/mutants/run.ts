@@ -3,13 +3,17 @@ import { makeCopy, removeCopy } from "./copy.ts";
 import { Experience } from "./experience.ts";
 import type { Order } from "./host.ts";
 import type { Mutant } from "./mutant.ts";
+import type { ResultsFile } from "./results.ts";
 import { projectOf, type Room } from "./rooms.ts";
 import { refusedIn } from "./switched/compiler.ts";
-import { canTakeTurns, tryInTurns, type Way } from "./switched/try.ts";
+import { canTakeTurns, countedTurns } from "./switched/counted.ts";
 import { type Answer, type Result, Worker } from "./worker.ts";
 
 // To find what the tests come by costs as much as a few mutants one by one.
 const LEAST_IN_TURNS = 8;
+
+// Of what is tried one by one: its namesake, and what has killed most.
+const BRIEF_FILES = 3;
 
 const asOrders = (tests: string[]) => tests.map((file) => ({ project: projectOf(file), file }));
 
@@ -19,6 +23,14 @@ export interface Watcher {
   signal: AbortSignal;
 }
 
+export interface Way {
+  workers: number;
+  /** Leaves it at a few cheap tests for each mutant. */
+  isBrief: boolean;
+  /** Where what is found is kept; undefined for nowhere. */
+  results: ResultsFile | undefined;
+}
+
 /**
  * Tries each mutant.
  * @throws Error when a test fails without a mutant, too.
@@ -26,7 +38,7 @@ export interface Watcher {
 export async function tryAll(
   rooms: Room[],
   mutants: Mutant[],
-  { workers: workerCount, ...way }: Way & { workers: number },
+  { workers: workerCount, isBrief, results }: Way,
   { say, onResult, signal }: Watcher,
 ): Promise<void> {
   const experience = new Experience();
@@ -54,29 +66,33 @@ export async function tryAll(
     learnFrom(answer);
   }
 
-  /** What can take turns; then what is left, one mutant after the other. */
+  /** What acts only when its module is loaded, one mutant after the other; then all others in turns; then what is left. */
   async function tryRooms(workers: Worker[]): Promise<void> {
     const tried = withoutRefused(mutants);
     const inTurns = tried.filter(({ file }) => canTakeTurns(file));
     const ended = new Set<string>();
+    const progress = {
+      say,
+      signal,
+      onResult(result: Result) {
+        ended.add(result.mutant.id);
+        onResult(result);
+      },
+    };
     const turns =
       inTurns.length < LEAST_IN_TURNS
         ? undefined
-        : await tryInTurns(rooms, inTurns, workers, way, {
-            say,
-            signal,
-            onResult(result) {
-              ended.add(result.mutant.id);
-              onResult(result);
-            },
-          });
-    if (way.isBrief) return;
-    const left = tried.filter(({ id }) => !ended.has(id));
+        : await countedTurns(rooms, inTurns, workers, results, progress);
+    const isReached = new Set(turns && inTurns.filter((mutant) => turns.isReached(mutant)));
     const testsLeft = (mutant: Mutant) =>
       turns !== undefined && inTurns.includes(mutant)
         ? turns.filesLeft(mutant)
         : (testsOf.get(mutant.file) ?? []);
-    await Promise.all(workers.map((worker) => work(worker, left, testsLeft)));
+    const oneByOne = async (left: Mutant[]) =>
+      Promise.all(workers.map((worker) => work(worker, left, testsLeft)));
+    await oneByOne(tried.filter((mutant) => !isReached.has(mutant)));
+    await turns?.try(workers, isBrief);
+    if (!isBrief) await oneByOne([...isReached].filter(({ id }) => !ended.has(id)));
   }
 
   function withoutRefused(all: Mutant[]): Mutant[] {
@@ -102,13 +118,16 @@ export async function tryAll(
     testsLeft: (mutant: Mutant) => string[],
   ): Promise<void> {
     for (let mutant = queue.shift(); mutant !== undefined && !signal.aborted; mutant = queue.shift()) {
-      const tests = experience.ordered(mutant, testsLeft(mutant));
+      const all = experience.ordered(mutant, testsLeft(mutant));
+      const tests = isBrief ? all.slice(0, BRIEF_FILES) : all;
       const [result, answer] = await worker.try(mutant, asOrders(tests), experience);
       learnFrom(answer);
       if (answer.kind === "failed" && !sound.has(answer.file)) await check(worker, answer.file);
       // The end of a run ends its tests, which says nothing of the mutant.
       if (signal.aborted) return;
       experience.learn(result, answer);
+      // There are others to try.
+      if (tests.length < all.length && result.outcome === "survived") continue;
       onResult(result);
     }
   }

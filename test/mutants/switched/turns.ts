@@ -103,8 +103,21 @@ export class Turns {
     this.#coverage.learn({ ...counts, tests });
   }
 
-  /** Tries part of the mutants. */
-  async try(worker: Worker, isPart: (mutant: Mutant) => boolean, isBrief: boolean): Promise<void> {
+  /** Whether a test comes by a mutant, so that it can take turns. */
+  isReached(mutant: Mutant): boolean {
+    const id = switchOf(mutant, this.#placed);
+    return id !== undefined && this.#coverage.tests().some(({ hits }) => id in hits);
+  }
+
+  /** Tries the mutants with all workers at once. @param isBrief leaves it at a few cheap tests for each. */
+  async try(workers: Worker[], isBrief: boolean): Promise<void> {
+    const nth = new Map([...this.#alive.values()].map(({ id }, index) => [id, index]));
+    const tryPart = (worker: Worker, own: number) =>
+      this.#try(worker, ({ id }) => (nth.get(id) ?? 0) % workers.length === own, isBrief);
+    await Promise.all(workers.map(tryPart));
+  }
+
+  async #try(worker: Worker, isPart: (mutant: Mutant) => boolean, isBrief: boolean): Promise<void> {
     for (const pass of isBrief ? PASSES : [...PASSES, LAST_PASS]) {
       for (;;) {
         if (this.#progress.signal.aborted) return;

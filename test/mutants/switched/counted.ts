@@ -1,4 +1,4 @@
-// Tries what can take turns: the mutants of TypeScript, and those of the routines.
+// What can take turns: the mutants of TypeScript, and those of the routines.
 import { globSync, readFileSync } from "node:fs";
 import type { Mutant } from "../mutant.ts";
 import type { ResultsFile } from "../results.ts";
@@ -15,22 +15,15 @@ export const canTakeTurns = (file: string): boolean => file.endsWith(".ts") || i
 /** Where the mutants of a file can: what the source of the Worker does in Node's tests, it does in their processes. */
 const projectFor = (file: string) => (file.startsWith("src/") || isRoutine(file) ? "worker" : "node");
 
-export interface Way {
-  /** Leaves it at a few cheap tests for each mutant. */
-  isBrief: boolean;
-  /** Where what the tests come by, and what they have tried, is kept; undefined for nowhere. */
-  results: ResultsFile | undefined;
-}
-
 /**
- * Tries mutants with all workers at once.
+ * Finds what the tests come by, with all workers at once.
  * @param rooms of these mutants.
  */
-export async function tryInTurns(
+export async function countedTurns(
   rooms: Room[],
   mutants: Mutant[],
   workers: Worker[],
-  { isBrief, results }: Way,
+  results: ResultsFile | undefined,
   progress: Progress,
 ): Promise<Turns> {
   const testsOf = new Map(rooms.flatMap((room) => room.files.map((file) => [file, room.testsOf(file)])));
@@ -40,7 +33,7 @@ export async function tryInTurns(
   const instrumented = await instrument(sources);
   instrumented.placed.push(...mutants.filter(({ file }) => isRoutine(file)).map(placedRoutine));
   const routinesOf = reachOf(textsOf(globSync("drizzle/routines/*.sql")));
-  const kept = results === undefined ? undefined : new KeptCounts(results, sources, instrumented.placed);
+  const kept = results && new KeptCounts(results, sources, instrumented.placed);
   const turns = new Turns(
     ({ file }) => testsOf.get(file) ?? [],
     mutants,
@@ -56,17 +49,14 @@ export async function tryInTurns(
     if (counts !== undefined) turns.learn(counts);
     return counts === undefined;
   });
-  const nth = new Map(mutants.map(({ id }, index) => [id, index]));
-  const isOf = (worker: number, index: number) => index % workers.length === worker;
-  const count = (worker: Worker, own: number) =>
-    turns.count(
-      worker,
-      tests.filter((_, index) => isOf(own, index)),
-      (counts) => kept?.add(counts),
-    );
-  const part = (worker: Worker, own: number) =>
-    turns.try(worker, ({ id }) => isOf(own, nth.get(id) ?? 0), isBrief);
-  await Promise.all(workers.map(count));
-  await Promise.all(workers.map(part));
+  await Promise.all(
+    workers.map((worker, own) =>
+      turns.count(
+        worker,
+        tests.filter((_, index) => index % workers.length === own),
+        (counts) => kept?.add(counts),
+      ),
+    ),
+  );
   return turns;
 }
