@@ -74,6 +74,33 @@ test("what stands in no function is come by by whatever loads its file", () => {
   expect(testsFor("LIST", () => true)).toContainEqual(["ArrayDeclaration", TESTS]);
 });
 
+test("of what is loaded, tests that come by its file are tried first, the cheapest before", () => {
+  const known = coverage();
+  const one = (file: string, firstMs: number, line: string): void =>
+    known.learn({
+      kind: "covered",
+      file,
+      tests: [
+        {
+          id: file,
+          name: file,
+          ms: 1,
+          firstMs,
+          isSound: true,
+          hits: Object.fromEntries(idsIn(line).map((id) => [id, 1])),
+          names: [],
+        },
+      ],
+      loaded: [],
+    });
+  one("far.test.ts", 0, "nothing of it");
+  one("slow.test.ts", 9, "export const sum");
+  const [loaded] = mutants.filter(({ line }) => line.includes("LIST"));
+  if (loaded === undefined) throw new Error("There is one");
+  const files = ["far.test.ts", "slow.test.ts", "new.test.ts", "query.test.ts"];
+  expect(known.of(loaded, files)).toEqual(["query.test.ts", "slow.test.ts", "new.test.ts", "far.test.ts"]);
+});
+
 test("instrumented source knows each mutant", () => {
   const text = contents.get(FILE) ?? "";
   const ids = mutants.map((mutant) => switchOf(mutant, placed));

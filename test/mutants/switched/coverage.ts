@@ -50,10 +50,20 @@ export class Coverage {
 
   tests = (): CoveredTest[] => [...this.#tests.values()].flat();
 
-  cheapestFirst(files: string[]): string[] {
-    const cost = (file: string) =>
-      (this.#tests.get(file) ?? []).reduce((sum, { firstMs }) => sum + firstMs, 0);
-    return files.toSorted((a, b) => cost(a) - cost(b));
+  cheapestFirst = (files: string[]): string[] => files.toSorted((a, b) => this.#cost(a) - this.#cost(b));
+
+  #cost = (file: string): number =>
+    (this.#tests.get(file) ?? []).reduce((sum, { firstMs }) => sum + firstMs, 0);
+
+  /** Test files that come by what else is in a file, then others; those of which nothing is known stay where they are. */
+  #likeliestFirst(source: string, files: string[]): string[] {
+    const ids = this.#placed.filter(({ file }) => file === source).map(({ id }) => id);
+    const known = files.filter((file) => this.#tests.has(file));
+    const isNear = (file: string) =>
+      this.#tests.get(file)?.some(({ hits }) => ids.some((id) => id in hits)) === true;
+    const near = this.cheapestFirst(known.filter(isNear));
+    const sorted = [...near, ...this.cheapestFirst(known.filter((file) => !near.includes(file)))];
+    return files.map((file) => (this.#tests.has(file) ? (sorted.shift() ?? file) : file));
   }
 
   /** Whether a mutant does something where no test runs, such as when its module is loaded. */
@@ -67,7 +77,7 @@ export class Coverage {
    * @param isTried whether a test that comes by it has been tried already.
    */
   of(mutant: Mutant, files: string[], isTried: (test: CoveredTest) => boolean = () => false): string[] {
-    if (this.isLoaded(mutant)) return files;
+    if (this.isLoaded(mutant)) return this.#likeliestFirst(mutant.file, files);
     const ids = idsFor(mutant, this.#placed);
     return files.filter((file) => {
       const tests = this.#tests.get(file);
