@@ -16,6 +16,7 @@ const ALSO: Record<string, string[]> = {
     "test/page",
     "test/rpc",
     "test/parts/entrypoint.test.ts",
+    "test/http/document.test.ts",
     "test/http/routes.test.ts",
     "test/recovery/lost-answers.test.ts",
     "test/e2e/openapi.test.ts",
@@ -34,7 +35,13 @@ const ALSO: Record<string, string[]> = {
     "test/drizzle/lists.test.ts",
     "test/drizzle/rights.test.ts",
   ],
-  health: ["test/recovery", "test/cleanup/blocked.test.ts", "test/env.test.ts", "test/e2e/openapi.test.ts"],
+  health: [
+    "test/http/document.test.ts",
+    "test/recovery",
+    "test/cleanup/blocked.test.ts",
+    "test/env.test.ts",
+    "test/e2e/openapi.test.ts",
+  ],
   http: [
     "test/app.test.ts",
     "test/fuzz.test.ts",
@@ -50,8 +57,10 @@ const ALSO: Record<string, string[]> = {
     "test/tasks",
     "test/hostile.test.ts",
     "test/fuzz.test.ts",
+    "test/http/document.test.ts",
   ],
   metrics: [
+    "test/http/document.test.ts",
     "test/cleanup/clean.test.ts",
     "test/health/kept.test.ts",
     "test/cleanup/idle-sleep.test.ts",

@@ -96,20 +96,27 @@ export async function tryAll(
   }
 
   function withoutRefused(all: Mutant[]): Mutant[] {
-    if (all.every(({ file }) => file.endsWith(".sql"))) return all;
+    const state = ({ id, file }: Mutant) => ({ compiled: id, digest: results?.digestOf(file) });
+    const lines = new Set(
+      results?.of<ReturnType<typeof state>>("compiled").map((line) => JSON.stringify(line)),
+    );
+    const isKnown = (mutant: Mutant) => lines.has(JSON.stringify(state(mutant)));
+    const unknown = all.filter((mutant) => !mutant.file.endsWith(".sql") && !isKnown(mutant));
+    if (unknown.length === 0) return all;
     say("which mutants the compiler refuses");
     const copy = makeCopy();
     let refused: Map<string, string>;
     try {
-      refused = refusedIn(copy, all);
+      refused = refusedIn(copy, unknown);
     } finally {
       removeCopy(copy);
     }
-    return all.filter((mutant) => {
+    for (const mutant of unknown) {
       const by = refused.get(mutant.id);
-      if (by !== undefined) onResult({ mutant, outcome: "invalid", by });
-      return by === undefined;
-    });
+      if (by === undefined) results?.add(state(mutant));
+      else onResult({ mutant, outcome: "invalid", by });
+    }
+    return all.filter(({ id }) => !refused.has(id));
   }
 
   async function work(
