@@ -127,14 +127,15 @@ export async function tryAll(
     for (let mutant = queue.shift(); mutant !== undefined && !signal.aborted; mutant = queue.shift()) {
       const all = experience.ordered(mutant, testsLeft(mutant));
       const tests = isBrief ? all.slice(0, BRIEF_FILES) : all;
-      const [result, answer] = await worker.try(mutant, asOrders(tests), experience);
+      const isAll = tests.length === all.length;
+      const [result, answer] = await worker.try(mutant, asOrders(tests), experience, isAll);
       learnFrom(answer);
       if (answer.kind === "failed" && !sound.has(answer.file)) await check(worker, answer.file);
       // The end of a run ends its tests, which says nothing of the mutant.
       if (signal.aborted) return;
       experience.learn(result, answer);
       // There are others to try.
-      if (tests.length < all.length && result.outcome === "survived") continue;
+      if (!isAll && result.outcome === "survived") continue;
       onResult(result);
     }
   }

@@ -33,15 +33,23 @@ export class Worker {
   readonly #copy = makeCopy();
   #host: ChildProcess | undefined;
 
-  /** @param limitMsOf how long a test file may take. */
-  async try(mutant: Mutant, tests: FilesOrder["tests"], listener: Listener): Promise<[Result, Answer]> {
+  /**
+   * @param limitMsOf how long a test file may take.
+   * @param isAll whether there are no other tests to try, so that one that passes them is compiled in the end.
+   */
+  async try(
+    mutant: Mutant,
+    tests: FilesOrder["tests"],
+    listener: Listener,
+    isAll: boolean,
+  ): Promise<[Result, Answer]> {
     const { file } = mutant;
     const isSql = file.endsWith(".sql");
     const mutated = applied(readFileSync(join(this.#copy, file), "utf8"), mutant);
     return this.with(new Map([[file, mutated]]), async () => {
       const answer = await this.follow({ kind: "files", changed: [file], isSql, tests }, listener);
       // What the compiler refuses with this file alone is not tried at all.
-      const refusal = answer.kind === "passed" && !isSql ? this.#refusal(file) : undefined;
+      const refusal = answer.kind === "passed" && !isSql && isAll ? this.#refusal(file) : undefined;
       if (refusal !== undefined) return [{ mutant, outcome: "invalid", by: refusal }, answer];
       return resultOf(mutant, answer);
     });
