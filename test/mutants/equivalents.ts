@@ -16,7 +16,11 @@ export interface Equivalent {
 const CLOCK =
   "clock_timestamp() has microseconds, and moves on between the statement that writes a time and this one.";
 const FREE_NUMBER = "The number of a change must be free in its transaction, and says nothing else.";
+const LATER_ITEMS = "Only what follows the first item is read.";
+const BEYOND_THE_END = "Beyond the end there is a 0, which ends the reading in the same place.";
 const FIRST_ROW = "SELECT INTO takes the first row.";
+const EMPTY = '[] → ["Stryker was here"]';
+const bounds = { file: "src/http/json-bounds.ts" };
 const folding = { file: "drizzle/routines/mcp_fold_totals.sql" };
 const opening = { file: "drizzle/routines/mcp_open_session.sql" };
 const resuming = { file: "drizzle/routines/mcp_resume_session.sql" };
@@ -29,6 +33,60 @@ export const equivalents: Equivalent[] = [
     file: "src/session/cached-store.ts",
     line: "endings += 1;",
     reason: "It is only compared with what it was before: whether it has changed, not in which direction.",
+  },
+  {
+    file: "src/page/csrf.ts",
+    line: 'const [, issued = "", signature = ""] = TOKEN.exec(token) ?? [];',
+    change: EMPTY,
+    reason: LATER_ITEMS,
+  },
+  {
+    file: "src/page/sign-ins.ts",
+    line: 'const [, id = "", issued, name, signature = ""] = COOKIE.exec(c.req.header("Cookie") ?? "") ?? [];',
+    change: EMPTY,
+    reason: LATER_ITEMS,
+  },
+  {
+    file: "src/db/connection-string.ts",
+    line: 'const [, scheme = "", authority = "", path = "", query = ""] = PARTS.exec(given) ?? [];',
+    change: EMPTY,
+    reason: LATER_ITEMS,
+  },
+  {
+    file: "src/streams/event-id.ts",
+    line: 'const [, stream = "", request = "", code, event] = ID.exec(id) ?? [];',
+    change: EMPTY,
+    reason: LATER_ITEMS,
+  },
+  {
+    ...bounds,
+    line: "for (let i = startOf(bytes); i < length; i++) {",
+    change: "i < length → i <= length",
+    reason: BEYOND_THE_END,
+  },
+  {
+    ...bounds,
+    line: "while (i < length && byteAt(bytes, i) <= SPACE) i += 1;",
+    change: "i < length → i <= length",
+    reason: BEYOND_THE_END,
+  },
+  {
+    ...bounds,
+    line: "while (i < length && byteAt(bytes, i) <= SPACE) i += 1;",
+    change: "byteAt(bytes, i) <= SPACE → byteAt(bytes, i) < SPACE",
+    reason: "What is left of the white space is skipped in the next round.",
+  },
+  {
+    ...bounds,
+    line: "for (; i < length; i++) {",
+    change: "i < length → i <= length",
+    reason: BEYOND_THE_END,
+  },
+  {
+    ...bounds,
+    line: "for (let i = start; i < length; i++) {",
+    change: "i < length → i <= length",
+    reason: BEYOND_THE_END,
   },
   {
     file: "src/server/handle-tools.ts",

@@ -32,6 +32,7 @@ const ALSO: Record<string, string[]> = {
     "test/recovery",
     "test/env.test.ts",
     "test/health/unhealthy.test.ts",
+    "test/drizzle/drift.test.ts",
     "test/drizzle/lists.test.ts",
     "test/drizzle/rights.test.ts",
   ],
