@@ -21,7 +21,7 @@ test("whatever is JSON is parsed as JSON.parse does", () => {
         expect(parse(text)).toEqual(value);
       },
     ),
-    { numRuns: 3000 },
+    { numRuns: 500 },
   );
 });
 
@@ -43,7 +43,7 @@ test("as many values are taken as there may be, and not one more", () => {
         `The body must have ${count - 1} values at most, names of members among them`,
       );
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   );
 });
 

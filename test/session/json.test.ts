@@ -74,6 +74,17 @@ test("what is longer for certain is longer as JSON", () => {
   );
 });
 
+test.each<[string, value: unknown, least: number]>([
+  ["a text has its quotes", "ab", 4],
+  ["any other value has a byte", 12_345, 1],
+  ["a list has its items", [1, 2, 3], 4],
+  ["an object has its names and members", { a: 1, bc: "d" }, 1 + 3 + 1 + 4 + 3],
+  ["what is deep enough is not looked at", nested(300), 201],
+  ["and what is less deep is", nested(200), 201],
+])("%s: no shorter than %j is", (_, value, least) => {
+  expect([isLongerThan(least, value), isLongerThan(least - 1, value)]).toEqual([false, true]);
+});
+
 test("no more of a value is looked at than may be long enough", () => {
   let looked = 0;
   const item = {

@@ -83,12 +83,24 @@ describe("a number that is not written as what it is read as", () => {
   const bodyWith = (id: string, name = "id") => `{"jsonrpc":"2.0","method":"ping","${name}" :\t${id}}`;
   const isTaken = (text: string) => problemOf(JSON.parse(text), text) === undefined;
 
-  test.each(["1", "-7", "1.0", "-2.500e3", "12.5E1", "1e3", "0.0", "-0.0", "120e-1", "1.0e0", "1e+2"])(
-    "%s is itself",
-    (id) => {
-      expect(isTaken(bodyWith(id))).toBe(true);
-    },
-  );
+  test.each([
+    "1",
+    "-7",
+    "1.0",
+    "-2.500e3",
+    "12.5E1",
+    "1e3",
+    "0.0",
+    "-0.0",
+    "120e-1",
+    "1.0e0",
+    "1e+2",
+    "1.00",
+    "0.0e-5",
+    `1.${"0".repeat(38)}`,
+  ])("%s is itself", (id) => {
+    expect(isTaken(bodyWith(id))).toBe(true);
+  });
 
   test.each([
     "1.00000000000000000001",
@@ -97,6 +109,8 @@ describe("a number that is not written as what it is read as", () => {
     "-1.0000000000000000000001e0",
     `1.${"0".repeat(60)}`,
     "10000000000000000000001e-1",
+    "1.0000000000000000000001e1",
+    `1.${"0".repeat(39)}`,
   ])("%s is another", (id) => {
     expect(isTaken(bodyWith(id))).toBe(false);
     for (const name of ["\\u0069d", "i\\u0064", "\\u0069\\u0064"])

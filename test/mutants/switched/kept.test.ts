@@ -6,7 +6,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import type { Mutant } from "../mutant.ts";
 import { ResultsFile } from "../results.ts";
 import { KeptCounts } from "./kept-counts.ts";
-import { Tries } from "./tries.ts";
+import { costOf, Tries } from "./tries.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mcp-sessions-kept-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -104,7 +104,7 @@ const mutant = (id: string): Mutant => ({
   change: "",
   nth: 1,
 });
-const pair = (id = "a") => [{ id: "t", file: testFile }, mutant(id)] as const;
+const pair = (id = "a") => [{ id: "t", file: testFile, ms: 5 }, mutant(id)] as const;
 
 test("a test that has passed with a mutant is not tried with it in a later run, until one of the two changes", () => {
   const tries = new Tries(opened());
@@ -113,7 +113,8 @@ test("a test that has passed with a mutant is not tried with it in a later run, 
   tries.begin(...pair("b"));
   const knows = () => [new Tries(opened()).has(...pair()), new Tries(opened()).has(...pair("b"))];
   expect(knows()).toEqual([true, false]);
-  expect(new Tries(opened()).timesOf(mutant("a"))).toBe(0);
+  expect(tries.spentOn(mutant("a"))).toBe(costOf({ ms: 5 }));
+  expect(new Tries(opened()).spentOn(mutant("a"))).toBe(0);
   for (const file of [testFile, source]) {
     writeFileSync(file, "changed");
     expect(knows()).toEqual([false, false]);
@@ -127,9 +128,9 @@ test("what is in doubt is tried again, and does not count as tried", () => {
   tries.begin(...pair());
   tries.begin(...pair("b"));
   tries.pass(...pair("b"));
-  expect([tries.has(...pair()), tries.timesOf(mutant("a"))]).toEqual([true, 1]);
+  expect([tries.has(...pair()), tries.spentOn(mutant("a"))]).toEqual([true, costOf({ ms: 5 })]);
   tries.doubt(...pair());
-  expect([tries.has(...pair()), tries.timesOf(mutant("a"))]).toEqual([false, 0]);
+  expect([tries.has(...pair()), tries.spentOn(mutant("a"))]).toEqual([false, 0]);
   expect([tries.isDoubtful(...pair()), tries.isDoubtful(...pair("b"))]).toEqual([true, false]);
   expect(tries.has(...pair("b"))).toBe(true);
 });

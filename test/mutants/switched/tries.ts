@@ -14,7 +14,15 @@ interface Line {
 interface Test {
   id: string;
   file: string;
+  /** What it takes when it is repeated. */
+  ms: number;
 }
+
+// Its hooks, and what is said before it.
+const OVERHEAD_MS = 10;
+
+/** How long one try takes. */
+export const costOf = ({ ms }: Pick<Test, "ms">): number => ms + OVERHEAD_MS;
 
 export class Tries {
   readonly #file: ResultsFile | undefined;
@@ -22,7 +30,7 @@ export class Tries {
   readonly #tried = new Set<string>();
   /** To be tried again, and first: the test failed without the mutant, too, after others. */
   readonly #doubtful = new Set<string>();
-  readonly #times = new Map<string, number>();
+  readonly #spentMs = new Map<string, number>();
 
   /** @param file undefined when nothing is kept. */
   constructor(file: ResultsFile | undefined) {
@@ -35,12 +43,12 @@ export class Tries {
 
   isDoubtful = (test: Test, mutant: Mutant): boolean => this.#doubtful.has(pairOf(test, mutant));
 
-  /** How many tests a mutant has been tried with in this run. */
-  timesOf = (mutant: Mutant): number => this.#times.get(mutant.id) ?? 0;
+  /** How long a mutant has been tried in this run. */
+  spentOn = (mutant: Mutant): number => this.#spentMs.get(mutant.id) ?? 0;
 
   begin(test: Test, mutant: Mutant): void {
     this.#tried.add(pairOf(test, mutant));
-    this.#times.set(mutant.id, this.timesOf(mutant) + 1);
+    this.#spentMs.set(mutant.id, this.spentOn(mutant) + costOf(test));
   }
 
   /** The test has passed with the mutant. */
@@ -51,7 +59,7 @@ export class Tries {
   doubt(test: Test, mutant: Mutant): void {
     this.#doubtful.add(pairOf(test, mutant));
     this.#tried.delete(pairOf(test, mutant));
-    this.#times.set(mutant.id, this.timesOf(mutant) - 1);
+    this.#spentMs.set(mutant.id, this.spentOn(mutant) - costOf(test));
   }
 
   #lineOf(test: Test, mutant: Mutant): Line {

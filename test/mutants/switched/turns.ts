@@ -7,22 +7,22 @@ import type { Outcome, Result, Worker } from "../worker.ts";
 import { Coverage, type CoveredTest, switchOf } from "./coverage.ts";
 import type { Message, Plan } from "./messages.ts";
 import { isRoutine, type Replacement } from "./routines.ts";
-import type { Tries } from "./tries.ts";
+import { costOf, type Tries } from "./tries.ts";
 
 // Most mutants are killed by one of a few cheap tests. One that makes a test wait is given up soon.
 const PASSES = [
-  { upToMs: 100, atMost: 8, timeoutMs: 10_000 },
-  { upToMs: 1000, atMost: 16, timeoutMs: 20_000 },
+  { upToMs: 100, forMs: 500, timeoutMs: 10_000 },
+  { upToMs: 1000, forMs: 5000, timeoutMs: 20_000 },
 ];
-const LAST_PASS = { upToMs: 2000, atMost: Number.POSITIVE_INFINITY, timeoutMs: 30_000 };
+const LAST_PASS = { upToMs: 2000, forMs: Number.POSITIVE_INFINITY, timeoutMs: 30_000 };
 
 type Counts = Extract<Message, { kind: "covered" }>;
 
 interface Pass {
   /** How long a test may take. */
   upToMs: number;
-  /** How many tests a mutant has been tried with, at most, after this pass. */
-  atMost: number;
+  /** How long a mutant has been tried after this pass, about. */
+  forMs: number;
   timeoutMs: number;
 }
 
@@ -139,7 +139,7 @@ export class Turns {
     return Object.fromEntries(this.#placed.filter(({ file }) => routines.has(file)).map(({ id }) => [id, 1]));
   }
 
-  #plan({ upToMs, atMost }: Pass, isPart: (mutant: Mutant) => boolean) {
+  #plan({ upToMs, forMs }: Pass, isPart: (mutant: Mutant) => boolean) {
     const tests = this.#coverage
       .tests()
       .filter(({ id, isSound, ms }) => isSound && ms <= upToMs && !this.#unsound.has(id));
@@ -153,7 +153,10 @@ export class Turns {
         .filter(({ file, hits }) => id in hits && concerned.has(file))
         .toSorted(this.#likeliestFirst(mutant));
       const untried = own.filter((test) => !this.#tries.has(test, mutant));
-      for (const test of untried.slice(0, Math.max(0, atMost - this.#tries.timesOf(mutant)))) {
+      let leftMs = forMs - this.#tries.spentOn(mutant);
+      for (const test of untried) {
+        if (leftMs <= 0) break;
+        leftMs -= costOf(test);
         const queue = (plan[test.id] ??= []);
         const turn = { id, hitLimit: hitLimitOf(test.hits[id] ?? 0) };
         if (this.#tries.isDoubtful(test, mutant)) queue.unshift(turn);
