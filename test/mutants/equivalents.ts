@@ -59,6 +59,12 @@ export const equivalents: Equivalent[] = [
     reason: LATER_ITEMS,
   },
   {
+    file: "src/http/settings.ts",
+    line: '.transform((value) => value.split(/[\\s,]+/).filter((origin) => origin !== ""))',
+    change: "/[\\s,]+/ → /[\\s,]/",
+    reason: "What is empty between two separators is left out.",
+  },
+  {
     ...bounds,
     line: "for (let i = startOf(bytes); i < length; i++) {",
     change: "i < length → i <= length",
