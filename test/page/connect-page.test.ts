@@ -2,17 +2,9 @@
 import { expect, test } from "vitest";
 import { clientGuides, textOf } from "../../src/page/client-configs.ts";
 import { connectPage } from "../../src/page/connect-page.ts";
-import type { Frame } from "../../src/page/layout.ts";
-import { htmlOf } from "./part.ts";
+import { frame, htmlOf } from "./part.ts";
 import { read } from "./operator.ts";
 
-const frame: Frame = {
-  title: "Connect a client",
-  path: "/admin/connect",
-  nonce: "the-nonce",
-  csrf: "the-token",
-  viewer: { label: "ops", scopes: ["admin"], isSignedIn: true },
-};
 const URL = "https://mcp.example.com/mcp";
 const shown = async (serverName: string, hasSignIn = false) => {
   const html = await htmlOf(connectPage(frame, { url: URL, serverName, hasSignIn }));

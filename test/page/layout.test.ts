@@ -2,15 +2,8 @@
 import { html } from "hono/html";
 import { expect, test } from "vitest";
 import { assets, type Frame, maySee, noticeOf, page, publicPage } from "../../src/page/layout.ts";
-import { htmlOf } from "./part.ts";
+import { frame, htmlOf } from "./part.ts";
 
-const frame: Frame = {
-  title: "Runs",
-  path: "/admin/runs",
-  nonce: "the-nonce",
-  csrf: "the-token",
-  viewer: { label: "ops", scopes: ["admin"], isSignedIn: true },
-};
 const shown = async (changes: Partial<Frame>) => htmlOf(page({ ...frame, ...changes }, html`<p>body</p>`));
 const navigation = (text: string) => [...text.matchAll(/<li><a href="([^"]+)"/g)].map(([, path]) => path);
 const current = (text: string) => /<a href="([^"]+)" aria-current="page">/.exec(text)?.[1];
