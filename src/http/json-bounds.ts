@@ -114,7 +114,6 @@ function checkBounds(bytes: Uint8Array, { maxValues, clientDataMaxBytes }: BodyB
       if (values === 1) messageDepth = byte === OPEN_BRACKET ? 2 : 1;
       depth += 1;
       if (depth > BODY_DEPTH) throw refusal(`The body must be nested ${BODY_DEPTH} levels deep at most`);
-      isValue = false;
     } else {
       i = lastOfWord(bytes, i);
     }
