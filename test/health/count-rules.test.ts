@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { heldOpen } from "../support/locks.ts";
 import { addTrigger, setForRole } from "../support/owner.ts";
+import { NO_MERGE } from "../support/session-changes.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 const HOUR_AGO = "now() - interval '1 hour'";
@@ -114,7 +115,7 @@ test("counting again in a transaction that has counted before has a row of its o
   const database = await createDatabase();
   await inOneTransaction(
     database,
-    `${insert("a")}; ${insert("b")}; ${unseen("c")}; PERFORM mcp_recount_sessions()`,
+    `${NO_MERGE}; ${insert("a")}; ${insert("b")}; ${unseen("c")}; PERFORM mcp_recount_sessions()`,
   );
   expect(await changes(database)).toEqual([1, 1, 1]);
 });
@@ -187,7 +188,7 @@ test("no insert merges changes in an isolation level in which merging could fail
   const database = await createDatabase();
   await setForRole(database, "default_transaction_isolation TO 'repeatable read'");
   await inOneTransaction(database, many(20_000, "s"));
-  expect(await database.query("SELECT count(*)::int AS rows FROM mcp_session_changes")).toEqual([
-    { rows: 20_000 },
-  ]);
+  const [changed] = await database.query("SELECT count(*)::int AS rows FROM mcp_session_changes");
+  // Not 20,000: two inserts of one transaction may draw the same number, and share a row. A merge would leave a few thousand.
+  expect(changed?.["rows"]).toBeGreaterThan(19_900);
 });

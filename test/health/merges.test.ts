@@ -1,11 +1,18 @@
 // The changes of the number of sessions are merged beside those that write them: nobody waits, and none is lost.
 import { expect, test } from "vitest";
 import { heldOpen } from "../support/locks.ts";
+import { NO_MERGE } from "../support/session-changes.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 /** Runs PL/pgSQL that fails at once where it would wait for a lock. */
 const withoutWaiting = ({ query }: TestDatabase, body: string) =>
   query(`DO $$ BEGIN PERFORM set_config('lock_timeout', '1ms', true); ${body} END $$`);
+
+/** Each with a change of its own. */
+const insertEach = ({ query }: TestDatabase, ...ids: string[]) =>
+  query(
+    `DO $$ BEGIN ${NO_MERGE}; ${ids.map((id) => `INSERT INTO mcp_sessions (session_id) VALUES ('${id}');`).join(" ")} END $$`,
+  );
 
 const counted = async ({ query }: TestDatabase) => {
   const [row] = await query(
@@ -20,8 +27,7 @@ const heldChange = (database: TestDatabase) =>
 
 test("a merge leaves out what another one is merging, and waits for nothing", async () => {
   const database = await createDatabase();
-  for (const id of ["a", "b", "c"])
-    await database.query("INSERT INTO mcp_sessions (session_id) VALUES ($1)", [id]);
+  await insertEach(database, "a", "b", "c");
   expect(await counted(database)).toEqual({ total: 3, changes: 3, sum: 3 });
   const other = await heldChange(database);
   await withoutWaiting(database, "PERFORM mcp_merge_session_changes();");
@@ -33,8 +39,7 @@ test("a merge leaves out what another one is merging, and waits for nothing", as
 
 test("a merge takes as many as it is told", async () => {
   const database = await createDatabase();
-  for (const id of ["a", "b", "c", "d"])
-    await database.query("INSERT INTO mcp_sessions (session_id) VALUES ($1)", [id]);
+  await insertEach(database, "a", "b", "c", "d");
   await database.query("SELECT mcp_merge_session_changes(3)");
   expect(await counted(database)).toEqual({ total: 4, changes: 2, sum: 4 });
 });
