@@ -138,3 +138,67 @@ test("a wrong configuration opens no route, names the variables in the log and n
 test("the search for secrets in logs and responses finds one", () => {
   expect(() => expectNoSecrets(`a line with ${keys.health} in it`)).toThrow("a secret is in the open");
 });
+
+/** What a request without a key gets. */
+const answerTo = async (variables: Record<string, string>, method: string, path: string) => {
+  const response = await send(environment(variables), path, { method, redirect: "manual" });
+  return [response.status, response.headers.get("Allow")];
+};
+const TOKENS = { OAUTH_ISSUERS: "https://issuer.example.com" };
+const METADATA = "/.well-known/oauth-protected-resource";
+
+test.each([
+  ["GET", "/mcp", {}, [405, "POST, DELETE, OPTIONS"]],
+  ["GET", "/mcp", { MCP_STREAMS: "true" }, [401, null]],
+  ["PUT", "/mcp", { MCP_STREAMS: "true" }, [405, "POST, DELETE, GET, HEAD, OPTIONS"]],
+  ["DELETE", "/mcp", {}, [401, null]],
+  ["DELETE", "/mcp", { MCP_ERAS: "stateless" }, [405, "POST, OPTIONS"]],
+  ["POST", "/mcp", { MCP_ERAS: "stateless" }, [401, null]],
+  ["GET", METADATA, {}, [404, null]],
+  ["GET", METADATA, TOKENS, [200, null]],
+  ["GET", `${METADATA}/mcp`, TOKENS, [200, null]],
+  ["POST", METADATA, TOKENS, [405, "GET, HEAD, OPTIONS"]],
+  ["GET", "/handles", {}, [404, null]],
+  ["GET", "/handles", { MCP_HANDLES: "true" }, [401, null]],
+  ["DELETE", "/handles/x", { MCP_HANDLES: "true" }, [401, null]],
+  ["GET", "/tasks", {}, [404, null]],
+  ["GET", "/tasks", { MCP_TASKS: "true" }, [401, null]],
+  ["DELETE", "/tasks/x", { MCP_TASKS: "true" }, [401, null]],
+  ["GET", "/admin", {}, [404, null]],
+  ["GET", "/admin", { ADMIN_PAGE: "true" }, [303, null]],
+  ["POST", "/cleanup/runs", {}, [405, "GET, HEAD"]],
+  ["GET", "/cleanup/regular", {}, [405, "POST"]],
+] as [string, string, Record<string, string>, unknown][])(
+  "%s %s with %j",
+  async (method, path, variables, expected) => {
+    expect(await answerTo(variables, method, path)).toEqual(expected);
+    expect(await answerTo(variables, method, `${path}/`)).toEqual(expected);
+  },
+);
+
+test("a refusal is a page for a path of the page while there is one, and JSON for any other", async () => {
+  const typeOf = async (path: string, variables: Record<string, string>) =>
+    (await send(environment(variables), path)).headers.get("Content-Type");
+  expect(await typeOf("/admin/nowhere", { ADMIN_PAGE: "true" })).toBe("text/html; charset=UTF-8");
+  expect(await typeOf("/admin/nowhere", {})).toBe("application/json");
+  expect(await typeOf("/nowhere", { ADMIN_PAGE: "true" })).toBe("application/json");
+});
+
+test("a refusal of /mcp is JSON-RPC, and names what would be taken", async () => {
+  const refused = async (variables: Record<string, string>) => {
+    const response = await send(environment(variables), "/mcp", { method: "POST" });
+    return JSON.stringify(await response.json());
+  };
+  expect(await refused({})).toContain('"jsonrpc":"2.0"');
+  expect(await refused({})).not.toBe(await refused(TOKENS));
+});
+
+test("web pages may read the metadata, and only there where it is", async () => {
+  const readable = async (variables: Record<string, string>) => {
+    const headers = { Origin: "https://app.example.com" };
+    const response = await send(environment(variables), METADATA, { headers });
+    return response.headers.get("Access-Control-Allow-Origin");
+  };
+  expect(await readable(TOKENS)).toBe("*");
+  expect(await readable({})).toBeNull();
+});
