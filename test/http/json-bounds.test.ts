@@ -136,6 +136,24 @@ test.each(["", " ", "[1", "[,", "[1,,", "{:", "[1]]", '{"a"', '"', '"\\', "[]]",
   },
 );
 
+const DEEPER = "[".repeat(BODY_DEPTH + 1);
+
+test.each([
+  ["a value without its name", `{:"initialize","params":${long}}`],
+  ["an escape that is none", String.raw`{"method":"\u69zznitialize","params":${long}}`],
+  ["colons where commas are", `[${"1:".repeat(BATCH_MESSAGES + 1)}1]`],
+  ["a comma after all", `1,${"1".repeat(9)}`],
+])("what is no JSON is none, whatever else it is beyond: %s", (_, text) => {
+  expect(() => parse(text)).toThrow("The body is not JSON");
+});
+
+test.each([
+  ["a comma after all", "1,"],
+  ["no comma", "1"],
+])("up to its first mistake what is no JSON is read: %s", (_, start) => {
+  expect(() => parse(`${start}${DEEPER}`)).toThrow(/levels/);
+});
+
 test.each([
   [`{"jsonrpc":"2.0","id":1,"method":"initialize","params":${long}}`],
   [`{"params":${long},"method":"initialize"}`],
