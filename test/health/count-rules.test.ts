@@ -102,6 +102,14 @@ test("merging in the middle of a delete, by a trigger of the owner, leaves the d
   expect(await recount(database)).toBe(0);
 });
 
+test("a delete of no session leaves no row that a merge would have to leave", async () => {
+  const database = await createDatabase();
+  await database.query(insert("a"));
+  await database.query("DELETE FROM mcp_sessions WHERE false");
+  await database.query("SELECT mcp_merge_session_changes()");
+  expect(await changes(database)).toEqual([1]);
+});
+
 test("counting again corrects the number once, and writes nothing when it is right", async () => {
   const database = await createDatabase();
   await inOneTransaction(database, unseen("a"));
