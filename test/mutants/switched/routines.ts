@@ -22,14 +22,16 @@ export const placedRoutine = ({ id, file, mutator, start, end, replacement }: Mu
 });
 
 /**
- * Which of these files a statement comes by: those that it names, those that they name, and the functions of triggers,
+ * Which of these files a statement comes by: those that it names, those that they name, and triggers and their functions,
  * which any statement can come by.
  */
 export function reachOf(texts: ReadonlyMap<string, string>): (names: readonly string[]) => Set<string> {
   const files = new Map([...texts.keys()].map((file) => [basename(file, ".sql"), file]));
   const named = (text: string) =>
     [...text.matchAll(/mcp_[a-z_]+/g)].flatMap(([name]) => files.get(name) ?? []);
-  const triggers = [...texts].flatMap(([file, text]) => (/RETURNS trigger/i.test(text) ? [file] : []));
+  const triggers = [...texts].flatMap(([file, text]) =>
+    /RETURNS trigger|CREATE OR REPLACE TRIGGER/i.test(text) ? [file] : [],
+  );
   return (names) => {
     const found = new Set<string>();
     const visit = (file: string) => {
