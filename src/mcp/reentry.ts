@@ -64,7 +64,9 @@ async function end(call: SuspendedCall, answers: Record<string, unknown>, reentr
   }
   const response = await serve(call, inputResponses, reentry);
   for (const text of await messageTextsOf(response)) {
-    const message: JSONRPCMessage = JSON.parse(text);
+    const message: JSONRPCMessage | object = JSON.parse(text);
+    // A refusal of its scopes is one of OAuth.
+    if (!("jsonrpc" in message)) return fail(call.id, recorder, "The call was refused");
     if (!("result" in message)) {
       recorder.record("error" in message ? { ...message, id: call.id } : message);
       continue;
