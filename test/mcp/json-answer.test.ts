@@ -19,3 +19,14 @@ test("of a batch it is the list of answers", async () => {
   const answers = [answer(1, "a\u2028"), answer(2, "b")];
   expect(await (await jsonAnswerOf(streamOf(...answers))).json()).toEqual(answers);
 });
+
+test("a response that is no stream stays as it is", async () => {
+  const response = Response.json(answer(1, "a"));
+  expect(await jsonAnswerOf(response)).toBe(response);
+});
+
+test("a stream without an answer is a mistake", async () => {
+  const progress = { jsonrpc: "2.0", method: "notifications/progress", params: {} };
+  for (const stream of [streamOf(), streamOf(progress)])
+    await expect(jsonAnswerOf(stream)).rejects.toThrow("The stream has no answer");
+});

@@ -2,7 +2,7 @@
 import { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { expect, test } from "vitest";
-import { SessionTransport } from "../../src/mcp/transport.ts";
+import { acceptingBoth, SessionTransport } from "../../src/mcp/transport.ts";
 import type { Session } from "../../src/session/session.ts";
 
 const session: Session = {
@@ -113,4 +113,99 @@ test.each([
       },
     },
   ]);
+});
+
+test("is asked what its client has said, and nothing else", async () => {
+  const restored = async (of: Session) => {
+    const server = new McpServer({ name: "test", version: "1" }, { capabilities: { logging: {} } });
+    const transport = new SessionTransport();
+    await server.connect(transport);
+    const seen: unknown[] = [];
+    const { onmessage } = transport;
+    const note: typeof onmessage = (message, extra) => {
+      seen.push([Object(message).method, Object(message).params]);
+      onmessage?.(message, extra);
+    };
+    Object.assign(transport, { onmessage: note });
+    await transport.restore(of);
+    return seen;
+  };
+  const { protocolVersion, clientInfo, capabilities } = session;
+  const always = [
+    ["initialize", { protocolVersion, clientInfo, capabilities }],
+    ["notifications/initialized", undefined],
+  ];
+  expect(await restored(session)).toEqual([...always, ["logging/setLevel", { level: "error" }]]);
+  expect(await restored({ ...session, logLevel: null })).toEqual(always);
+});
+
+test("a call that is suspended ends with its questions, and its response goes nowhere", async () => {
+  const server = new McpServer({ name: "test", version: "1" });
+  const stored: unknown[] = [];
+  let closed = 0;
+  const transport = new SessionTransport({
+    eventStore: {
+      storeEvent: async (_, message) => String(stored.push(message)),
+      replayEventsAfter: () => Promise.reject(new Error("Nothing is replayed")),
+    },
+    onClosed: () => void (closed += 1),
+  });
+  const question = { jsonrpc: "2.0" as const, id: "q", method: "ping" };
+  server.registerTool("t", config, async () => {
+    await transport.suspend(7, [question]);
+    return text("nobody reads it");
+  });
+  await server.connect(transport);
+  await transport.restore(session);
+  const send = transport.send.bind(transport);
+  const responded = new Promise<void>((resolve) => {
+    transport.send = async (message, options) => {
+      await send(message, options);
+      if ("result" in message) resolve();
+    };
+  });
+  const response = await transport.handleRequest(
+    new Request("https://worker.test/mcp", {
+      method: "POST",
+      headers: {
+        Accept: "application/json, text/event-stream",
+        "Content-Type": "application/json",
+        "MCP-Protocol-Version": "2025-06-18",
+      },
+      body: JSON.stringify({
+        jsonrpc: "2.0",
+        id: 7,
+        method: "tools/call",
+        params: { name: "t", arguments: {} },
+      }),
+    }),
+  );
+  await responded;
+  expect([stored, closed]).toEqual([[question], 1]);
+  expect(
+    [...(await response.text()).matchAll(/^data: (.+)$/gm)].map(([, data = ""]) => JSON.parse(data)),
+  ).toEqual([question]);
+});
+
+test.each([undefined, "application/json", "text/event-stream;q=0.1"])(
+  "a request that accepts %s accepts both for the SDK, and is the same otherwise",
+  (accept) => {
+    const headers = { "Mcp-Session-Id": "x", ...(accept !== undefined && { Accept: accept }) };
+    const request = new Request("https://worker.test/mcp?a=b", { method: "POST", headers });
+    const { url, method, headers: sent } = acceptingBoth(request);
+    expect([url, method, Object.fromEntries(sent)]).toEqual([
+      "https://worker.test/mcp?a=b",
+      "POST",
+      { accept: "application/json, text/event-stream", "mcp-session-id": "x" },
+    ]);
+  },
+);
+
+test("a request ends with its own signal, or with that of work that outlives it", () => {
+  const [own, other] = [new AbortController(), new AbortController()];
+  const request = new Request("https://worker.test/mcp", { method: "POST", signal: own.signal });
+  own.abort();
+  expect(
+    [acceptingBoth(request), acceptingBoth(request, other.signal)].map(({ signal }) => signal.aborted),
+  ).toEqual([true, false]);
 });
