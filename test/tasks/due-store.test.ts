@@ -1,12 +1,14 @@
 // Who is found due, and what becomes of it.
-import { expect, inject, test } from "vitest";
+import { afterEach, expect, inject, test } from "vitest";
 import { connect } from "../../src/db/client.ts";
 import { createDueStore } from "../../src/tasks/due-store.ts";
 import { START_SECONDS } from "../../src/tasks/store.ts";
 import { LOST_ERROR } from "../../src/tasks/task.ts";
 import { heldOpen } from "../support/locks.ts";
-import { createDatabase, type TestDatabase } from "../support/worker.ts";
+import { createDatabase, setFaults, type TestDatabase } from "../support/worker.ts";
 import { addTasks, endedTotals, passForLeases, taskRows } from "./rows.ts";
+
+afterEach(() => setFaults());
 
 const dueIn = ({ url }: TestDatabase) =>
   createDueStore(connect({ url, endpointOverride: inject("neonEndpoint") }), { timeoutMs: 60_000 });
@@ -102,4 +104,28 @@ test("without a task at work nothing is ever due", async () => {
     expired: { dueIn: 5, expiresIn: -1 },
   });
   expect(await dueIn(database).due({ limit: 10 })).toEqual({ keys: [], lost: 0, nextDue: null });
+});
+
+test("when the next one is due is said to the millisecond", async () => {
+  const database = await createDatabase();
+  await addTasks(database, {
+    later: { dueIn: 60 },
+    next: { dueIn: 30 },
+    done: { status: "completed", dueIn: 1 },
+  });
+  const [row] = await database.query(
+    "SELECT floor(extract(epoch FROM leased_until) * 1000)::text AS ms FROM mcp_tasks WHERE task_hash = 'next'",
+  );
+  const { nextDue } = await dueIn(database).due({ limit: 10 });
+  expect(nextDue).toEqual(new Date(Number(row?.["ms"])));
+});
+
+test("a statement whose answer is lost is sent again, and what it has found is due again soon", async () => {
+  const database = await createDatabase();
+  await addTasks(database, { dead: { lease: "a", attempt: 1 } });
+  await setFaults({ fault: { kind: "lost-after-commit" }, times: 1, matching: "mcp_find_due_tasks" });
+  const { due } = dueIn(database);
+  expect(await due({ limit: 10 })).toMatchObject({ keys: [], lost: 0 });
+  await passForLeases(database, START_SECONDS + 1);
+  expect((await due({ limit: 10 })).keys).toEqual(["dead"]);
 });

@@ -1,13 +1,15 @@
 // The rules of each verb, by itself.
-import { expect, test } from "vitest";
-import { LEASE_SECONDS, START_SECONDS } from "../../src/tasks/store.ts";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ANSWERS_BYTES, LEASE_SECONDS, RESULT_BYTES, START_SECONDS } from "../../src/tasks/store.ts";
 import { LOST_ERROR } from "../../src/tasks/task.ts";
-import type { TestDatabase } from "../support/worker.ts";
-import { endedTotals } from "./rows.ts";
+import { setFaults, type TestDatabase } from "../support/worker.ts";
+import { addTasks, endedTotals } from "./rows.ts";
 import { tasksIn } from "./stored.ts";
 
 const MAX = 3;
 const question = { method: "elicitation/create", params: {} };
+
+afterEach(() => setFaults());
 
 const stored = () => tasksIn({ maxPerPrincipal: MAX });
 
@@ -238,4 +240,105 @@ test("one more attempt of a state that ended never changes it", async () => {
     await database.query("SELECT mcp_end_task('t', $1, NULL)", [status]);
   expect(await columnsOf(database, "t")).toMatchObject({ status: "completed" });
   await expect(database.query("UPDATE mcp_tasks SET status = 'done'")).rejects.toThrow("check");
+});
+
+test("answers and a result have a mebibyte each, and a lease outlives the work of a request", () => {
+  expect([ANSWERS_BYTES, RESULT_BYTES]).toEqual([1_048_576, 1_048_576]);
+  expect([LEASE_SECONDS, START_SECONDS]).toEqual([35, 30]);
+});
+
+describe("one task", () => {
+  let here: Awaited<ReturnType<typeof tasksIn>>;
+  let made = 0;
+  beforeAll(async () => {
+    here = await tasksIn({ maxPerPrincipal: 1000 });
+  });
+
+  /** A task of its own, which somebody has taken as `one`. */
+  async function taken() {
+    const key = `task ${(made += 1)}`;
+    const createdAt = await here.create(key);
+    await here.store.take(key, "one");
+    return { key, createdAt };
+  }
+  const expire = (key: string) =>
+    here.database.query("UPDATE mcp_tasks SET expires_at = now() WHERE task_hash = $1", [key]);
+
+  test("is shown with all that is known of it", async () => {
+    const key = `task ${(made += 1)}`;
+    const createdAt = await here.create(key);
+    expect(await here.store.get(key, "alice")).toEqual({
+      status: "working",
+      result: null,
+      inputRequests: {},
+      statusMessage: null,
+      createdAt,
+      updatedAt: createdAt,
+      expiresAt: new Date((createdAt?.getTime() ?? NaN) + 600_000),
+      pollMs: 1000,
+      isDue: false,
+    });
+  });
+
+  test("is shown with the questions that are open", async () => {
+    const { key } = await taken();
+    await here.store.ask(key, "one", { "2.a": question, "2.b": question }, undefined);
+    await here.store.answer(key, "alice", { "2.a": 1 });
+    expect(await here.store.get(key, "alice")).toMatchObject({
+      status: "input_required",
+      inputRequests: { "2.b": question },
+    });
+  });
+
+  test("is no more when it has expired, and its lease is not renewed", async () => {
+    const { key } = await taken();
+    expect([await here.store.renew(key, "one"), await here.store.renew(key, "two")]).toEqual([true, false]);
+    await expire(key);
+    expect(await here.store.get(key, "alice")).toBeUndefined();
+    expect(await here.store.renew(key, "one")).toBe(false);
+    expect(await here.store.cancel(key, "alice")).toBeUndefined();
+  });
+
+  test("is due when it is at work, and its time is over", async () => {
+    await addTasks(here.database, {
+      over: { dueIn: -1 },
+      early: { dueIn: 60 },
+      asking: { status: "input_required", dueIn: -1 },
+      done: { status: "completed", dueIn: -1 },
+      never: { status: "completed", dueIn: null },
+    });
+    const isDue = async (key: string) => (await here.store.get(key, "alice"))?.isDue;
+    expect(await Promise.all(["over", "early", "asking", "done", "never"].map(isDue))).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  test("is taken once, and says so to others", async () => {
+    const { key } = await taken();
+    expect(await here.store.take(key, "two")).toEqual({ outcome: "busy" });
+    expect(await here.store.finish(key, "one", { status: "completed", result: "{}" })).toBe(true);
+    expect(await here.store.take(key, "two")).toEqual({ outcome: "over" });
+    expect(await here.store.cancel(key, "alice")).toBe("ended");
+  });
+
+  test("says of each answer whether it was the last one, or too much", async () => {
+    const { key } = await taken();
+    await here.store.ask(key, "one", { "2.a": question, "2.b": question }, undefined);
+    expect(await here.store.answer(key, "alice", { "2.a": "x".repeat(ANSWERS_BYTES) })).toBe("too_large");
+    expect(await here.store.answer(key, "alice", { "2.a": 1 })).toBe("taken");
+    expect(await here.store.answer(key, "alice", { "2.b": 1 })).toBe("ready");
+    expect(await here.store.cancel(key, "alice")).toBe("cancelled");
+  });
+
+  test("is made, and made once, also when the answer of the database is lost", async () => {
+    await setFaults({ fault: { kind: "lost-after-commit" }, times: 1, matching: "mcp_create_task" });
+    const key = `task ${(made += 1)}`;
+    const createdAt = await here.create(key);
+    expect(createdAt).toBeInstanceOf(Date);
+    expect(await here.store.get(key, "alice")).toMatchObject({ createdAt });
+  });
 });
