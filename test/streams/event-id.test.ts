@@ -98,3 +98,32 @@ test.each([
     expect(read?.requestId).toBe(isRepeated ? requestId : undefined);
   },
 );
+
+test("each part of an id has its length and its letters, and nothing is around it", async () => {
+  const { eventId } = await made(7, "session");
+  const id = eventId(123_456_789);
+  expect(await readEventId(id, "session")).toMatchObject({ requestId: 7, event: 123_456_789 });
+  const [stream = "", request = "", code = ""] = id.split(".");
+  const others = [
+    `x${id}`,
+    ` ${id}`,
+    `${id} `,
+    `${id}0`,
+    `${id}x`,
+    `${eventId(1)}\n`,
+    `${stream}.${request}.${code}.`,
+    `${stream}.${request}.${code}.x`,
+    `${stream}.${request}.${code}`,
+    `${stream}.${request}..1`,
+    `${stream}..${code}.1`,
+    `.${request}.${code}.1`,
+    `${stream.slice(1)}.${request}.${code}.1`,
+    `${stream}${request}.${code}.1`,
+  ];
+  for (const other of others)
+    expect([other, await readEventId(other, "session")]).toEqual([other, undefined]);
+});
+
+test("what has not the form of an id is of no stream, also without a session", async () => {
+  for (const id of ["", "1", "..."]) expect(await readEventId(id, "")).toBeUndefined();
+});

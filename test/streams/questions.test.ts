@@ -59,6 +59,23 @@ test("an address has an id of its own, or the one that its tool gives", () => {
   expect(plain?.request.params).toEqual(form.params);
 });
 
+test("what is no address has no id of an address, and what has no parameters gets none", () => {
+  const like = { ...sampling, params: { ...sampling.params, mode: "url" } };
+  const [model] = asked(like, { sampling: {} });
+  expect(model?.request.params).toEqual(like.params);
+  const [listing] = asked(roots, { roots: {} });
+  expect(Object.keys(listing?.request ?? {})).toEqual(["jsonrpc", "id", "method"]);
+});
+
+test("questions keep their names and their order, and each has an id of its own", () => {
+  const all = questionsOf({ b: form, a: roots } as Requests, { elicitation: {}, roots: {} });
+  expect(all.map(({ key, request }) => [key, request.method])).toEqual([
+    ["b", "elicitation/create"],
+    ["a", "roots/list"],
+  ]);
+  expect(new Set(all.map(({ request }) => request.id)).size).toBe(2);
+});
+
 const id = "0123abcd-4567-89ab-cdef-0123456789ab";
 
 test("the id of a question is a UUID", () => {

@@ -47,6 +47,8 @@ const progress = (value: number): JSONRPCMessage => ({
   params: { progressToken: "p", progress: value },
 });
 const response: JSONRPCMessage = { jsonrpc: "2.0", id: 7, result: { content: [] } };
+/** When everything that waits for nothing has been done. */
+const later = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 const requestsFor = async (work: () => Promise<unknown>) => {
   const before = await databaseRequests();
   await work();
@@ -120,6 +122,70 @@ test("it settles when it has ended, and all is stored", async () => {
   idle.startStoring();
   idle.end();
   expect(await requestsFor(() => idle.settled())).toBe(0);
+});
+
+test("one batch is stored at a time, and it settles when the last one is there", async () => {
+  let release: () => void = () => {};
+  const batches: number[][] = [];
+  const held: RecorderOptions["store"] = {
+    ...here.store,
+    async append(session, events) {
+      batches.push(events.messages.map((_, i) => events.firstEvent + i));
+      await new Promise<void>((resolve) => (release = resolve));
+      return here.store.append(session, events);
+    },
+  };
+  const { recorder, kept } = recording({ store: held });
+  recorder.startStoring();
+  recorder.record(progress(1));
+  recorder.record(progress(2));
+  recorder.record(response);
+  let isSettled = false;
+  const settled = recorder.settled().then(() => (isSettled = true));
+  await later();
+  expect([batches, isSettled]).toEqual([[[1]], false]);
+  release();
+  await poll(() => Promise.resolve(batches.slice(1)));
+  await later();
+  expect([batches, isSettled]).toEqual([[[1], [2, 3]], false]);
+  release();
+  await settled;
+  expect((await kept()).events).toHaveLength(3);
+});
+
+test("it settles when it ends, also when nothing is to be stored", async () => {
+  for (const isStoring of [true, false]) {
+    const { recorder } = recording();
+    if (isStoring) recorder.startStoring();
+    let isSettled = false;
+    void recorder.settled().then(() => (isSettled = true));
+    await later();
+    expect(isSettled).toBe(false);
+    recorder.end();
+    await later();
+    expect(isSettled).toBe(true);
+  }
+});
+
+test("what is recorded just before and just after one question is stored, too", async () => {
+  const { recorder, kept } = recording();
+  const ask: JSONRPCMessage = { jsonrpc: "2.0", id: "q", method: "elicitation/create" };
+  recorder.startStoring();
+  // While the first is being stored the others wait, for one batch.
+  recorder.record(progress(1));
+  recorder.record(progress(2));
+  const asking = recorder.ask([ask], { call: "{}", questions: [{ id: `one ${streams}`, key: "k" }] });
+  recorder.record(progress(3));
+  expect(await asking).toBe(3);
+  recorder.record(response);
+  await recorder.settled();
+  expect((await kept()).events).toEqual([
+    [1, progress(1)],
+    [2, progress(2)],
+    [3, ask],
+    [4, progress(3)],
+    [5, response],
+  ]);
 });
 
 const sentBytes = (message: object) =>
@@ -250,6 +316,15 @@ test("what the database cannot keep is said by its kind", async () => {
   recorder.record(response);
   await recorder.settled();
   expect(logged("Events not kept")).toMatchObject([{ reason: "quota_exceeded" }]);
+});
+
+test("an error of another kind is said to be internal", async () => {
+  const failing = { ...here.store, append: () => Promise.reject(new TypeError("a secret")) };
+  const { recorder } = recording({ store: failing });
+  recorder.startStoring();
+  recorder.record(response);
+  await recorder.settled();
+  expect(logged("Events not kept")).toMatchObject([{ reason: "internal" }]);
 });
 
 test("a call that is cancelled leaves nothing, or the end of what is stored", async () => {

@@ -1,14 +1,29 @@
 // What one statement of the streams does by itself, and with others at once.
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { MARKS_PER_OWNER } from "../../src/streams/marks-store.ts";
 import { DETACHED_SECONDS, STREAMS_PER_SESSION } from "../../src/streams/store.ts";
 import { heldOpen } from "../support/locks.ts";
-import { fire, REGULAR_CRON } from "../support/worker.ts";
-import { callOf, stored, TTL_SECONDS } from "./stored.ts";
+import { fire, REGULAR_CRON, setFaults } from "../support/worker.ts";
+import { callOf, stored, type Stored, TTL_SECONDS } from "./stored.ts";
 
 const texts = (...messages: string[]) => messages.map((message) => JSON.stringify(message));
 const eventsOf = (...messages: string[]) =>
   texts(...messages).map((message, i) => ({ event: i + 1, message }));
+
+afterEach(() => setFaults());
+
+test.each<[string, work: (given: Stored) => Promise<unknown>, answer: unknown]>([
+  ["mcp_append_events", ({ append }) => append("s", texts("a")), true],
+  ["mcp_replay_stream", ({ replay }) => replay("s"), { state: "expired", lastEvent: 0, events: [] }],
+  ["mcp_answer_question", ({ store }) => store.answer("one", "q", "{}"), { outcome: "unknown" }],
+  ["mcp_cancel_call", ({ store }) => store.cancel("one", 1), undefined],
+  ["FROM mcp_marks", ({ store }) => store.isCancelled("one", 1), false],
+  ["mcp_make_mark", ({ marks }) => marks.make("m", "alice", 60), true],
+])("a statement whose answer is lost is sent again: %s", async (matching, work, answer) => {
+  const given = await stored();
+  await setFaults({ fault: { kind: "lost-after-commit" }, times: 1, matching });
+  expect(await work(given)).toEqual(answer);
+});
 
 test("events are kept in order, and a repetition changes nothing", async () => {
   const { append, replay, database } = await stored();
