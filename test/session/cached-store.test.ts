@@ -171,6 +171,33 @@ test("ending the sessions of one principal looks at no session of another", asyn
   expect(asked()).toBe(before);
 });
 
+test("a cache takes eight mebibytes", () => {
+  expect(MAX_CACHED_BYTES).toBe(8_388_608);
+});
+
+test("who has no interval and recalls nothing has no cache", async () => {
+  const { store, asked } = counted(async () => session(), 0, false);
+  await store.resume("k", "alice");
+  expect(store.recall("k", "alice")).toBeUndefined();
+  store.forgetAll("alice");
+  await store.resume("k", "alice");
+  expect(asked()).toBe(2);
+});
+
+test("who recalls nothing remembers no end; who does not say recalls", async () => {
+  const { store } = counted(async () => session(), 60, false);
+  await store.resume("k", "alice");
+  await store.end("k", "alice");
+  await store.endOthers("alice", undefined);
+  expect(store.recall("k", "alice")).toBeUndefined();
+  const beneath = counted(async () => session()).store;
+  const unsaid = createCachedStore(beneath, { intervalSeconds: 0, now: () => new Date(0) });
+  await unsaid.resume("k", "alice");
+  expect(unsaid.recall("k", "alice")).toEqual(session());
+  await unsaid.end("k", "alice");
+  expect(unsaid.recall("k", "alice")).toBe("ended");
+});
+
 test("a session that is larger than the cache is served, and not kept", async () => {
   const { store } = counted(async () => ({
     ...session(),
@@ -178,7 +205,9 @@ test("a session that is larger than the cache is served, and not kept", async ()
   }));
   expect(await store.resume("k", "alice")).toBeDefined();
   expect(store.recall("k", "alice")).toBeUndefined();
-  store.forgetAll("alice");
+  // Nothing of it is left that an end of the principal's sessions could mark.
+  await store.endOthers("alice", undefined);
+  expect(store.recall("k", "alice")).toBeUndefined();
 });
 
 test("a session that was used is kept longer than one that was not", async () => {

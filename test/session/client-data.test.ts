@@ -90,6 +90,21 @@ test.each([
   expect(() => checkClientData({ clientInfo: {}, capabilities: data }, maxBytes)).toThrow(says);
 });
 
+test.each([
+  ["NUL", { name: "a\0b" }],
+  ["NUL in a name", { "a\0b": 1 }],
+  ["an unpaired surrogate", { list: ["\ud800"] }],
+])("%s is refused, in either part", (_, data) => {
+  const says = "The parameters of initialize must not contain NUL or an unpaired surrogate";
+  for (const given of [
+    { clientInfo: data, capabilities: {} },
+    { clientInfo: {}, capabilities: data },
+  ])
+    expect(() => checkClientData(given, 1000)).toThrow(
+      expect.objectContaining({ code: "invalid_request", message: says }),
+    );
+});
+
 test("as much as may be is taken", () => {
   expect(() => checkClientData({ clientInfo: { a: "x".repeat(90) }, capabilities: {} }, 100)).not.toThrow();
   const deep = JSON.parse(`${'{"a":'.repeat(64)}1${"}".repeat(64)}`);

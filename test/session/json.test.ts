@@ -12,6 +12,11 @@ const nested = (levels: number) => {
   for (let i = 0; i < levels; i++) value = [value];
   return value;
 };
+const nestedObjects = (levels: number) => {
+  let value: unknown = 1;
+  for (let i = 0; i < levels; i++) value = { a: value };
+  return value;
+};
 
 test.each([
   [undefined, "value is undefined"],
@@ -41,8 +46,13 @@ test.each([
   expect(storabilityProblem(value)).toBe(problem);
 });
 
+const shared = { a: [1] };
+
 test.each([
   [null],
+  [true],
+  [false],
+  [[shared, shared, { b: shared }]],
   [2 ** 53 - 1],
   [1.5e-300],
   [nested(200)],
@@ -79,6 +89,9 @@ test.each<[string, value: unknown, least: number]>([
   ["any other value has a byte", 12_345, 1],
   ["a list has its items", [1, 2, 3], 4],
   ["an object has its names and members", { a: 1, bc: "d" }, 1 + 3 + 1 + 4 + 3],
+  ["an empty object has a byte", {}, 1],
+  ["an empty list has a byte", [], 1],
+  ["what is deep enough in objects is not looked at", nestedObjects(300), 201 + 3 * 200],
   ["what is deep enough is not looked at", nested(300), 201],
   ["and what is less deep is", nested(200), 201],
 ])("%s: no shorter than %j is", (_, value, least) => {
@@ -108,6 +121,10 @@ test("no more of a value is looked at than may be long enough", () => {
     ),
   ).toBe(true);
   expect(isLongerThan(1000, Array(1e9))).toBe(true);
+  const names = Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`name ${i}`, 1]));
+  expect(isLongerThan(1000, Object.defineProperties(names, Object.getOwnPropertyDescriptors(item)))).toBe(
+    true,
+  );
   expect(looked).toBe(0);
   expect(isLongerThan(1000, cycle)).toBe(false);
 });

@@ -111,6 +111,9 @@ describe("a number that is not written as what it is read as", () => {
     "10000000000000000000001e-1",
     "1.0000000000000000000001e1",
     `1.${"0".repeat(39)}`,
+    `1e${"0".repeat(39)}`,
+    "0.99999999999999999999e10",
+    "10.00000000000000000001e-1",
   ])("%s is another", (id) => {
     expect(isTaken(bodyWith(id))).toBe(false);
     for (const name of ["\\u0069d", "i\\u0064", "\\u0069\\u0064"])
