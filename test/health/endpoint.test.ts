@@ -181,12 +181,14 @@ test("verbose before any run says so", async () => {
   expect(body).toMatchObject({ cleanup: { regular: nothing, immediate: nothing } });
 });
 
-test("another value of verbose is 400 and makes no query", async () => {
+test.each(["verbose", "write"])("another value of %s is 400 and makes no query", async (name) => {
   const database = await createDatabase();
   const before = await databaseRequests();
-  const response = await ask(database.env(), "/session-health?verbose=yes-please");
-  expect(response.status).toBe(400);
-  expect(await response.text()).not.toContain("yes-please");
+  const response = await ask(database.env(), `/session-health?${name}=yes-please`);
+  expect([response.status, await response.json()]).toMatchObject([
+    400,
+    { error: { message: `The parameter ${name} must be 0 or 1` } },
+  ]);
   expect(await databaseRequests()).toBe(before);
 });
 

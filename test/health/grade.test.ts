@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 import { parseCron } from "../../src/cleanup/tiers.ts";
-import { type Census, grade, type LastRun, overdueSeconds } from "../../src/health/grade.ts";
+import {
+  type Census,
+  degradations,
+  grade,
+  type LastRun,
+  overdueSeconds,
+  possibleDegradations,
+} from "../../src/health/grade.ts";
 
 const quiet = { lastRun: null, failuresInARow: 0, lastSuccessAt: null };
 
@@ -89,4 +96,36 @@ test.each([
 
 test("cleanup is overdue after two intervals of its cron", () => {
   expect(overdueSeconds(limits, new Date("2026-11-23T10:30:00Z"))).toBe(7200);
+});
+
+test("tasks are overdue when the database says so", () => {
+  for (const [isOverdue, reasons] of [
+    [true, ["tasks_overdue"]],
+    [false, []],
+    [undefined, []],
+  ] as const)
+    expect(grade(census({ kept: { is_overdue: isOverdue } }), limits)).toEqual(reasons);
+});
+
+test("without tasks none can be overdue, and every other reason can be", () => {
+  const tasks = {
+    working: 0,
+    input_required: 0,
+    ended: 0,
+    expired: 0,
+    due: 0,
+    oldest_due_at: null,
+    oldest_expired_at: null,
+  };
+  const others = [
+    "cleanup_overdue",
+    "cleanup_failing",
+    "cleanup_blocked",
+    "expired_ratio_high",
+    "rows_hidden",
+  ];
+  expect(possibleDegradations({})).toEqual(others);
+  expect(possibleDegradations({ kept: {} })).toEqual(others);
+  expect(possibleDegradations({ kept: { tasks } })).toEqual([...others, "tasks_overdue"]);
+  expect(degradations).toEqual([...others, "tasks_overdue"]);
 });

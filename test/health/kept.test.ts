@@ -1,5 +1,7 @@
 // What health and scrapes say of handles and tasks.
+import { PgDialect } from "drizzle-orm/pg-core";
 import { describe, expect, test } from "vitest";
+import { keptColumn, keptCounts, keptMembers } from "../../src/health/kept.ts";
 import { addHandles, addTasks, KEPT } from "../support/kept.ts";
 import { bearer, createDatabase, databaseRequests, keys, send } from "../support/worker.ts";
 
@@ -130,5 +132,55 @@ test("more than 100,000 are an estimate, and what has expired is 100,001 or more
   expect(await health(env)).toMatchObject({
     handles: { active: 250_002 - 100_001 },
     tasks: { ended: 150_000 },
+  });
+});
+
+describe("the column by itself", () => {
+  const textOf = (handles: boolean, tasks: boolean) =>
+    new PgDialect().sqlToQuery(keptColumn({ handles, tasks }, 7200));
+  const HANDLES = "jsonb_build_object('handles', mcp_count_handles())";
+
+  test("asks for what is switched on, and for nothing else", () => {
+    expect(textOf(false, false)).toMatchObject({ sql: "", params: [] });
+    expect(textOf(true, false)).toMatchObject({ sql: `, ${HANDLES} AS kept`, params: [] });
+    expect(textOf(false, true)).toMatchObject({ sql: ", mcp_count_tasks($1) AS kept", params: [7200] });
+    expect(textOf(true, true)).toMatchObject({
+      sql: `, ${HANDLES} || mcp_count_tasks($1) AS kept`,
+      params: [7200],
+    });
+  });
+
+  const counts = {
+    handles: { active: 7, expired: 0, oldest_expired_at: "2026-01-02T03:04:05Z" },
+    tasks: {
+      working: 1,
+      input_required: 2,
+      ended: 3,
+      expired: 4,
+      due: 5,
+      oldest_due_at: null,
+      oldest_expired_at: null,
+    },
+  };
+
+  test("is read as it is, and left out it is empty", () => {
+    expect(keptCounts.parse({ ...counts, is_overdue: true })).toEqual({ ...counts, is_overdue: true });
+    expect([keptCounts.parse(undefined), keptCounts.parse({})]).toEqual([{}, {}]);
+  });
+
+  test("a number below 0 is none, and neither is a time that is no text", () => {
+    const { handles } = counts;
+    for (const wrong of [{ active: -1 }, { expired: 0.5 }, { oldest_expired_at: 5 }, { active: undefined }])
+      expect(keptCounts.safeParse({ handles: { ...handles, ...wrong } }).success).toBe(false);
+  });
+
+  test("the answer of health has both, or one, or none", () => {
+    expect(Object.keys(keptMembers)).toEqual(["handles", "tasks"]);
+    expect([keptMembers.handles.parse(undefined), keptMembers.tasks.parse(undefined)]).toEqual([
+      undefined,
+      undefined,
+    ]);
+    expect(keptMembers.handles.parse(counts.handles)).toEqual(counts.handles);
+    expect(keptMembers.tasks.parse(counts.tasks)).toEqual(counts.tasks);
   });
 });

@@ -1,5 +1,7 @@
 // HEALTH_MAX_AGE_SECONDS: what may be told twice, and for how long.
-import { afterEach, expect, test, vi } from "vitest";
+import { Hono } from "hono";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { sharedAnswers } from "../../src/health/shared-answers.ts";
 import { addTrigger } from "../support/owner.ts";
 import { bearer, createDatabase, databaseRequests, keys, send, setFaults } from "../support/worker.ts";
 
@@ -136,3 +138,103 @@ test.each(["verbose=2", "write=2", "write=1&write=1"])(
     expect(await answer.json()).toMatchObject({ status: "healthy" });
   },
 );
+
+describe("by itself", () => {
+  const AGE_SECONDS = 3000;
+
+  /** A route that answers what the test says, and how often it was asked. Its time is the test's. */
+  function sharing(maxAgeSeconds = AGE_SECONDS) {
+    const origin = newOrigin();
+    const state = { now: Date.parse("2026-11-26T12:00:00Z"), status: 200, asked: 0, read: 0 };
+    const app = new Hono()
+      .use(
+        sharedAnswers({
+          maxAgeSeconds,
+          now: () => new Date(state.now),
+          read: (c) => {
+            state.read += 1;
+            return { verbose: c.req.query("verbose") ?? "0", write: c.req.query("write") ?? "0" };
+          },
+        }),
+      )
+      .get("/health", () => {
+        state.asked += 1;
+        return Response.json({ answer: state.asked }, { status: state.status });
+      });
+    const get = async (query = "") => {
+      const response = await app.request(`${origin}/health${query}`);
+      const { answer } = await response.json<{ answer: number }>();
+      return [response.status, answer, response.headers.get("Age")];
+    };
+    return { state, get, app, origin };
+  }
+
+  test("an answer is shared from its first moment until its last second has passed", async () => {
+    const { state, get, app, origin } = sharing();
+    expect(await get()).toEqual([200, 1, null]);
+    expect(await get()).toEqual([200, 1, "0"]);
+    state.now += 1999;
+    expect(await get()).toEqual([200, 1, "1"]);
+    state.now += 1000 * AGE_SECONDS - 2000;
+    expect(await get()).toEqual([200, 1, `${AGE_SECONDS - 1}`]);
+    const shared = await app.request(`${origin}/health`);
+    expect(shared.headers.get("Content-Type")).toBe("application/json");
+    state.now += 1;
+    expect(await get()).toEqual([200, 2, null]);
+    expect(await get()).toEqual([200, 2, "0"]);
+    state.now -= 1;
+    expect(await get()).toEqual([200, 3, null]);
+  });
+
+  test("with a maximum age of 0 nothing is read and nothing is kept", async () => {
+    const { state, get, origin } = sharing(0);
+    expect([await get(), await get()]).toEqual([
+      [200, 1, null],
+      [200, 2, null],
+    ]);
+    expect(state.read).toBe(0);
+    expect(await caches.default.match(`${origin}/health?verbose=0`)).toBeUndefined();
+  });
+
+  test("a trial is asked for each time, and is no answer for others", async () => {
+    const { get } = sharing();
+    expect(await get("?write=1")).toEqual([200, 1, null]);
+    expect(await get("?write=0")).toEqual([200, 2, null]);
+    expect(await get("?write=1")).toEqual([200, 3, null]);
+    expect(await get()).toEqual([200, 2, "0"]);
+  });
+
+  test("each detail has an answer of its own, whatever else stands in the query", async () => {
+    const { get } = sharing();
+    expect(await get("?verbose=1&x=1")).toEqual([200, 1, null]);
+    expect(await get("?x=2")).toEqual([200, 2, null]);
+    expect(await get("?x=3&verbose=1")).toEqual([200, 1, "0"]);
+    expect(await get("?verbose=0")).toEqual([200, 2, "0"]);
+  });
+
+  test("a failure ends the sharing of both details, also that of a trial", async () => {
+    for (const failing of ["?write=1", "?write=1&verbose=1"]) {
+      const { state, get } = sharing();
+      await get();
+      await get("?verbose=1");
+      state.status = 503;
+      expect(await get(failing)).toEqual([503, 3, null]);
+      expect(await get()).toEqual([503, 4, null]);
+      expect(await get("?verbose=1")).toEqual([503, 5, null]);
+    }
+  });
+
+  test("another refusal is not shared, and ends no sharing", async () => {
+    const { state, get } = sharing();
+    state.status = 400;
+    expect([await get(), await get()]).toEqual([
+      [400, 1, null],
+      [400, 2, null],
+    ]);
+    state.status = 200;
+    await get();
+    state.status = 400;
+    expect(await get("?write=1")).toEqual([400, 4, null]);
+    expect(await get()).toEqual([200, 3, "0"]);
+  });
+});
