@@ -1,5 +1,15 @@
 // What a client is told that is refused, and where it reads how to get a token.
 import { beforeEach, describe, expect, test } from "vitest";
+import {
+  isScopeToken,
+  keyChallenge,
+  metadataUrlOf,
+  resourceOf,
+  scopesToAskFor,
+  tokenChallenge,
+  withBasic,
+} from "../../src/auth/challenge.ts";
+import type { TokenConfig } from "../../src/auth/token-settings.ts";
 import { keepSecret, logged } from "../support/captured-logs.ts";
 import { clearWeb, createIssuer, type TestIssuer } from "../support/issuer.ts";
 import { initializeParams, mcp } from "../support/mcp.ts";
@@ -9,6 +19,52 @@ const METADATA = "https://worker.test/.well-known/oauth-protected-resource/mcp";
 const BASIC = 'Basic realm="mcp-sessions", charset="UTF-8"';
 const unknown = keepSecret("unknown-key-0123456789abcdefgh");
 const initialize = { method: "initialize", params: initializeParams };
+
+describe("by itself", () => {
+  const URL = "https://worker.test/session-health?x=1";
+
+  test("a scope can be of the characters that RFC 6749 has for it, and of no others", () => {
+    for (const scope of ["mcp", "!", "#[]~", "a:b/c.d-e"])
+      expect([scope, isScopeToken(scope)]).toEqual([scope, true]);
+    for (const scope of ["", '"mcp', 'mcp"', "m cp", " mcp", "mcp\\", "\\mcp", "é", "mcpé", "mcp\u007f"])
+      expect([scope, isScopeToken(scope)]).toEqual([scope, false]);
+  });
+
+  test("the resource is /mcp, and its metadata has an address of its own, whatever the route", () => {
+    expect(resourceOf(URL)).toBe("https://worker.test/mcp");
+    expect(metadataUrlOf(URL)).toBe(METADATA);
+  });
+
+  test.each<[string | undefined, string[]]>([
+    [undefined, ["mcp"]],
+    ["scope", ["mcp"]],
+    ["scp", ["mcp"]],
+    ["roles", []],
+  ])("of the claim %s a client asks for %j", (scopeClaim, scopes) => {
+    const config: TokenConfig = {
+      issuers: ["https://a.example"],
+      audience: undefined,
+      jwksUri: undefined,
+      scopeMap: undefined,
+      scopeClaim,
+      introspection: undefined,
+      authorizationServer: undefined,
+    };
+    expect(scopesToAskFor("mcp", config)).toEqual(scopes);
+  });
+
+  test("a challenge has what is known, in its order, and nothing that is not", () => {
+    expect(keyChallenge({})).toBe('Bearer realm="mcp-sessions"');
+    expect(keyChallenge({ error: "insufficient_scope", scopes: ["mcp", "health"] })).toBe(
+      'Bearer realm="mcp-sessions", error="insufficient_scope", scope="mcp health"',
+    );
+    expect(tokenChallenge({}, URL)).toBe(`Bearer resource_metadata="${METADATA}"`);
+    expect(tokenChallenge({ error: "invalid_token", description: "Why", scopes: ["a", "b"] }, URL)).toBe(
+      `Bearer resource_metadata="${METADATA}", scope="a b", error="invalid_token", error_description="Why"`,
+    );
+    expect(withBasic("Bearer x")).toBe(`Bearer x, ${BASIC}`);
+  });
+});
 
 let issuer: TestIssuer;
 

@@ -1,5 +1,6 @@
 // How a key may be presented, and what a client is told when it is presented in another way.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { readCredentials } from "../../src/auth/credentials.ts";
 import { keepSecret, logged } from "../support/captured-logs.ts";
 import { initializeParams } from "../support/mcp.ts";
 import { createDatabase, databaseRequests, environment, keys, send } from "../support/worker.ts";
@@ -106,4 +107,58 @@ test.each<[string, Record<string, string>]>([
   });
   expect(response.status).toBe(200);
   keepSecret(response.headers.get("Mcp-Session-Id") ?? "");
+});
+
+describe("by itself", () => {
+  const read = (headers: Record<string, string>, options?: { areTokensTaken?: boolean }) =>
+    readCredentials(new Request("https://worker.test/", { headers }), options);
+  const withTokens = { areTokensTaken: true };
+  const authorization = (value: string) => ({ Authorization: value });
+
+  test("nothing is presented", () => {
+    expect(read({})).toBeUndefined();
+    expect(read({}, withTokens)).toBeUndefined();
+  });
+
+  test.each(["abc", "aZ09-._~+/", "abc=", "abc=="])("%s is a key", (key) => {
+    expect(read(authorization(`Bearer ${key}`))).toEqual({ key, isBearer: true });
+    expect(read(authorization(`bearer   ${key}`))).toEqual({ key, isBearer: true });
+    expect(read({ "X-API-Key": key })).toEqual({ key, isBearer: false });
+    expect(read(authorization(`Basic ${btoa(`a:${key}`)}`))).toEqual({ key, isBearer: false });
+  });
+
+  test.each(["=", "=abc", "abc=d", "(abc", "abc)", "abc,abc"])("%s is no key, and no token", (value) => {
+    for (const options of [undefined, withTokens]) {
+      expect(read(authorization(`Bearer ${value}`), options)).toEqual({ problem: AUTHORIZATION });
+      expect(read(authorization(`Basic ${btoa(`a:${value}`)}`), options)).toEqual({ problem: AUTHORIZATION });
+      expect(read({ "X-API-Key": value }, options)).toEqual({ problem: API_KEY });
+    }
+  });
+
+  test("a colon stands in a token alone", () => {
+    const key = "user:grant:secret=";
+    expect(read(authorization(`Bearer ${key}`), withTokens)).toEqual({ key, isBearer: true });
+    expect(read(authorization(`Bearer ${key}`))).toEqual({ problem: AUTHORIZATION });
+    expect(read(authorization(`Bearer ${key}`), { areTokensTaken: false })).toEqual({
+      problem: AUTHORIZATION,
+    });
+    expect(read({ "X-API-Key": key }, withTokens)).toEqual({ problem: API_KEY });
+  });
+
+  test.each(["Bearer abc def", "xBearer abc", "Bearerabc", "Bearer\tabc", "Bearer abc\tdef"])(
+    "%j is not Bearer and a key",
+    (value) => {
+      expect(read(authorization(value))).toEqual({ problem: AUTHORIZATION });
+    },
+  );
+
+  test("of two headers both must say the same", () => {
+    expect(read({ ...authorization("Bearer abc"), "X-API-Key": "abc" })).toEqual({
+      key: "abc",
+      isBearer: true,
+    });
+    expect(read({ ...authorization("Bearer abc"), "X-API-Key": "abd" })).toEqual({ problem: TWO });
+    expect(read({ ...authorization("Digest abc"), "X-API-Key": "abc" })).toEqual({ problem: AUTHORIZATION });
+    expect(read({ ...authorization("Bearer abc"), "X-API-Key": "a b" })).toEqual({ problem: API_KEY });
+  });
 });

@@ -53,11 +53,13 @@ const notAddresses = [
   "http://127.0.0.1.evil.example",
   "http://localhost@evil.example",
   "ftp://issuer.example",
+  "ftp://localhost",
   "issuer.example",
   "https://user@issuer.example",
   "https://user:password@issuer.example",
   "https://issuer.example/#part",
   "https://issuer.example/é",
+  "https://issuer.example/é/x",
 ];
 
 test.each<[string, string[], object?]>([
@@ -136,5 +138,58 @@ describe("half a group is refused", () => {
     const problems = problemsOf(variables);
     expect(Object.keys(problems)).toEqual([name]);
     expect(problems[name]).toContain(words);
+  });
+});
+
+describe("in words", () => {
+  const ADDRESS = "must be an https address (http on localhost only)";
+  const ADDRESSES = "must be https addresses (http on localhost only) without a query, separated by commas";
+  const LONG = "must be addresses of 200 characters at most";
+  const EMPTY = "must not be empty";
+  const ofLength = (length: number) => "https://a.example/".padEnd(length, "x");
+  const oauth = { OAUTH_ISSUERS: ISSUER };
+  const access = { ACCESS_TEAM_DOMAIN: "https://team.example", ACCESS_AUDIENCE: "tag" };
+
+  test.each<[string, string, string, object?]>([
+    ["OAUTH_ISSUERS", " ,\n", "must have an issuer"],
+    ["OAUTH_ISSUERS", "http://a.example", ADDRESSES],
+    ["OAUTH_ISSUERS", `${ISSUER} http://a.example`, ADDRESSES],
+    ["OAUTH_ISSUERS", `http://a.example ${ISSUER}`, ADDRESSES],
+    ["OAUTH_ISSUERS", `${ISSUER}?`, ADDRESSES],
+    ["OAUTH_ISSUERS", ofLength(201), LONG],
+    ["OAUTH_ISSUERS", `${ofLength(201)} ${ISSUER}`, LONG],
+    ["OAUTH_ISSUERS", `${ISSUER},${ISSUER}`, "must name each issuer once"],
+    ["OAUTH_AUDIENCE", " ", EMPTY],
+    ["OAUTH_SCOPE_CLAIM", "", EMPTY],
+    ["OAUTH_JWKS_URI", "http://a.example", ADDRESS],
+    ["OAUTH_JWKS_URI", " https://a.example", ADDRESS],
+    ["ACCESS_TEAM_DOMAIN", "https://team.example/", "must be an origin", access],
+    ["ACCESS_TEAM_DOMAIN", "http://team.example", ADDRESS, access],
+    ["ACCESS_SCOPES", "root", "must be of health, metrics, mcp, admin, joined with +"],
+  ])("%s=%j %s", (name, value, problem, others = {}) => {
+    expect(problemsOf({ ...oauth, ...others, [name]: value })).toEqual({ [name]: problem });
+  });
+
+  test("an issuer has 200 characters at most, and what stands around issuers is left out", () => {
+    const longest = ofLength(200);
+    const { tokens } = configured({ OAUTH_ISSUERS: ` ,${longest}, \n ${ISSUER},` });
+    expect(tokens?.issuers).toEqual([longest, ISSUER]);
+  });
+
+  test("one issuer may have its keys elsewhere, and a group that is whole is taken", () => {
+    expect(problemsOf({ ...oauth, OAUTH_JWKS_URI: "https://keys.example/" })).toEqual({});
+    expect(problemsOf({ ...oauth, ...introspection, ...access })).toEqual({});
+    expect(configured({ ...oauth, OAUTH_JWKS_URI: "https://keys.example/" }).tokens?.jwksUri).toBe(
+      "https://keys.example/",
+    );
+  });
+
+  test("without issuers and without Access nothing is on", () => {
+    expect(configured({})).toMatchObject({ tokens: undefined, access: undefined });
+    expect(configured(access).access).toEqual({
+      teamDomain: "https://team.example",
+      audience: "tag",
+      scopes: ["health", "metrics", "admin"],
+    });
   });
 });
