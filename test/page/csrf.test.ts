@@ -1,5 +1,6 @@
 // A form is taken from this page alone: of its own origin, with the token of who sends it.
 import { beforeAll, describe, expect, test, vi, afterEach } from "vitest";
+import { createCsrf } from "../../src/page/csrf.ts";
 import { createDatabase, databaseRequests, keys, type TestDatabase } from "../support/worker.ts";
 import { ORIGIN, tokenIn, visitor, type Visitor } from "./browser-like.ts";
 
@@ -137,4 +138,72 @@ test("a form of more than a megabyte is refused by a page, whether its length is
     expect(response.headers.get("Content-Security-Policy")).toContain("default-src 'none'");
     expect(await response.text()).not.toContain("undefined");
   }
+});
+
+describe("a token", () => {
+  const ISSUED = 1_790_000_000;
+  /** The tokens of a deployment, at a time in milliseconds since 1970. */
+  const tokens = (ms = ISSUED * 1000, secret = "the-secret") =>
+    createCsrf({ secret, now: () => new Date(ms) });
+
+  test("is when it was made, in whole seconds, and 64 hex digits", async () => {
+    const csrf = tokens(ISSUED * 1000 + 999);
+    const token = await csrf.tokenFor("ann");
+    expect(token).toMatch(/^1790000000\.[0-9a-f]{64}$/);
+    expect(await csrf.tokenFor("ann")).toBe(token);
+    expect(await csrf.tokenFor("bob")).not.toBe(token);
+    expect(await csrf.isTokenOf(token, "ann")).toBe(true);
+  });
+
+  test("is of its subject and of its deployment alone", async () => {
+    const token = await tokens().tokenFor("ann");
+    expect(await tokens().isTokenOf(token, "ann")).toBe(true);
+    expect(await tokens().isTokenOf(token, "bob")).toBe(false);
+    expect(await tokens(undefined, "another").isTokenOf(token, "ann")).toBe(false);
+  });
+
+  test.each([
+    [0, true],
+    [3_599_999, true],
+    [3_600_000, false],
+    [86_400_000, false],
+  ])("that is %d ms old is taken: %s", async (ageMs, isTaken) => {
+    const token = await tokens().tokenFor("ann");
+    expect(await tokens(ISSUED * 1000 + ageMs).isTokenOf(token, "ann")).toBe(isTaken);
+  });
+
+  test("is taken as it was made, and with nothing before it, in it or after it", async () => {
+    const csrf = tokens();
+    const token = await csrf.tokenFor("ann");
+    const [issued = "", signature = ""] = token.split(".");
+    const changed = [
+      ` ${token}`,
+      `x${token}`,
+      `0${token}`,
+      `${token} `,
+      `${token}0`,
+      `${token}\n`,
+      token.slice(0, -1),
+      token.toUpperCase(),
+      `${issued}${signature}`,
+      `${issued}-${signature}`,
+      `.${signature}`,
+      `${issued}.`,
+      `${"0".repeat(12)}${token}`,
+      `${ISSUED + 1}.${signature}`,
+      "",
+    ];
+    for (const text of changed) expect([text, await csrf.isTokenOf(text, "ann")]).toEqual([text, false]);
+  });
+
+  test("may have a time of one digit to twelve", async () => {
+    for (const seconds of [0, 7, 999_999_999_999]) {
+      const csrf = tokens(seconds * 1000);
+      expect(await csrf.isTokenOf(await csrf.tokenFor("ann"), "ann")).toBe(true);
+    }
+    // In the first hour of 1970 no token is one, either.
+    expect(await tokens(0).isTokenOf("", "ann")).toBe(false);
+    const late = tokens(1_000_000_000_000 * 1000);
+    expect(await late.isTokenOf(await late.tokenFor("ann"), "ann")).toBe(false);
+  });
 });

@@ -6,11 +6,15 @@ import {
   count,
   duration,
   facts,
+  hidden,
   link,
+  manual,
   pager,
   section,
+  soft,
   table,
   time,
+  toCopy,
   untrusted,
 } from "../../src/page/elements.ts";
 import { htmlOf } from "./part.ts";
@@ -101,4 +105,73 @@ test.each([
   ["a\u0301\u0302\u0303\u0304b", String.raw`a\u{304}b`.replace("a", "a\u0301\u0302\u0303")],
 ])("what nobody can see in %j is spelled out", async (text, shown) => {
   expect(await htmlOf(untrusted(text))).toBe(`<bdi>${shown}</bdi>`);
+});
+
+test("every form has a field with its token", async () => {
+  expect(await htmlOf(hidden('"token"'))).toBe(
+    '<input type="hidden" name="csrf" value="&quot;token&quot;" />',
+  );
+});
+
+test("a button and a badge have the colour of what they are for", async () => {
+  for (const kind of ["primary", "plain", "danger"] as const)
+    expect(await htmlOf(button("<End>", kind))).toBe(
+      `<button type="submit" class="${kind}">&lt;End&gt;</button>`,
+    );
+  for (const kind of ["good", "warning", "bad", "plain"] as const)
+    expect(await htmlOf(badge("<on>", kind))).toBe(`<span class="badge ${kind}">&lt;on&gt;</span>`);
+});
+
+test("facts may be as wide as the page", async () => {
+  const pairs = [
+    ["Name", "a"],
+    ["Size", 7],
+  ] as const;
+  expect(await htmlOf(facts(pairs, "wide"))).toBe(
+    '<dl class="facts wide"><div><dt>Name</dt><dd>a</dd></div><div><dt>Size</dt><dd>7</dd></div></dl>',
+  );
+});
+
+test("a section may have something beside its heading", async () => {
+  expect(await htmlOf(section("Runs", badge("x"), badge("y")))).toBe(
+    '<section class="sheet"><div class="head"><h2>Runs</h2><span class="badge plain">y</span></div><span class="badge plain">x</span></section>',
+  );
+});
+
+test("what is soft, to be copied or in the manual is marked as such, and is text", async () => {
+  expect(await htmlOf(soft("<none>"))).toBe('<span class="none">&lt;none&gt;</span>');
+  expect(await htmlOf(toCopy("Codex", 'url = "<x>"'))).toBe(
+    '<div class="copy" data-name="Codex"><pre tabindex="0">url = &quot;&lt;x&gt;&quot;</pre></div>',
+  );
+  expect(await htmlOf(manual("docs/operate.md", "Cleanup"))).toBe(
+    '<span class="manual"><code>docs/operate.md</code>, “Cleanup”</span>',
+  );
+});
+
+test("the next page is a part of the navigation", async () => {
+  expect(await htmlOf(pager("/x?a=1&b=2"))).toBe(
+    '<nav class="pager" aria-label="Pages"><a href="/x?a=1&amp;b=2" rel="next">Next page</a></nav>',
+  );
+});
+
+test.each([
+  ["a control", "\u007f", "7f"],
+  ["a mark of direction", "\u2066", "2066"],
+  ["half of a pair", "\udfff", "dfff"],
+  ["a private character", "\u{f0000}", "f0000"],
+  ["a character that is not assigned", "\u0378", "378"],
+  ["an end of a line", "\u2028", "2028"],
+  ["an end of a paragraph", "\u2029", "2029"],
+  ["a mark that is left out when it is shown", "\ufe0f", "fe0f"],
+  ["an empty pattern of Braille", "\u2800", "2800"],
+])("%s is spelled out, and only it", async (_what, character, code) => {
+  expect(await htmlOf(untrusted(`Zoë ${character}Ж9 ${character}漢!`))).toBe(
+    `<bdi>Zoë \\u{${code}}Ж9 \\u{${code}}漢!</bdi>`,
+  );
+});
+
+test("of marks on one letter the fourth and all after it are spelled out", async () => {
+  const marks = "\u0301\u0302\u0303";
+  expect(await htmlOf(untrusted(`abc${marks}d`))).toBe(`<bdi>abc${marks}d</bdi>`);
+  expect(await htmlOf(untrusted(`a${marks}\u0304\u0305b`))).toBe(`<bdi>a${marks}\\u{304}\\u{305}b</bdi>`);
 });

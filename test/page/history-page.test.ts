@@ -117,6 +117,54 @@ describe("the page", () => {
     const points = history.points.map((point) => ({ ...point, longestRunMs: 12 }));
     expect((await page({ points })).text).toContain("The longest run 12 milliseconds");
   });
+
+  test.each([
+    [999, "The longest run 999 milliseconds"],
+    [1000, "The longest run 1 seconds"],
+    [1001, "The longest run 1 seconds"],
+  ])("measures a longest run of %d ms in what it has", async (longestRunMs, caption) => {
+    const points = history.points.map((point, i) => ({ ...point, longestRunMs: i === 2 ? longestRunMs : 7 }));
+    expect((await page({ points })).text).toContain(caption);
+  });
+
+  test.each(["day", "week", "month"] as const)(
+    "has a tab for each window, and marks the %s",
+    async (window) => {
+      const html = String(await historyPage({ window, history, maySeeRuns: true }));
+      const tabs = [
+        ...html.matchAll(/<li><a href="\/admin\/history\?window=(\w+)" ?([^>]*)>(\w+)<\/a><\/li>/g),
+      ];
+      const mark = (name: string) => (name === window ? 'aria-current="true"' : "");
+      expect(tabs.map(([, name, current, label]) => [name, current, label])).toEqual([
+        ["day", mark("day"), "Day"],
+        ["week", mark("week"), "Week"],
+        ["month", mark("month"), "Month"],
+      ]);
+      expect(html).toContain(`<a href="/admin/history?window=${window}">Look again</a>`);
+    },
+  );
+
+  test("says until when the cleanup has counted what has expired, if it has", async () => {
+    expect((await page()).text).toContain(
+      "The cleanup counts what has expired, last at 2026-11-25 08:59:59 UTC.",
+    );
+    expect((await page({ expiredUntil: null })).text).toContain(
+      "The cleanup counts what has expired: it has not run yet.",
+    );
+  });
+
+  test("has a heading for each column of its tables", async () => {
+    const { html } = await page();
+    const heads = [...html.matchAll(/<thead>(.*?)<\/thead>/gs)].map(([, head = ""]) =>
+      [...head.matchAll(/<th scope="col" class="(\w*)">(\w+)<\/th>/g)].map(
+        ([, kind, label]) => `${label} ${kind}`,
+      ),
+    );
+    expect(heads).toEqual([
+      ["From ", "Opened number", "Ended number", "Expired number", "Deleted number"],
+      ["From ", "Runs number", "Failed number", "Deleted number", "Longest number"],
+    ]);
+  });
 });
 
 describe("of a Worker", () => {

@@ -82,3 +82,27 @@ test("what pages load has the version of its text in its address", () => {
   expect(assets.style.version()).toMatch(/^[0-9a-f]{1,8}$/);
   expect(assets.style.version()).not.toBe(assets.script.version());
 });
+
+test("the version of a text is its FNV-1a in 32 bits, over all its characters", () => {
+  for (const { text, version } of Object.values(assets)) {
+    let hash = 2_166_136_261n;
+    for (let i = 0; i < text.length; i += 1)
+      hash = ((hash ^ BigInt(text.charCodeAt(i))) * 16_777_619n) & 0xffff_ffffn;
+    expect(version()).toBe(hash.toString(16));
+    // It is found once.
+    expect(version()).toBe(hash.toString(16));
+  }
+});
+
+test("what pages load has its path and its type", () => {
+  const { style, script } = assets;
+  expect([style.path, style.type]).toEqual(["/admin/style.css", "text/css"]);
+  expect([script.path, script.type]).toEqual(["/admin/page.js", "text/javascript"]);
+  expect(script.address()).toBe(`/admin/page.js?v=${script.version()}`);
+});
+
+test("the navigation has these names, in this order", async () => {
+  const text = await shown({ keeps: { handles: true, tasks: true } });
+  const names = [...text.matchAll(/<li><a [^>]*>([^<]*)<\/a><\/li>/g)].map(([, name]) => name);
+  expect(names).toEqual(["Overview", "History", "Sessions", "Handles", "Tasks", "Runs", "Connect"]);
+});

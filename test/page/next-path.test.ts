@@ -9,6 +9,9 @@ test.each([
   "/admin/sessions/0a1b.c~d-e%20f",
   "/admin/sessions?principal=a%20b&state=active+x:y",
   "/admin/sessions/?",
+  "/admin?window=week",
+  "/admin/?",
+  "/admin/x/admin/sign-in",
 ])("%s is one", (path) => {
   expect(nextPath(path)).toBe(path.replace(/\?$/, ""));
 });
@@ -33,14 +36,22 @@ test.each([
   "/admin/sign-in",
   "/admin/sign-in?next=/admin/runs",
   "/admin/x/../sign-in",
+  "/admin/sign-in/runs",
+  "//other.example/admin/runs",
+  "https://other.example/admin/runs",
+  "/admin/runs?tier=regular#top",
+  "/admin/runs?tier=regular&<b>",
+  "/admin/runs?\n",
   `/admin/${"x".repeat(1000)}`,
 ])("%s is none", (path) => {
   expect(nextPath(path)).toBe("/admin");
 });
 
-test("a thousand characters are followed", () => {
+test("a thousand characters are followed, and no more", () => {
   const path = `/admin/${"x".repeat(993)}`;
+  expect(path).toHaveLength(1000);
   expect(nextPath(path)).toBe(path);
+  expect(nextPath(`${path}x`)).toBe("/admin");
 });
 
 test("the sign-in keeps where a person comes from, unless it is the first page", () => {

@@ -134,3 +134,70 @@ test("nothing is said of what is not known", async () => {
   expect(text).not.toContain("Counted");
   expect(text).not.toContain("Last run");
 });
+
+const handles = { active: 12_345, expired: 2, oldest_expired_at: "2026-11-26T11:00:00.000Z" };
+const tasks = {
+  working: 1,
+  due: 2,
+  oldest_due_at: "2026-11-26T11:59:00.000Z",
+  input_required: 3,
+  ended: 4,
+  expired: 5,
+  oldest_expired_at: "2026-11-25T12:00:00.000Z",
+};
+
+test("handles and tasks are counted where they are kept, with the ages of the oldest", async () => {
+  const ofHandles = "Handles active 12,345 expired, not yet deleted the oldest expired 1 h ago 2";
+  const ofTasks =
+    "Tasks working 1 wait to be run the oldest since 1 min ago 2 wait for their client 3 ended 4 " +
+    "expired, not yet deleted the oldest expired 1 d ago 5";
+  const both = await textOf({ kept: { handles, tasks } });
+  expect(both).toContain(`${ofHandles} ${ofTasks}`);
+  expect(await textOf({ kept: { handles } })).not.toContain("Tasks");
+  expect(await textOf({ kept: { tasks } })).not.toContain("Handles");
+  expect(await textOf({})).not.toMatch(/Handles|Tasks|undefined/);
+});
+
+test("without an oldest handle or task nothing is said of its age", async () => {
+  const text = await textOf({
+    kept: {
+      handles: { ...handles, oldest_expired_at: null },
+      tasks: { ...tasks, oldest_due_at: null, oldest_expired_at: null },
+    },
+  });
+  expect(text).toContain("Handles active 12,345 expired, not yet deleted 2");
+  expect(text).toContain("wait to be run 2 wait for their client 3 ended 4 expired, not yet deleted 5");
+});
+
+test("in an outage it is said that the numbers are old, why, and what to do", async () => {
+  const fault = { kind: "quota_exceeded", sqlstate: "53400" } as const;
+  const text = await textOf({}, { fault });
+  expect(text).toContain(
+    "Unhealthy Ask now The database cannot be used. Clients are refused with 503. What the plan includes is used up.",
+  );
+  expect(text).toContain("The numbers below are the last that are known: counted 2026-11-26 11:58:00 UTC");
+  const unknown = await textOf({}, { fault, overview: undefined });
+  expect(unknown).toContain("Unhealthy");
+  expect(unknown).not.toContain("The numbers below");
+  expect(await textOf({})).not.toContain("The numbers below");
+});
+
+test.each([
+  [0, "Each look at this page asks the database once."],
+  [1, "Numbers are shared for 1 s, so that a look costs nothing."],
+  [60, "Numbers are shared for 1 min, so that a look costs nothing."],
+])("numbers that are shared for %d seconds say so", async (maxAgeSeconds, sentence) => {
+  const text = await textOf({}, { maxAgeSeconds });
+  expect(text).toContain(`2 min ago. ${sentence}`);
+  expect(text.match(/Each look|Numbers are shared/g)).toHaveLength(1);
+});
+
+test.each([
+  [0, "just now"],
+  [1999, "just now"],
+  [2000, "2 s ago"],
+  [-5000, "just now"],
+])("what was %d ms ago was %s", async (ms, words) => {
+  const later = new Date(at("26T11:58:00").getTime() + ms);
+  expect(await textOf({}, { now: later })).toContain(`Counted 2026-11-26 11:58:00 UTC , ${words}. `);
+});
