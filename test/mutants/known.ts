@@ -1,5 +1,6 @@
 // Holds the list of equivalent mutants against what is tried.
-import { type Equivalent, equivalents } from "./equivalents.ts";
+import { equivalents } from "./equivalents.ts";
+import type { Equivalent } from "./equivalents/equivalent.ts";
 import type { Mutant } from "./mutant.ts";
 import type { Result } from "./worker.ts";
 

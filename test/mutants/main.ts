@@ -70,7 +70,7 @@ async function run(): Promise<number> {
     const survivors = unexcused(results).map(({ mutant }) => lineOf(mutant));
     if (survivors.length > 0) console.log(["Survived:", ...survivors, ""].join("\n"));
     console.log(tableOf(rowsOf(all, results)));
-    if (faults.length > 0) console.log(["", "In test/mutants/equivalents.ts:", ...faults].join("\n"));
+    if (faults.length > 0) console.log(["", "In test/mutants/equivalents/:", ...faults].join("\n"));
   }
   if (stop.signal.aborted) return 130;
   return faults.length > 0 ? 1 : 0;
