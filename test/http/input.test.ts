@@ -73,6 +73,9 @@ test("what is wrong is named", async () => {
   expect(() => readFields({ key: 1 }, z.object({ key: z.string({ error: "must be a text" }) }))).toThrow(
     "The parameter key must be a text",
   );
+  expect(() => readFields({ key: 1 }, noQuery)).toThrow(
+    "The parameter key is not known; this route has none",
+  );
 });
 
 test.each([
