@@ -51,7 +51,10 @@ describe("a list", () => {
     ["with its last character as a whole", `${"x".repeat(254)}🦊x`, `${"x".repeat(254)}🦊`],
     ["with each pair before that", `🦊${"x".repeat(300)}`, `🦊${"x".repeat(254)}`],
   ])("shows a text %s", async (_, name, shown) => {
-    expect(await listed({ name, version: "1" })).toEqual([{ name: shown, version: "1" }]);
+    // As JSON, which has an escape for a half of a character: the runner's connection cannot carry one.
+    expect(JSON.stringify(await listed({ name, version: "1" }))).toBe(
+      JSON.stringify([{ name: shown, version: "1" }]),
+    );
   });
 
   test("shows what is no text as it is", async () => {
