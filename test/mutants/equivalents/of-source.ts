@@ -7,6 +7,8 @@ const EMPTY_WORDS = "What is empty between two separators is left out.";
 const NOTHING = "Without it the function returns undefined, too.";
 const ONCE = "A signal aborts once, and a promise is resolved once.";
 const OLDER_HOURS = "Of older hours nothing is joined. Not to read them saves time, and nothing else.";
+const SHORT_CUT = "What follows decides the same, and takes longer.";
+const KEPT_KEY = "Nothing in here exports a key.";
 const EMPTY = '[] → ["Stryker was here"]';
 const bounds = { file: "src/http/json-bounds.ts" };
 
@@ -90,12 +92,37 @@ export const equivalentsOfSource: Equivalent[] = [
   {
     file: "src/admin/kept-store.ts",
     line: "nameInLogs !== undefined && sql`${hash} >= ${nameInLogs} AND ${hash} < ${`${nameInLogs}g`}`,",
-    mutator: "sql comparison",
+    change: ">= → >",
+    reason: "A key has 64 hex digits, so it is neither its first eight nor these and a g.",
+  },
+  {
+    file: "src/admin/kept-store.ts",
+    line: "nameInLogs !== undefined && sql`${hash} >= ${nameInLogs} AND ${hash} < ${`${nameInLogs}g`}`,",
+    change: "< → <=",
     reason: "A key has 64 hex digits, so it is neither its first eight nor these and a g.",
   },
   {
     file: "src/admin/sessions-store.ts",
     line: "const isNamed = (name: string) => sql`session_id >= ${name} AND session_id < ${`${name}g`}",
+    change: "session_id >= ${name} AND → nothing",
+    reason: "The range is for the index. What follows asks for the same characters.",
+  },
+  {
+    file: "src/admin/sessions-store.ts",
+    line: "const isNamed = (name: string) => sql`session_id >= ${name} AND session_id < ${`${name}g`}",
+    change: ">= → >",
+    reason: "The range is for the index. What follows asks for the same characters.",
+  },
+  {
+    file: "src/admin/sessions-store.ts",
+    line: "const isNamed = (name: string) => sql`session_id >= ${name} AND session_id < ${`${name}g`}",
+    change: "AND session_id < ${`${name}g`} → nothing",
+    reason: "The range is for the index. What follows asks for the same characters.",
+  },
+  {
+    file: "src/admin/sessions-store.ts",
+    line: "const isNamed = (name: string) => sql`session_id >= ${name} AND session_id < ${`${name}g`}",
+    change: "< → <=",
     reason: "The range is for the index. What follows asks for the same characters.",
   },
   {
@@ -286,5 +313,144 @@ export const equivalentsOfSource: Equivalent[] = [
     line: "WHERE task_hash = ${key} AND lease = ${claim} AND status = 'working' AND expires_at > clock_timestamp()",
     change: "> → >=",
     reason: CLOCK,
+  },
+  {
+    file: "src/session/cached-store.ts",
+    line: "if (keys?.size === 0) owned.delete(principal);",
+    change: "keys?.size === 0 → false",
+    reason: "The set without keys takes memory, and nothing else can be seen of it.",
+  },
+  {
+    file: "src/session/cached-store.ts",
+    line: "const keys = [...(owned.get(principal) ?? [])].filter((key) => key !== exceptKey);",
+    change: EMPTY,
+    reason: "No session has this key.",
+  },
+  {
+    file: "src/session/conditions.ts",
+    line: "return sql`ended_at IS NULL AND expires_at > clock_timestamp()",
+    change: "> → >=",
+    reason: CLOCK,
+  },
+  {
+    file: "src/session/messages.ts",
+    line: "return id.length <= 2 * MAX_ID_CHARACTERS && Array.from(id).length <= MAX_ID_CHARACTERS;",
+    change: "id.length <= 2 * MAX_ID_CHARACTERS → true",
+    reason: SHORT_CUT,
+  },
+  {
+    file: "src/session/middleware.ts",
+    line: 'if (json.quality !== stream.quality) return json.quality > stream.quality ? "json" : "stream";',
+    change: "json.quality > stream.quality → json.quality >= stream.quality",
+    reason: "Two of the same quality do not come here.",
+  },
+  {
+    file: "src/session/middleware.ts",
+    line: "} catch {",
+    change:
+      "{ return undefined; // Not JSON-RPC: the handler's answer is passed on, and no session is opened. } → {}",
+    reason: NOTHING,
+  },
+  {
+    file: "src/session/state-store.ts",
+    line: "coalesce(${versionOf(key)}, 0) AS version`;",
+    change: "0 → 1",
+    reason: "The version is never NULL.",
+  },
+  {
+    file: "src/session/store.ts",
+    line: "if (text.length <= LISTED_CHARACTERS) return text;",
+    change: "text.length <= LISTED_CHARACTERS → false",
+    reason: SHORT_CUT,
+  },
+  {
+    file: "src/session/store.ts",
+    line: "if (text.length <= LISTED_CHARACTERS) return text;",
+    change: "text.length <= LISTED_CHARACTERS → text.length < LISTED_CHARACTERS",
+    reason: SHORT_CUT,
+  },
+  {
+    file: "src/streams/event-id.ts",
+    line: 'const key = await crypto.subtle.importKey("raw", bytesOf(sessionId), algorithm, false, ["sign"]);',
+    change: "false → true",
+    reason: KEPT_KEY,
+  },
+  {
+    file: "src/streams/questions.ts",
+    line: "default:",
+    change: "default: return undefined; → default:",
+    reason: NOTHING,
+  },
+  {
+    file: "src/streams/questions.ts",
+    line: 'if (name === "elicitation" && part === "form") return "form" in declared || !("url" in declared);',
+    change: 'name === "elicitation" → true',
+    reason: "No other capability has a part of this name.",
+  },
+  {
+    file: "src/streams/recorder.ts",
+    line: "const isAllStored = !this.#isStoring || (this.#pending.length === 0 && !this.#isBusy);",
+    change: "this.#pending.length === 0 → true",
+    reason: "While it stores and is not busy, nothing is pending.",
+  },
+  {
+    file: "src/streams/recorder.ts",
+    line: "if (this.#isStoring && !this.#isBusy && this.#pending.length > 0) void this.#storeAll();",
+    change: "this.#pending.length > 0 → true",
+    reason: "To store nothing is a loop of no rounds.",
+  },
+  {
+    file: "src/streams/recorder.ts",
+    line: "if (this.#isStoring && !this.#isBusy && this.#pending.length > 0) void this.#storeAll();",
+    change: "this.#pending.length > 0 → this.#pending.length >= 0",
+    reason: "To store nothing is a loop of no rounds.",
+  },
+  {
+    file: "src/streams/recorder.ts",
+    line: "const isWithin = (bytes: number, text: string) => text.length * 4 <= bytes || sentBytes(text) <= bytes;",
+    change: "text.length * 4 <= bytes → false",
+    reason: SHORT_CUT,
+  },
+  {
+    file: "src/streams/recorder.ts",
+    line: "const isWithin = (bytes: number, text: string) => text.length * 4 <= bytes || sentBytes(text) <= bytes;",
+    change: "text.length * 4 <= bytes → text.length * 4 < bytes",
+    reason: SHORT_CUT,
+  },
+  {
+    file: "src/streams/sealed.ts",
+    line: 'key: await crypto.subtle.importKey("raw", raw, AES, false, ["encrypt", "decrypt"]),',
+    change: "false → true",
+    reason: KEPT_KEY,
+  },
+  {
+    file: "src/streams/sealed.ts",
+    line: "return bytes.length > ID_BYTES + IV_BYTES ? bytes : undefined;",
+    change: "bytes.length > ID_BYTES + IV_BYTES → true",
+    reason: "What is shorter names no key, or cannot be opened. Not to try it saves time, and nothing else.",
+  },
+  {
+    file: "src/streams/sealed.ts",
+    line: "return bytes.length > ID_BYTES + IV_BYTES ? bytes : undefined;",
+    change: "bytes.length > ID_BYTES + IV_BYTES → bytes.length >= ID_BYTES + IV_BYTES",
+    reason: "What is shorter names no key, or cannot be opened. Not to try it saves time, and nothing else.",
+  },
+  {
+    file: "src/streams/sealed.ts",
+    line: "return bytes.length > ID_BYTES + IV_BYTES ? bytes : undefined;",
+    change: "ID_BYTES + IV_BYTES → ID_BYTES - IV_BYTES",
+    reason: "What is shorter names no key, or cannot be opened. Not to try it saves time, and nothing else.",
+  },
+  {
+    file: "src/streams/sealed.ts",
+    line: "} catch {",
+    change: "{ return undefined; } → {}",
+    reason: NOTHING,
+  },
+  {
+    file: "src/streams/settings.ts",
+    line: '.transform((value) => value.split(/[\\s,]+/).filter((key) => key !== ""))',
+    change: "/[\\s,]+/ → /[\\s,]/",
+    reason: EMPTY_WORDS,
   },
 ];
