@@ -6,6 +6,7 @@ import { goOn } from "../../src/mcp/reentry.ts";
 import { unknownSession } from "../../src/session/degraded.ts";
 import { StreamRecorder } from "../../src/streams/recorder.ts";
 import { registerAskingTools } from "../support/asking-tools.ts";
+import { createIssuer } from "../support/issuer.ts";
 import { createDatabase, databaseRequests, keys, type TestDatabase } from "../support/worker.ts";
 import { type Isolates, isolates } from "./isolates.ts";
 import { stored } from "./stored.ts";
@@ -106,6 +107,28 @@ test("a client that answers with an error ends the call", async () => {
     id: 1,
     error: { message: expect.stringContaining("do not want") },
   });
+});
+
+test("an answer whose token has not the scopes of the tool ends the call", async () => {
+  const issuer = await createIssuer();
+  await issuer.publish();
+  const env = (await createDatabase()).env({ MCP_STREAMS: "true", OAUTH_ISSUERS: issuer.url });
+  const workers = isolates(env, (server, { requireScopes }) => {
+    const guarded = { ...none, scopeChallenge: requireScopes("notes:write") };
+    server.registerTool("write", guarded, (_input, { mcpReq: { inputResponses } }) =>
+      inputResponses === undefined ? inputRequired({ inputRequests: { name: ask("?") } }) : { content: [] },
+    );
+  });
+  const [more, less] = [await issuer.token("zoe", "mcp notes:write"), await issuer.token("zoe", "mcp")];
+  const session = await openSession(workers, { key: more, capabilities: { elicitation: {} } });
+  const events = await eventsOf(await post(workers, callOf("write"), { session, key: more }));
+  const said = await post(workers, answerTo(events[1]?.message?.id, {}), { session, key: less });
+  expect(said.status).toBe(202);
+  await workers.settled();
+  const { messages } = await resume(workers, events[1]?.id ?? "", { session, key: more });
+  expect(messages).toEqual([
+    { jsonrpc: "2.0", id: 1, error: { code: -32603, message: "The call was refused" } },
+  ]);
 });
 
 test("of many answers at once to two questions each isolate takes what is new, and the tool goes on once", async () => {
