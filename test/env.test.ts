@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { readConfig, rooms } from "../src/env.ts";
-import { ConfigurationError } from "../src/settings.ts";
 import { manuals } from "../src/settings.ts";
+import { problemsIn } from "./support/problems.ts";
 
 const DIGEST = "ab".repeat(32);
 
@@ -11,15 +11,7 @@ const required = {
   API_KEYS: `monitor:health:sha256=${DIGEST}`,
 };
 
-function problemsOf(overrides: object): Record<string, string> {
-  try {
-    readConfig({ ...required, ...overrides });
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.problems;
-    throw error;
-  }
-  return {};
-}
+const problemsOf = (overrides: object) => problemsIn(() => readConfig({ ...required, ...overrides }));
 
 test("what is not set has its documented default", () => {
   expect(readConfig(required)).toEqual({

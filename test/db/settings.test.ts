@@ -1,21 +1,13 @@
 // The variables of the database. Which strings are taken and refused, and their words: connection-string.test.ts, neon-host.test.ts.
 import { expect, test } from "vitest";
 import { databaseSettings } from "../../src/db/settings.ts";
-import { ConfigurationError, readSettings } from "../../src/settings.ts";
+import { readSettings } from "../../src/settings.ts";
+import { problemsIn } from "../support/problems.ts";
 
 const URL = "postgresql://role:pw@ep-1.eu.neon.tech/db";
 const LOCAL = "postgresql://role:pw@localhost:6543/db";
 const read = (variables: object) => readSettings(databaseSettings, variables);
-
-function problemsOf(variables: object): Record<string, string> {
-  try {
-    read(variables);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.problems;
-    throw error;
-  }
-  return {};
-}
+const problemsOf = (variables: object) => problemsIn(() => read(variables));
 
 test("without an override the statements go to Neon", () => {
   expect(read({ DATABASE_URL: URL })).toEqual({ url: URL, endpointOverride: "" });

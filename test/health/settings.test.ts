@@ -1,19 +1,11 @@
 // The variables of health: what each takes, and what holds without it.
 import { expect, test } from "vitest";
 import { healthSettings } from "../../src/health/settings.ts";
-import { ConfigurationError, readSettings } from "../../src/settings.ts";
+import { readSettings } from "../../src/settings.ts";
+import { problemsIn } from "../support/problems.ts";
 
 const read = (variables: object = {}) => readSettings(healthSettings, variables);
-
-function problemsOf(variables: object): Record<string, string> {
-  try {
-    read(variables);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.problems;
-    throw error;
-  }
-  return {};
-}
+const problemsOf = (variables: object) => problemsIn(() => read(variables));
 
 test("without variables there is a time limit of eight seconds, and nothing is shared", () => {
   expect(read()).toEqual({

@@ -1,17 +1,11 @@
 // The variables of the sessions.
 import { expect, test } from "vitest";
 import { sessionSettings } from "../../src/session/settings.ts";
-import { ConfigurationError, readSettings } from "../../src/settings.ts";
+import { readSettings } from "../../src/settings.ts";
+import { problemsIn } from "../support/problems.ts";
 
 const read = (env: object) => readSettings(sessionSettings, env);
-const problemsOf = (env: object) => {
-  try {
-    read(env);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.problems;
-  }
-  return {};
-};
+const problemsOf = (env: object) => problemsIn(() => read(env));
 
 test("without variables a session lives for a day, is touched once a minute, and is asked for each time", () => {
   expect(read({})).toEqual({

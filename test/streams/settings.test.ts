@@ -1,17 +1,11 @@
 // The variables of the streams.
 import { expect, test } from "vitest";
-import { ConfigurationError, readSettings } from "../../src/settings.ts";
+import { readSettings } from "../../src/settings.ts";
 import { streamSettings } from "../../src/streams/settings.ts";
+import { problemsIn } from "../support/problems.ts";
 
 const read = (env: object) => readSettings(streamSettings, env);
-const problemsOf = (env: object) => {
-  try {
-    read(env);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.problems;
-  }
-  return {};
-};
+const problemsOf = (env: object) => problemsIn(() => read(env));
 
 test("without variables no answer outlives its request, and nothing is sealed", () => {
   expect(read({})).toEqual({ streams: undefined, requestStateKeys: undefined });
