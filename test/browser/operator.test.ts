@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startSystem, type System, type TestWorker } from "../e2e/support.ts";
 import { expectGood, type Look, looks, operatorPages, seed, signIn, troubles } from "./operator.ts";
-import { keepPicture, openBrowser, startSite } from "./support.ts";
+import { keepPicture, openBrowser, startSite, typeKey } from "./support.ts";
 
 let system: System;
 let worker: TestWorker;
@@ -85,14 +85,13 @@ describe("an operator", () => {
     const context = await browser.newContext();
     const page = await context.newPage();
     await page.goto(`${worker.url}/admin/connect`);
-    // The field has the focus.
-    await page.keyboard.type(system.keys.operator);
+    await typeKey(page, system.keys.operator);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 1, name: "Connect a client" }).waitFor();
     await page.keyboard.press("Tab");
     expect(await focused(page)).toBe("Skip to the page");
     await page.keyboard.press("Enter");
-    expect(await page.evaluate("document.activeElement.id")).toBe("main");
+    await page.locator("#main:focus").waitFor();
     await page.goto(`${worker.url}/admin`);
     const stops: string[] = [];
     while (stops.at(-1) !== "Ask now" && stops.length < 30) {

@@ -10,6 +10,7 @@ import {
   openBrowser,
   type Site,
   startSite,
+  typeKey,
 } from "./support.ts";
 
 let signIn: SignIn;
@@ -78,7 +79,7 @@ describe("a person who is asked", () => {
   test("can do it with the keyboard alone", async () => {
     await beAsked();
     await page.keyboard.press("Tab");
-    await page.keyboard.type(signIn.keys.alice);
+    await typeKey(page, signIn.keys.alice);
     await page.keyboard.press("Enter");
     expect((await isBack(page, client)).has("code")).toBe(true);
   });

@@ -7,15 +7,24 @@ import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { expect } from "vitest";
 
+/** How long anything may take, on a machine that is busy with other tests. */
+const PATIENCE_MS = 300_000;
+
 /** The Chromium of the system. */
-export function openBrowser(): Promise<Browser> {
+export async function openBrowser(): Promise<Browser> {
   const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
   if (!existsSync(executablePath))
     throw new Error(
       "Chromium is not there: `apt-get install chromium`, or its path in the variable CHROMIUM",
     );
   // Its sandbox refuses to run as root, which is who tests in a container are.
-  return chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0 });
+  const browser = await chromium.launch({
+    executablePath,
+    chromiumSandbox: process.getuid?.() !== 0,
+    timeout: PATIENCE_MS,
+  });
+  browser.on("context", (context) => context.setDefaultTimeout(PATIENCE_MS));
+  return browser;
 }
 
 export interface Site {
@@ -126,6 +135,12 @@ export class Remembered implements OAuthClientProvider {
   discoveryState() {
     return this.#discovered;
   }
+}
+
+/** Types where the page has put the focus by itself, which Chromium does only some time after it has loaded the page. */
+export async function typeKey(page: Page, key: string): Promise<void> {
+  await page.locator("input:focus").waitFor();
+  await page.keyboard.type(key);
 }
 
 /** Fills in a key and allows. */
