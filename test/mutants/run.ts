@@ -66,7 +66,7 @@ export async function tryAll(
     learnFrom(answer);
   }
 
-  /** What acts only when its module is loaded, one mutant after the other; then all others in turns; then what is left. */
+  /** In turns what can be switched, for that is most and quick; then what acts only when its module is loaded; then what is left. */
   async function tryRooms(workers: Worker[]): Promise<void> {
     const tried = withoutRefused(mutants);
     const inTurns = tried.filter(({ file }) => canTakeTurns(file));
@@ -90,8 +90,8 @@ export async function tryAll(
         : (testsOf.get(mutant.file) ?? []);
     const oneByOne = async (left: Mutant[]) =>
       Promise.all(workers.map((worker) => work(worker, left, testsLeft)));
-    await oneByOne(tried.filter((mutant) => !isReached.has(mutant)));
     await turns?.try(workers, isBrief);
+    await oneByOne(tried.filter((mutant) => !isReached.has(mutant)));
     if (!isBrief) await oneByOne([...isReached].filter(({ id }) => !ended.has(id)));
   }
 
