@@ -5,6 +5,8 @@ import type { Covered, Message } from "./messages.ts";
 
 export interface CoveredTest extends Covered {
   file: string;
+  /** How many mutants it comes by. */
+  breadth: number;
 }
 
 const contains = (outer: Placed, inner: Mutant) =>
@@ -35,6 +37,8 @@ export class Coverage {
   readonly #tests = new Map<string, CoveredTest[]>();
   /** What was come by outside of tests. */
   readonly #loaded = new Set<string>();
+  /** The tests that come by each mutant; undefined when a file has been learned since. */
+  #byMutant: Map<string, CoveredTest[]> | undefined;
 
   constructor(placed: Placed[]) {
     this.#placed = placed;
@@ -43,12 +47,31 @@ export class Coverage {
   learn({ file, tests, loaded }: Extract<Message, { kind: "covered" }>): void {
     this.#tests.set(
       file,
-      tests.map((test) => ({ ...test, file })),
+      tests.map((test) => ({ ...test, file, breadth: Object.keys(test.hits).length })),
     );
+    this.#byMutant = undefined;
     for (const id of loaded) this.#loaded.add(id);
   }
 
   tests = (): CoveredTest[] => [...this.#tests.values()].flat();
+
+  /** @param id as instrumented source knows it. */
+  testsBy(id: string): CoveredTest[] {
+    this.#byMutant ??= this.#index();
+    return this.#byMutant.get(id) ?? [];
+  }
+
+  #index(): Map<string, CoveredTest[]> {
+    const found = new Map<string, CoveredTest[]>();
+    for (const test of this.tests()) {
+      for (const id in test.hits) {
+        const known = found.get(id);
+        if (known === undefined) found.set(id, [test]);
+        else known.push(test);
+      }
+    }
+    return found;
+  }
 
   cheapestFirst = (files: string[]): string[] => files.toSorted((a, b) => this.#cost(a) - this.#cost(b));
 

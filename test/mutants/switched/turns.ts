@@ -106,7 +106,7 @@ export class Turns {
   /** Whether a test comes by a mutant, so that it can take turns. */
   isReached(mutant: Mutant): boolean {
     const id = switchOf(mutant, this.#placed);
-    return id !== undefined && this.#coverage.tests().some(({ hits }) => id in hits);
+    return id !== undefined && this.#coverage.testsBy(id).length > 0;
   }
 
   /** Tries the mutants with all workers at once. @param isBrief leaves it at a few cheap tests for each. */
@@ -119,10 +119,12 @@ export class Turns {
 
   async #try(worker: Worker, isPart: (mutant: Mutant) => boolean, isBrief: boolean): Promise<void> {
     for (const pass of isBrief ? PASSES : [...PASSES, LAST_PASS]) {
-      for (;;) {
+      for (let before = Number.POSITIVE_INFINITY; ;) {
         if (this.#progress.signal.aborted) return;
         const { plan, files, pairs } = this.#plan(pass, isPart);
-        if (pairs === 0) break;
+        // The next pass tries the few whose turns come to nothing again and again.
+        if (pairs === 0 || (pass !== LAST_PASS && pairs > before / 2)) break;
+        before = pairs;
         this.#progress.say(`${pairs} times a test of ${pass.upToMs} ms at most, ${this.#alive.size} alive`);
         await this.#pass(worker, files, plan, pass.timeoutMs);
       }
@@ -140,19 +142,17 @@ export class Turns {
   }
 
   #plan({ upToMs, forMs }: Pass, isPart: (mutant: Mutant) => boolean) {
-    const tests = this.#coverage
-      .tests()
-      .filter(({ id, isSound, ms }) => isSound && ms <= upToMs && !this.#unsound.has(id));
+    const canRepeat = ({ id, isSound, ms }: CoveredTest) => isSound && ms <= upToMs && !this.#unsound.has(id);
     const plan: Plan = {};
     const files = new Set<string>();
     let pairs = 0;
     for (const [id, mutant] of this.#alive) {
       if (!isPart(mutant) || this.#refused.has(id)) continue;
       const concerned = new Set(this.#testsOf(mutant));
-      const own = tests
-        .filter(({ file, hits }) => id in hits && concerned.has(file))
+      const untried = this.#coverage
+        .testsBy(id)
+        .filter((test) => canRepeat(test) && concerned.has(test.file) && !this.#tries.has(test, mutant))
         .toSorted(this.#likeliestFirst(mutant));
-      const untried = own.filter((test) => !this.#tries.has(test, mutant));
       let leftMs = forMs - this.#tries.spentOn(mutant);
       for (const test of untried) {
         if (leftMs <= 0) break;
@@ -171,7 +171,7 @@ export class Turns {
   /** A test that comes by few mutants is about them; so is the namesake. */
   #likeliestFirst(mutant: Mutant) {
     const [namesake] = this.#testsOf(mutant);
-    const breadth = (test: CoveredTest) => (test.file === namesake ? 0 : Object.keys(test.hits).length);
+    const breadth = (test: CoveredTest) => (test.file === namesake ? 0 : test.breadth);
     return (a: CoveredTest, b: CoveredTest) => breadth(a) - breadth(b) || a.ms - b.ms;
   }
 
