@@ -32,13 +32,13 @@ export async function countedTurns(
   const sources = textsOf(meant.filter((file) => !isRoutine(file)));
   const instrumented = await instrument(sources);
   instrumented.placed.push(...mutants.filter(({ file }) => isRoutine(file)).map(placedRoutine));
-  const routinesOf = reachOf(textsOf(globSync("drizzle/routines/*.sql")));
+  const reach = reachOf(textsOf(globSync("drizzle/routines/*.sql")));
   const kept = results && new KeptCounts(results, sources, instrumented.placed);
   const turns = new Turns(
     ({ file }) => testsOf.get(file) ?? [],
     mutants,
     instrumented,
-    routinesOf,
+    reach,
     new Tries(results),
     progress,
   );

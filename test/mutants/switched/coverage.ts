@@ -1,12 +1,16 @@
 // Which tests come by which mutants of a room, and which test files are left to try for a mutant after all that.
 import type { Mutant } from "../mutant.ts";
+import { projectOf } from "../rooms.ts";
 import type { Placed } from "../source.ts";
 import type { Covered, Message } from "./messages.ts";
+import type { Reach } from "./routines.ts";
 
 export interface CoveredTest extends Covered {
   file: string;
   /** How many mutants it comes by. */
   breadth: number;
+  /** The routines that it comes by. */
+  far: Reach;
 }
 
 const contains = (outer: Placed, inner: Mutant) =>
@@ -34,23 +38,36 @@ export const switchOf = (mutant: Mutant, placed: Placed[]): string | undefined =
 
 export class Coverage {
   readonly #placed: Placed[];
+  readonly #placedIn: Map<string, Placed[]>;
+  readonly #reach: (names: readonly string[]) => Reach;
   readonly #tests = new Map<string, CoveredTest[]>();
   /** What was come by outside of tests. */
   readonly #loaded = new Set<string>();
   /** The tests that come by each mutant; undefined when a file has been learned since. */
   #byMutant: Map<string, CoveredTest[]> | undefined;
 
-  constructor(placed: Placed[]) {
+  /** @param reach which files of routines are come by with these names in statements. */
+  constructor(placed: Placed[], reach: (names: readonly string[]) => Reach = () => new Map()) {
     this.#placed = placed;
+    this.#placedIn = Map.groupBy(placed, ({ file }) => file);
+    this.#reach = reach;
   }
 
   learn({ file, tests, loaded }: Extract<Message, { kind: "covered" }>): void {
     this.#tests.set(
       file,
-      tests.map((test) => ({ ...test, file, breadth: Object.keys(test.hits).length })),
+      tests.map((test) => this.#covered(test, file)),
     );
     this.#byMutant = undefined;
     for (const id of loaded) this.#loaded.add(id);
+  }
+
+  #covered(test: Covered, file: string): CoveredTest {
+    // Tests in Node have databases of their own, in which no routine is replaced.
+    const far: Reach = projectOf(file) === "worker" ? this.#reach(test.names) : new Map();
+    const hits = { ...test.hits };
+    for (const routine of far.keys()) for (const { id } of this.#placedIn.get(routine) ?? []) hits[id] = 1;
+    return { ...test, file, hits, breadth: Object.keys(hits).length, far };
   }
 
   tests = (): CoveredTest[] => [...this.#tests.values()].flat();

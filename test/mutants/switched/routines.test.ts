@@ -14,7 +14,7 @@ const FILES = new Map([
   ["drizzle/routines/mcp_counted_later.sql", "CREATE OR REPLACE TRIGGER mcp_counted_later … mcp_counted()"],
 ]);
 const reached = (...names: string[]) =>
-  [...reachOf(FILES)(names)].map((file) => file.replace(/.*\/(.*)\.sql/, "$1")).toSorted();
+  [...reachOf(FILES)(names).keys()].map((file) => file.replace(/.*\/(.*)\.sql/, "$1")).toSorted();
 
 test("a statement comes by the routines that it names, those that they name, and all triggers", () => {
   const triggers = ["mcp_counted", "mcp_counted_later"];
@@ -23,6 +23,12 @@ test("a statement comes by the routines that it names, those that they name, and
   expect(reached("mcp_total")).toEqual([...triggers, "mcp_total"]);
   expect(reached("mcp_open")).toEqual([...triggers, "mcp_open", "mcp_total"]);
   expect(reached("mcp_open_all", "mcp_runs")).toEqual([...triggers, "mcp_open", "mcp_open_all", "mcp_total"]);
+});
+
+test("what a statement names is nearer than what that names in its turn, and than a trigger", () => {
+  const far = reachOf(FILES)(["mcp_open_all", "mcp_total"]);
+  const of = (name: string) => far.get(`drizzle/routines/${name}.sql`);
+  expect(["mcp_open_all", "mcp_total", "mcp_open", "mcp_counted"].map(of)).toEqual([0, 0, 1, 1]);
 });
 
 const FILE = "drizzle/routines/mcp_read_handle.sql";

@@ -21,11 +21,14 @@ export const placedRoutine = ({ id, file, mutator, start, end, replacement }: Mu
   replacement,
 });
 
+/** The files of routines that a statement comes by, and how far each is: 0 for one that it names. */
+export type Reach = Map<string, number>;
+
 /**
  * Which of these files a statement comes by: those that it names, those that they name, and triggers and their functions,
  * which any statement can come by.
  */
-export function reachOf(texts: ReadonlyMap<string, string>): (names: readonly string[]) => Set<string> {
+export function reachOf(texts: ReadonlyMap<string, string>): (names: readonly string[]) => Reach {
   const files = new Map([...texts.keys()].map((file) => [basename(file, ".sql"), file]));
   const named = (text: string) =>
     [...text.matchAll(/mcp_[a-z_]+/g)].flatMap(([name]) => files.get(name) ?? []);
@@ -33,14 +36,18 @@ export function reachOf(texts: ReadonlyMap<string, string>): (names: readonly st
     /RETURNS trigger|CREATE OR REPLACE TRIGGER/i.test(text) ? [file] : [],
   );
   return (names) => {
-    const found = new Set<string>();
-    const visit = (file: string) => {
-      if (found.has(file)) return;
-      found.add(file);
-      named(texts.get(file) ?? "").forEach(visit);
+    const found: Reach = new Map();
+    const visit = (some: string[], far: number) => {
+      const added = some.filter((file) => !found.has(file));
+      for (const file of added) found.set(file, far);
+      if (added.length > 0)
+        visit(
+          added.flatMap((file) => named(texts.get(file) ?? "")),
+          far + 1,
+        );
     };
-    if (names.length > 0) triggers.forEach(visit);
-    named(names.join(" ")).forEach(visit);
+    visit(named(names.join(" ")), 0);
+    if (names.length > 0) visit(triggers, 1);
     return found;
   };
 }

@@ -1,37 +1,34 @@
 // Tries mutants in few runs: the source has all of them in it, and they take turns while a test repeats.
 import type { Mutant } from "../mutant.ts";
 import type { SwitchOrder } from "../host.ts";
-import { projectOf } from "../rooms.ts";
 import type { Instrumented, Placed } from "../source.ts";
 import type { Outcome, Result, Worker } from "../worker.ts";
 import { Coverage, type CoveredTest, switchOf } from "./coverage.ts";
 import type { Message, Plan } from "./messages.ts";
-import { isRoutine, type Replacement } from "./routines.ts";
-import { costOf, type Tries } from "./tries.ts";
+import { isRoutine, type Reach, type Replacement } from "./routines.ts";
+import { Rounds } from "./rounds.ts";
+import type { Tries } from "./tries.ts";
 
 // Most mutants are killed by one of a few cheap tests. One that makes a test wait is given up soon.
 const PASSES = [
+  { upToMs: 100, forMs: 100, timeoutMs: 10_000 },
   { upToMs: 100, forMs: 500, timeoutMs: 10_000 },
   { upToMs: 1000, forMs: 5000, timeoutMs: 20_000 },
 ];
+// Tests of a mutant in the first round of a pass. In each round after it there are twice as many.
+const FEWEST = 2;
+
+// Some come to nothing again and again. A round with fewer that do not is the last of its pass.
+const LEAST_TRIED = 10;
+
 const LAST_PASS = { upToMs: 2000, forMs: Number.POSITIVE_INFINITY, timeoutMs: 30_000 };
 
 type Counts = Extract<Message, { kind: "covered" }>;
-
-interface Pass {
-  /** How long a test may take. */
-  upToMs: number;
-  /** How long a mutant has been tried after this pass, about. */
-  forMs: number;
-  timeoutMs: number;
-}
 
 const COUNTING_TIMEOUT_MS = 60_000;
 
 // Beside the time of one test: its hooks, and the start of the isolate.
 const SILENCE_MS = 120_000;
-
-const hitLimitOf = (hits: number) => 1000 + 100 * hits;
 
 export interface Progress {
   say: (line: string) => void;
@@ -44,31 +41,29 @@ export class Turns {
   readonly #testsOf: (mutant: Mutant) => string[];
   readonly #placed: Placed[];
   readonly #contents: Map<string, string>;
-  readonly #routinesOf: (names: readonly string[]) => Set<string>;
   readonly #tries: Tries;
   readonly #progress: Progress;
   readonly #alive: Map<string, Mutant>;
-  /** Tests that failed without a mutant. */
-  readonly #unsound = new Set<string>();
+  readonly #rounds: Rounds;
   /** Mutants that PostgreSQL does not take while they take turns. */
   readonly #refused = new Set<string>();
 
-  /** @param routinesOf which files of routines are come by with these names in statements. */
+  /** @param reach which files of routines are come by with these names in statements. */
   constructor(
     testsOf: (mutant: Mutant) => string[],
     mutants: Mutant[],
     { placed, contents }: Instrumented,
-    routinesOf: (names: readonly string[]) => Set<string>,
+    reach: (names: readonly string[]) => Reach,
     tries: Tries,
     progress: Progress,
   ) {
     this.#tries = tries;
     this.#testsOf = testsOf;
-    this.#routinesOf = routinesOf;
     this.#placed = placed;
     this.#contents = contents;
     this.#progress = progress;
-    this.#coverage = new Coverage(placed);
+    this.#coverage = new Coverage(placed, reach);
+    this.#rounds = new Rounds(this.#coverage, tries, testsOf);
     this.#alive = new Map(
       mutants.flatMap((mutant) => {
         const id = switchOf(mutant, placed);
@@ -95,12 +90,7 @@ export class Turns {
   }
 
   learn(counts: Counts): void {
-    // Those of Node have databases of their own.
-    const hasRoutines = projectOf(counts.file) === "worker";
-    const tests = counts.tests.map((test) =>
-      hasRoutines ? { ...test, hits: { ...test.hits, ...this.#routineHits(test.names) } } : test,
-    );
-    this.#coverage.learn({ ...counts, tests });
+    this.#coverage.learn(counts);
   }
 
   /** Whether a test comes by a mutant, so that it can take turns. */
@@ -119,14 +109,16 @@ export class Turns {
 
   async #try(worker: Worker, isPart: (mutant: Mutant) => boolean, isBrief: boolean): Promise<void> {
     for (const pass of isBrief ? PASSES : [...PASSES, LAST_PASS]) {
-      for (let before = Number.POSITIVE_INFINITY; ;) {
+      for (let atMost = FEWEST; ; atMost *= 2) {
         if (this.#progress.signal.aborted) return;
-        const { plan, files, pairs } = this.#plan(pass, isPart);
-        // The next pass tries the few whose turns come to nothing again and again.
-        if (pairs === 0 || (pass !== LAST_PASS && pairs > before / 2)) break;
-        before = pairs;
+        const own = [...this.#alive].filter(([id, mutant]) => isPart(mutant) && !this.#refused.has(id));
+        const round = this.#rounds.plan(own, { ...pass, atMost });
+        const { files, pairs, plan } = round;
+        if (pairs === 0) break;
         this.#progress.say(`${pairs} times a test of ${pass.upToMs} ms at most, ${this.#alive.size} alive`);
         await this.#pass(worker, files, plan, pass.timeoutMs);
+        const tried = pairs - this.#rounds.leftOf(round, this.#alive);
+        if (pass !== LAST_PASS && tried < LEAST_TRIED) break;
       }
     }
   }
@@ -134,45 +126,6 @@ export class Turns {
   /** The test files that are left to try for a mutant that was not killed. */
   filesLeft(mutant: Mutant): string[] {
     return this.#coverage.of(mutant, this.#testsOf(mutant), (test) => this.#tries.has(test, mutant));
-  }
-
-  #routineHits(names: readonly string[]): Record<string, number> {
-    const routines = this.#routinesOf(names);
-    return Object.fromEntries(this.#placed.filter(({ file }) => routines.has(file)).map(({ id }) => [id, 1]));
-  }
-
-  #plan({ upToMs, forMs }: Pass, isPart: (mutant: Mutant) => boolean) {
-    const canRepeat = ({ id, isSound, ms }: CoveredTest) => isSound && ms <= upToMs && !this.#unsound.has(id);
-    const plan: Plan = {};
-    const files = new Set<string>();
-    let pairs = 0;
-    for (const [id, mutant] of this.#alive) {
-      if (!isPart(mutant) || this.#refused.has(id)) continue;
-      const concerned = new Set(this.#testsOf(mutant));
-      const untried = this.#coverage
-        .testsBy(id)
-        .filter((test) => canRepeat(test) && concerned.has(test.file) && !this.#tries.has(test, mutant))
-        .toSorted(this.#likeliestFirst(mutant));
-      let leftMs = forMs - this.#tries.spentOn(mutant);
-      for (const test of untried) {
-        if (leftMs <= 0) break;
-        leftMs -= costOf(test);
-        const queue = (plan[test.id] ??= []);
-        const turn = { id, hitLimit: hitLimitOf(test.hits[id] ?? 0) };
-        if (this.#tries.isDoubtful(test, mutant)) queue.unshift(turn);
-        else queue.push(turn);
-        files.add(test.file);
-        pairs += 1;
-      }
-    }
-    return { plan, files: this.#coverage.cheapestFirst([...files]), pairs };
-  }
-
-  /** A test that comes by few mutants is about them; so is the namesake. */
-  #likeliestFirst(mutant: Mutant) {
-    const [namesake] = this.#testsOf(mutant);
-    const breadth = (test: CoveredTest) => (test.file === namesake ? 0 : test.breadth);
-    return (a: CoveredTest, b: CoveredTest) => breadth(a) - breadth(b) || a.ms - b.ms;
   }
 
   async #pass(worker: Worker, files: string[], plan: Plan, timeoutMs: number): Promise<void> {
@@ -197,19 +150,20 @@ export class Turns {
         this.#refused.add(message.mutant);
       } else if (message.kind === "unsound") {
         about(message, (...pair) => this.#tries.doubt(...pair));
-        if (message.mutant === null) this.#unsound.add(message.test);
+        if (message.mutant === null) this.#rounds.leaveOut(message.test);
       }
     });
     if (answer.kind === "hung" && trying !== undefined && !this.#progress.signal.aborted)
       this.#end(trying.mutant ?? "", tests.get(trying.test), "timed out");
     // A file whose hooks fail: its tests are for the runs of one mutant.
-    if (trying === undefined) for (const test of Object.keys(plan)) this.#unsound.add(test);
+    if (trying === undefined) for (const test of Object.keys(plan)) this.#rounds.leaveOut(test);
   }
 
   #end(id: string, test: CoveredTest | undefined, outcome: Outcome): void {
     const mutant = this.#alive.get(id);
     if (mutant === undefined) return;
     this.#alive.delete(id);
+    if (test !== undefined && outcome === "killed") this.#rounds.learnKill(test, mutant);
     this.#progress.onResult({ mutant, outcome, by: `${test?.file}: ${test?.name}` });
   }
 
