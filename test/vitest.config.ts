@@ -1,6 +1,6 @@
 // Seven projects: what runs in workerd, against the embedded PostgreSQL; the runs of cleanup again, behind PgBouncer; what
 // runs in Node; the package, which installs from the registry; what needs Prometheus; what needs a browser; and what is
-// deployed. PgBouncer, Prometheus and Chromium are not in npm.
+// deployed. PgBouncer, Prometheus and Chromium are not in npm. An eighth, `pure`, is for runs of mutants.
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { guardRun } from "./support/run.ts";
@@ -31,6 +31,8 @@ const inNode = [
   "test/mutants/**/*.test.ts",
 ];
 
+const elsewhere = [...inNode, "test/ops/**", "test/browser/**", "test/deploy/**", "test/package/**"];
+
 // These packages have many modules; as one each they are loaded in half of the time. Packages that import each other must be
 // here both or neither, so that there are not two of one.
 const asOneModule = [
@@ -59,7 +61,7 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
     name,
     include,
     deps: { optimizer: { ssr: { enabled: true, include: asOneModule } } },
-    exclude: [...inNode, "test/ops/**", "test/browser/**", "test/deploy/**", "test/package/**", ...exclude],
+    exclude: [...elsewhere, ...exclude],
     globalSetup: [globalSetup],
     setupFiles: ["test/support/each-file.ts", ...switchedBy],
     // One database server and one switchboard for all files.
@@ -72,6 +74,20 @@ const inWorkerd = (name: string, include: string[], globalSetup: string, exclude
     ...patient,
   },
 });
+
+// The tests in workerd that need nothing of it: one file takes a fraction of the time. Which they are, test/mutants/run.ts finds.
+const pure = {
+  resolve: { tsconfigPaths: true },
+  test: {
+    name: "pure",
+    include: ["test/**/*.test.ts"],
+    exclude: elsewhere,
+    setupFiles: ["test/support/each-file.ts"],
+    maxWorkers: 1,
+    sequence: { groupOrder: 3 },
+    ...patient,
+  },
+};
 
 export default defineConfig({
   test: {
@@ -93,6 +109,7 @@ export default defineConfig({
           ...patient,
         },
       },
+      ...(isOfMutants ? [pure] : []),
       ...["ops", "browser", "deploy", "package"].map((name) => ({
         test: {
           name,

@@ -60,6 +60,8 @@ class AsGiven {
 // Nobody hears it when the parent has gone meanwhile.
 const say = (report: Report) => process.send?.(report, () => {});
 
+const PROJECTS = ["worker", "node", "pure"];
+
 // A file that only needs the servers.
 const WARM_UP = "test/cleanup/tiers.test.ts";
 
@@ -88,13 +90,13 @@ const reporter: Reporter = {
 };
 const vitest: Vitest = await createVitest("test", {
   config: "test/vitest.config.ts",
-  project: ["worker", "node"],
+  project: PROJECTS,
   watch: false,
   bail: 1,
   reporters: [reporter],
   sequence: { sequencer: AsGiven },
 });
-const projects = ["worker", "node"].map((name) => vitest.getProjectByName(name));
+const projects = PROJECTS.map((name) => vitest.getProjectByName(name));
 const switching = (value: { url: string; timeoutMs: number } | null) =>
   projects.forEach((project) => project.provide("switching", value));
 const bail = (after: number) => projects.forEach(({ config }) => (config.bail = after));

@@ -1,7 +1,7 @@
 // Tries mutants, one or two at once. Tests that have killed mutants of a file or of its room come first.
 import { makeCopy, removeCopy } from "./copy.ts";
 import { Experience } from "./experience.ts";
-import type { Order } from "./host.ts";
+import type { FilesOrder, Order } from "./host.ts";
 import type { Mutant } from "./mutant.ts";
 import type { ResultsFile } from "./results.ts";
 import { projectOf, type Room } from "./rooms.ts";
@@ -15,7 +15,12 @@ const LEAST_IN_TURNS = 8;
 // Of what is tried one by one: its namesake, and what has killed most.
 const BRIEF_FILES = 3;
 
+// Of those in workerd, that many may run in Node before.
+const QUICK_FILES = 4;
+
 const asOrders = (tests: string[]) => tests.map((file) => ({ project: projectOf(file), file }));
+
+const asPure = (tests: string[]) => tests.map((file) => ({ project: "pure", file }));
 
 export interface Watcher {
   say: (line: string) => void;
@@ -45,6 +50,8 @@ export async function tryAll(
   const testsOf = new Map(
     rooms.flatMap((room) => room.files.map((file) => [file, room.testsOf(file)] as const)),
   );
+  /** Of tests in workerd, whether they pass in Node. */
+  const passesInNode = new Map<string, boolean>();
   /** Tests that have passed, with a mutant or without. */
   const sound = new Set<string>();
 
@@ -64,6 +71,17 @@ export async function tryAll(
     if (answer.kind !== "passed" && !signal.aborted)
       throw new Error(`${test} fails without a mutant: ${JSON.stringify(answer)}`);
     learnFrom(answer);
+  }
+
+  /** Those of the likeliest tests in workerd that pass in Node, too, where one takes a fraction of the time. */
+  async function quickOf(worker: Worker, tests: string[]): Promise<FilesOrder["tests"]> {
+    const inWorkerd = tests.filter((test) => projectOf(test) === "worker").slice(0, QUICK_FILES);
+    for (const file of inWorkerd.filter((test) => !passesInNode.has(test))) {
+      const order = { kind: "files", changed: [file], isSql: false, tests: asPure([file]) } satisfies Order;
+      const { kind } = await worker.follow(order, experience);
+      passesInNode.set(file, kind === "passed");
+    }
+    return asPure(inWorkerd.filter((test) => passesInNode.get(test)));
   }
 
   /** In turns what can be switched, for that is most and quick; then what acts only when its module is loaded; then what is left. */
@@ -128,6 +146,14 @@ export async function tryAll(
       const all = experience.ordered(mutant, testsLeft(mutant));
       const tests = isBrief ? all.slice(0, BRIEF_FILES) : all;
       const isAll = tests.length === all.length;
+      const quick = mutant.file.startsWith("src/") ? await quickOf(worker, all) : [];
+      const inNode = quick.length > 0 ? await worker.try(mutant, quick, experience, false) : undefined;
+      if (signal.aborted) return;
+      if (inNode !== undefined && inNode[0].outcome !== "survived") {
+        experience.learn(...inNode);
+        onResult(inNode[0]);
+        continue;
+      }
       const [result, answer] = await worker.try(mutant, asOrders(tests), experience, isAll);
       learnFrom(answer);
       if (answer.kind === "failed" && !sound.has(answer.file)) await check(worker, answer.file);
