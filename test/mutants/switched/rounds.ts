@@ -76,20 +76,6 @@ export class Rounds {
     return { plan, files: this.#coverage.cheapestFirst([...files]), pairs };
   }
 
-  /** How many pairs of a round have come to nothing, of mutants that are alive. */
-  leftOf({ plan }: Round, alive: ReadonlyMap<string, Mutant>): number {
-    const tests = new Map(this.#coverage.tests().map((test) => [test.id, test]));
-    let left = 0;
-    for (const [testId, queue] of Object.entries(plan)) {
-      const test = tests.get(testId);
-      for (const { id } of queue) {
-        const mutant = alive.get(id);
-        if (test !== undefined && mutant !== undefined && !this.#tries.has(test, mutant)) left += 1;
-      }
-    }
-    return left;
-  }
-
   /** The namesake of the file, what has killed others of it, what is near its routine, and what comes by few mutants. */
   #likeliestFirst(mutant: Mutant) {
     const [namesake] = this.#testsOf(mutant);

@@ -11,15 +11,14 @@ import type { Tries } from "./tries.ts";
 
 // Most mutants are killed by one of a few cheap tests. One that makes a test wait is given up soon.
 const PASSES = [
-  { upToMs: 100, forMs: 100, timeoutMs: 10_000 },
   { upToMs: 100, forMs: 500, timeoutMs: 10_000 },
   { upToMs: 1000, forMs: 5000, timeoutMs: 20_000 },
 ];
-// Tests of a mutant in the first round of a pass. In each round after it there are twice as many.
-const FEWEST = 2;
+// Tests of a mutant in the first round of a pass. In each round after it there are three times as many.
+const FEWEST = 3;
 
-// Some come to nothing again and again. A round with fewer that do not is the last of its pass.
-const LEAST_TRIED = 10;
+// Before its first try a round takes as long as a hundred. One with fewer pairs than these is left to the next pass.
+const LEAST_PAIRS = 30;
 
 const LAST_PASS = { upToMs: 2000, forMs: Number.POSITIVE_INFINITY, timeoutMs: 30_000 };
 
@@ -109,16 +108,13 @@ export class Turns {
 
   async #try(worker: Worker, isPart: (mutant: Mutant) => boolean, isBrief: boolean): Promise<void> {
     for (const pass of isBrief ? PASSES : [...PASSES, LAST_PASS]) {
-      for (let atMost = FEWEST; ; atMost *= 2) {
+      for (let atMost = FEWEST; ; atMost *= 3) {
         if (this.#progress.signal.aborted) return;
         const own = [...this.#alive].filter(([id, mutant]) => isPart(mutant) && !this.#refused.has(id));
-        const round = this.#rounds.plan(own, { ...pass, atMost });
-        const { files, pairs, plan } = round;
-        if (pairs === 0) break;
+        const { files, pairs, plan } = this.#rounds.plan(own, { ...pass, atMost });
+        if (pairs === 0 || (pairs < LEAST_PAIRS && atMost > FEWEST && pass !== LAST_PASS)) break;
         this.#progress.say(`${pairs} times a test of ${pass.upToMs} ms at most, ${this.#alive.size} alive`);
         await this.#pass(worker, files, plan, pass.timeoutMs);
-        const tried = pairs - this.#rounds.leftOf(round, this.#alive);
-        if (pass !== LAST_PASS && tried < LEAST_TRIED) break;
       }
     }
   }
