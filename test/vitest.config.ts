@@ -96,7 +96,7 @@ export default defineConfig({
       inWorkerd("pooler", ["test/cleanup/**/*.test.ts"], "test/support/pooled-setup.ts", [
         "test/cleanup/abandoned.test.ts",
         // What these hold does not depend on how the database is reached.
-        "test/cleanup/{cancelled-activity,idle-sleep,sleep-records,tiers,wake-time}.test.ts",
+        "test/cleanup/{cancelled-activity,idle-sleep,run-lines,sleep-records,tiers,wake-time}.test.ts",
       ]),
       {
         test: {

@@ -97,6 +97,7 @@ const table: [string, Claims, string, (readonly Way[])?][] = [
   ["null as its beginning", { nbf: null }, "accepted", ["introspection"]],
   ["that it is valid since a second", { nbf: NOW_SECONDS - 1 }, "accepted", ["jwt", "introspection"]],
 
+  ["no issuer", { iss: undefined }, "accepted", ["introspection"]],
   ["another issuer", { iss: "https://evil.example" }, "wrong_issuer", ["jwt", "introspection"]],
   ["its issuer with a slash", { iss: `${ISSUER}/` }, "wrong_issuer", ["jwt", "introspection"]],
   ["its issuer in capitals", { iss: ISSUER.toUpperCase() }, "wrong_issuer", ["jwt", "introspection"]],

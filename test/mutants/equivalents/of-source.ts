@@ -453,4 +453,34 @@ export const equivalentsOfSource: Equivalent[] = [
     change: "/[\\s,]+/ → /[\\s,]/",
     reason: EMPTY_WORDS,
   },
+  {
+    file: "src/auth/api-keys.ts",
+    line: 'const entries = text.split(/[\\s,]+/).filter((entry) => entry !== "");',
+    change: "/[\\s,]+/ → /[\\s,]/",
+    reason: EMPTY_WORDS,
+  },
+  {
+    file: "src/auth/scope-map.ts",
+    line: 'const entries = value.split(/[\\s,]+/).filter((entry) => entry !== "");',
+    change: "/[\\s,]+/ → /[\\s,]/",
+    reason: EMPTY_WORDS,
+  },
+  {
+    file: "src/auth/scope-map.ts",
+    line: "theirs.flatMap((scope): readonly string[] => (map ? (map.get(scope) ?? []) : [scope])),",
+    change: EMPTY,
+    reason: "Of what is found, only our scopes are given.",
+  },
+  {
+    file: "src/auth/principal-name.ts",
+    line: ".refine((name) => name.length <= 1024 && Array.from(name).length <= 512, {",
+    change: "name.length <= 1024 → true",
+    reason: SHORT_CUT,
+  },
+  {
+    file: "src/auth/principal.ts",
+    line: "} catch {",
+    change: "{ return undefined; } → {}",
+    reason: NOTHING,
+  },
 ];
