@@ -24,7 +24,7 @@ export interface Options {
   seed: number;
   /** The file of results; undefined for none. */
   results: string | undefined;
-  /** Only what can be switched, and only with a few cheap tests. */
+  /** Only with a few cheap tests and test files. */
   isBrief: boolean;
   workers: number;
   list: boolean;

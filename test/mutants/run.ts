@@ -30,7 +30,7 @@ export interface Watcher {
 
 export interface Way {
   workers: number;
-  /** Leaves it at a few cheap tests for each mutant. */
+  /** Leaves it at a few cheap tests and test files for each mutant. */
   isBrief: boolean;
   /** Where what is found is kept; undefined for nowhere. */
   results: ResultsFile | undefined;
@@ -110,7 +110,7 @@ export async function tryAll(
       Promise.all(workers.map((worker) => work(worker, left, testsLeft)));
     await turns?.try(workers, isBrief);
     await oneByOne(tried.filter((mutant) => !isReached.has(mutant)));
-    if (!isBrief) await oneByOne([...isReached].filter(({ id }) => !ended.has(id)));
+    await oneByOne([...isReached].filter(({ id }) => !ended.has(id)));
   }
 
   function withoutRefused(all: Mutant[]): Mutant[] {
