@@ -52,8 +52,8 @@ const two = mutantOf("2", SOURCE);
 test("no more tests than are asked for: the namesake, then what comes by few", () => {
   const broad = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [String(index), 1]));
   const { rounds } = roundsOf({
-    [A]: [{ id: "few" }],
-    [B]: [{ id: "slow", ms: 5 }],
+    [A]: [{ id: "few", ms: 5 }],
+    [B]: [{ id: "wide", hits: broad }],
     [KEYS]: [{ id: "own", hits: broad }],
   });
   const round = rounds.plan([one], { ...limits, atMost: 2 });
