@@ -9,7 +9,7 @@ export interface CoveredTest extends Covered {
   file: string;
   /** How many mutants it comes by. */
   breadth: number;
-  /** The routines that it comes by. */
+  /** The routines that it comes by, and how far each is. */
   far: Reach;
 }
 
