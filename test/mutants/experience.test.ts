@@ -50,3 +50,10 @@ test("of two that have killed as often the quicker one comes first", () => {
   experience.time({ kind: "passed", ms: { slow: 900, quick: 100 } });
   expect(experience.ordered(mutant, ["slow", "quick"])).toEqual(["quick", "slow"]);
 });
+
+test("the test that is about a file comes before what has killed, and is not tried when it is not left", () => {
+  const experience = new Experience();
+  experience.learn(killed, failed("killer", {}));
+  expect(experience.ordered(mutant, ["a", "killer", "own"], "own")).toEqual(["own", "killer", "a"]);
+  expect(experience.ordered(mutant, ["a", "killer"], "own")).toEqual(["killer", "a"]);
+});

@@ -113,12 +113,6 @@ export async function tryAll(
     await oneByOne([...isReached].filter(({ id }) => !ended.has(id)));
   }
 
-  /** The test of a file is about it, though others may have killed more of its room. */
-  function namesakeFirst({ file }: Mutant, tests: string[]): string[] {
-    const [namesake] = file.endsWith(".ts") ? (testsOf.get(file) ?? []) : [];
-    return tests.toSorted((a, b) => Number(b === namesake) - Number(a === namesake));
-  }
-
   function withoutRefused(all: Mutant[]): Mutant[] {
     const state = ({ id, file }: Mutant) => ({ compiled: id, digest: results?.digestOf(file) });
     const lines = new Set(
@@ -149,7 +143,8 @@ export async function tryAll(
     testsLeft: (mutant: Mutant) => string[],
   ): Promise<void> {
     for (let mutant = queue.shift(); mutant !== undefined && !signal.aborted; mutant = queue.shift()) {
-      const all = namesakeFirst(mutant, experience.ordered(mutant, testsLeft(mutant)));
+      const [namesake] = mutant.file.endsWith(".ts") ? (testsOf.get(mutant.file) ?? []) : [];
+      const all = experience.ordered(mutant, testsLeft(mutant), namesake);
       const tests = isBrief ? all.slice(0, BRIEF_FILES) : all;
       const isAll = tests.length === all.length;
       const quick = mutant.file.startsWith("src/") ? await quickOf(worker, all) : [];
