@@ -1,5 +1,6 @@
 // Runs tests in a copy of the working tree, in a process of its own that stays: with one vitest, one PostgreSQL and one
 // workerd for many mutants. Its parent writes mutants into the copy, and ends it when tests hang.
+import { globSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -12,6 +13,7 @@ import {
 import { removeCopy } from "./copy.ts";
 import { projectOf } from "./rooms.ts";
 import { takeCounts } from "./switched/children.ts";
+import { Marks } from "./switched/marks.ts";
 import type { Message, Plan } from "./switched/messages.ts";
 import { type Replacement, RoutineSwitch } from "./switched/routines.ts";
 import { serveSwitches } from "./switched/server.ts";
@@ -103,16 +105,19 @@ const bail = (after: number) => projects.forEach(({ config }) => (config.bail = 
 switching(null);
 const control = () => (vitest.getProjectByName("worker").getProvidedContext() as { control: string }).control;
 const routines = new RoutineSwitch(control);
+const marks = new Marks(control);
 const board = await serveSwitches({
   onFile: () => routines.turnTo(null),
   async onSaid(messages) {
-    for (const message of messages) if (message.kind === "covered") complete(message);
+    for (const message of messages) if (message.kind === "covered") await complete(message);
     say({ kind: "says", messages });
     for (const message of messages) if (message.kind === "trying") await turnTo(message);
   },
 });
 
-function complete(message: Extract<Message, { kind: "covered" }>): void {
+async function complete(message: Extract<Message, { kind: "covered" }>): Promise<void> {
+  await marks.begin(undefined);
+  for (const test of message.tests) test.marks = marks.take(test.id);
   message.file = relative(copy, message.file);
   const ofChildren = takeCounts(countsFile);
   for (const { id, hits } of message.tests)
@@ -120,7 +125,8 @@ function complete(message: Extract<Message, { kind: "covered" }>): void {
       hits[mutant] = (hits[mutant] ?? 0) + count;
 }
 
-async function turnTo({ mutant }: Extract<Message, { kind: "trying" }>): Promise<void> {
+async function turnTo({ test, mutant }: Extract<Message, { kind: "trying" }>): Promise<void> {
+  await marks.begin(test);
   if ((await routines.turnTo(mutant)) || mutant === null) return;
   say({ kind: "says", messages: [{ kind: "refused", mutant }] });
 }
@@ -193,7 +199,9 @@ async function runSwitched(order: SwitchOrder): Promise<Report> {
   // A test that fails says nothing of the others.
   bail(0);
   switching({ url: board.url, timeoutMs });
+  if (plan === undefined) await marks.turnOn(globSync("drizzle/routines/*.sql"));
   for (const own of byProject(files.map((file) => ({ project: projectOf(file), file })))) await run(own);
+  await marks.turnOn([]);
   await routines.turnTo(null);
   return { kind: "passed", ms: {} };
 }

@@ -92,4 +92,4 @@ export class Results {
   }
 }
 
-const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");
+export const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");

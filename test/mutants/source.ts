@@ -93,6 +93,8 @@ const offsetIn = (source: string, { line, column }: Position) =>
 export interface Placed extends Change {
   id: string;
   file: string;
+  /** Of a routine: its statement, as the tests' marks name it. Undefined when whatever calls the routine comes by. */
+  mark?: string | undefined;
 }
 
 interface Position {

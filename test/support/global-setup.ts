@@ -1,11 +1,11 @@
 // Node's side of the tests in workerd: PostgreSQL, the local Neon, and a control server, because a test in workerd
 // can start no process and see no file.
 import { randomBytes } from "node:crypto";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { json } from "node:stream/consumers";
+import { json, text } from "node:stream/consumers";
 import type { TestProject } from "vitest/node";
 import { startLocalNeon } from "../../dev/neon/server.ts";
 import type { FaultRule } from "../../dev/neon/switchboard.ts";
@@ -63,6 +63,8 @@ export async function setUpWith(
   let routine: string | undefined;
   /** The databases that a test file had made before its first mutant: those of all its tests. */
   let ofFile: string[] | undefined;
+  /** How much of the log of PostgreSQL was read. It begins anew when the server starts again. */
+  let logRead = 0;
   const asOwner = (database: string, statement: string) =>
     connected({ ...admin, ...role, database }, (client) => client.query(statement));
   const dropMade = async () => {
@@ -93,15 +95,22 @@ export async function setUpWith(
       });
     },
     /** For test/mutants: puts a text in the place of a routine until there is none; then what has begun with it is ended. */
-    async routine({ text, original }: { text: string | null; original: string }) {
+    async routine({ text: changed, original }: { text: string | null; original: string }) {
       // The first is of no test: it shows whether PostgreSQL takes the text.
       ofFile ??= [await make(TEMPLATE), ...made];
-      routine = text ?? undefined;
-      if (text === null)
+      routine = changed ?? undefined;
+      if (changed === null)
         await asAdmin(
           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'mcp%' AND state = 'active'",
         );
-      for (const name of ofFile) await asOwner(name, text ?? original);
+      for (const name of ofFile) await asOwner(name, changed ?? original);
+    },
+    /** For test/mutants: what PostgreSQL has written to its log since the last time. */
+    async log() {
+      const { size } = statSync(postgres.log);
+      const start = size < logRead ? 0 : logRead;
+      logRead = size;
+      return size === start ? "" : text(createReadStream(postgres.log, { start, end: size - 1 }));
     },
     async worker_role({ database, replace }: { database: string; replace?: [string, string] }) {
       const script = replace === undefined ? grants : grants.replace(...replace);

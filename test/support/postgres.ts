@@ -15,6 +15,8 @@ import { CLUSTERS, NODE } from "./run.ts";
 export type TestPostgres = EmbeddedPostgres & {
   /** Its data folder. */
   cluster: string;
+  /** The path of what it logs. */
+  log: string;
   remove: () => Promise<void>;
 };
 
@@ -43,7 +45,8 @@ export async function startTestPostgres(settings: Record<string, string> = {}): 
     guard.stdin.end();
     await removed.finally(() => clearInterval(waiting));
   };
-  return { ...postgres, cluster: join(folderFor(dataDir, unprivileged()), "cluster"), remove };
+  const folder = folderFor(dataDir, unprivileged());
+  return { ...postgres, cluster: join(folder, "cluster"), log: join(folder, "server.log"), remove };
 }
 
 /** Runs `work` on a connection that is closed afterwards. */

@@ -6,7 +6,7 @@ import { projectOf, type Room } from "../rooms.ts";
 import { instrument } from "../source.ts";
 import type { Worker } from "../worker.ts";
 import { KeptCounts } from "./kept-counts.ts";
-import { isRoutine, placedRoutine, reachOf } from "./routines.ts";
+import { isRoutine, placedInRoutine, reachOf } from "./routines.ts";
 import { Tries } from "./tries.ts";
 import { type Progress, Turns } from "./turns.ts";
 
@@ -31,9 +31,10 @@ export async function countedTurns(
   const textsOf = (files: string[]) => new Map(files.map((file) => [file, readFileSync(file, "utf8")]));
   const sources = textsOf(meant.filter((file) => !isRoutine(file)));
   const instrumented = await instrument(sources);
-  instrumented.placed.push(...mutants.filter(({ file }) => isRoutine(file)).map(placedRoutine));
-  const reach = reachOf(textsOf(globSync("drizzle/routines/*.sql")));
-  const kept = results && new KeptCounts(results, sources, instrumented.placed);
+  const routines = textsOf(globSync("drizzle/routines/*.sql").toSorted());
+  for (const [file, text] of routines) instrumented.placed.push(...placedInRoutine(file, text, mutants));
+  const reach = reachOf(routines);
+  const kept = results && new KeptCounts(results, sources, routines, instrumented.placed);
   const turns = new Turns(
     ({ file }) => testsOf.get(file) ?? [],
     mutants,

@@ -1,8 +1,10 @@
 // Which tests are tried for a mutant: those that come by it, and never too few.
 import { expect, test } from "vitest";
-import { mutantsOf } from "../mutant.ts";
+import { type Mutant, mutantsOf } from "../mutant.ts";
 import { instrument, sourceChanges } from "../source.ts";
+import { sqlChanges } from "../sql/mutators.ts";
 import { Coverage, type CoveredTest, switchOf } from "./coverage.ts";
+import { placedInRoutine } from "./routines.ts";
 
 const FILE = "file.ts";
 const SOURCE = [
@@ -42,6 +44,7 @@ function coverage(): Coverage {
           isSound: true,
           hits: Object.fromEntries(ids.map((id) => [id, 1])),
           names: [],
+          marks: [],
         },
       ],
       loaded: [...idsIn("const TABLE"), ...idsIn("const LIST")],
@@ -89,6 +92,7 @@ test("of what is loaded, tests that come by its file are tried first, the cheape
           isSound: true,
           hits: Object.fromEntries(idsIn(line).map((id) => [id, 1])),
           names: [],
+          marks: [],
         },
       ],
       loaded: [],
@@ -99,6 +103,24 @@ test("of what is loaded, tests that come by its file are tried first, the cheape
   if (loaded === undefined) throw new Error("There is one");
   const files = ["far.test.ts", "slow.test.ts", "new.test.ts", "query.test.ts"];
   expect(known.of(loaded, files)).toEqual(["query.test.ts", "slow.test.ts", "new.test.ts", "far.test.ts"]);
+});
+
+test("a mutant of a routine is come by with its statement, and without one with the routine", () => {
+  const file = "drizzle/routines/mcp_f.sql";
+  const body = "LANGUAGE plpgsql AS $$ BEGIN IF a THEN b := 1; END IF; END $$";
+  const query = "LANGUAGE sql AS $$ SELECT 1 $$";
+  const idsOf = (text: string, ...marks: string[]) => {
+    const own = mutantsOf("room", file, text, sqlChanges(text));
+    const known = new Coverage(placedInRoutine(file, text, own), () => new Map([[file, 0]]));
+    const one = { id: "t", name: "t", ms: 1, firstMs: 1, isSound: true, hits: {}, names: [], marks };
+    known.learn({ kind: "covered", file: "test/mcp/a.test.ts", tests: [one], loaded: [] });
+    const isHit = ({ id }: Mutant) => known.testsBy(`routine ${id}`).length > 0;
+    return own.filter(isHit).map(({ change }) => change);
+  };
+  expect(idsOf(body)).toEqual([]);
+  expect(idsOf(body, "mcp_f 0", "mcp_other 1")).toEqual(["a → true", "a → false"]);
+  expect(idsOf(body, "mcp_f 1")).toEqual(["1 → 2", "1 → 0"]);
+  expect(idsOf(query)).toEqual(["1 → 2", "1 → 0"]);
 });
 
 test("instrumented source knows each mutant", () => {

@@ -66,7 +66,9 @@ export class Coverage {
     // Tests in Node have databases of their own, in which no routine is replaced.
     const far: Reach = projectOf(file) === "worker" ? this.#reach(test.names) : new Map();
     const hits = { ...test.hits };
-    for (const routine of far.keys()) for (const { id } of this.#placedIn.get(routine) ?? []) hits[id] = 1;
+    for (const routine of far.keys())
+      for (const { id, mark } of this.#placedIn.get(routine) ?? [])
+        if (mark === undefined || test.marks.includes(mark)) hits[id] = 1;
     return { ...test, file, hits, breadth: Object.keys(hits).length, far };
   }
 

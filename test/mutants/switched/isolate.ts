@@ -134,6 +134,8 @@ if (switching !== null) {
         isSound: attempts.length === 2 && attempts.every(({ state }) => state === "pass"),
         hits: perTest[test.id] ?? {},
         names: [...(namesOf.get(test.id) ?? [])],
+        // Seen by the process of the test.
+        marks: [],
       };
     });
     await tell([{ kind: "covered", file: file.filepath, tests, loaded: Object.keys(loaded) }]);

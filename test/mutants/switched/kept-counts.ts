@@ -1,7 +1,7 @@
 // What test files come by, kept in the file of results by the ids of the mutants, which stay the same while the files around them
 // change. It holds while the test file stays as it was. In a file that has changed, a new mutant is come by with any other one.
 import { mutantsOf } from "../mutant.ts";
-import type { ResultsFile } from "../results.ts";
+import { digestOf, type ResultsFile } from "../results.ts";
 import type { Placed } from "../source.ts";
 import type { Covered, Message } from "./messages.ts";
 
@@ -16,6 +16,8 @@ interface Line {
   digest: string;
   /** Of each file whose mutants were counted. */
   sources: Record<string, string>;
+  /** Of all routines: their statements are known by their numbers. */
+  routines: string;
   tests: Covered[];
   loaded: string[];
 }
@@ -23,6 +25,8 @@ interface Line {
 export class KeptCounts {
   readonly #file: ResultsFile;
   readonly #sources: Record<string, string>;
+  readonly #routines: string;
+  readonly #isOfRoutines: boolean;
   /** Of each mutant, the ids in instrumented source; and back. */
   readonly #switches = new Map<string, string[]>();
   readonly #mutants = new Map<string, string>();
@@ -31,9 +35,19 @@ export class KeptCounts {
   /** Of each file, the mutants that no test is known to come by. */
   readonly #unknown: Map<string, string[]>;
 
-  /** @param sources the texts of the files that are instrumented. */
-  constructor(file: ResultsFile, sources: Map<string, string>, placed: Placed[]) {
+  /**
+   * @param sources the texts of the files that are instrumented.
+   * @param routines the texts of all routines.
+   */
+  constructor(
+    file: ResultsFile,
+    sources: Map<string, string>,
+    routines: Map<string, string>,
+    placed: Placed[],
+  ) {
     this.#file = file;
+    this.#routines = digestOf(JSON.stringify([...routines]));
+    this.#isOfRoutines = placed.some((place) => routines.has(place.file));
     this.#sources = Object.fromEntries([...sources.keys()].map((source) => [source, file.digestOf(source)]));
     for (const [source, text] of sources) this.#know(source, text, placed);
     this.#lines = new Map(file.of<Line>("counted").map((line) => [line.counted, line]));
@@ -64,6 +78,7 @@ export class KeptCounts {
   of(test: string): Counts | undefined {
     const line = this.#lines.get(test);
     if (line === undefined || line.digest !== this.#file.digestOf(test)) return undefined;
+    if (this.#isOfRoutines && line.routines !== this.#routines) return undefined;
     if (Object.keys(this.#sources).some((source) => !(source in line.sources))) return undefined;
     const tests = line.tests.map((own) => ({ ...own, hits: this.#here(own.hits, line) }));
     return {
@@ -79,6 +94,7 @@ export class KeptCounts {
       counted: file,
       digest: this.#file.digestOf(file),
       sources: this.#sources,
+      routines: this.#routines,
       tests: tests.map((test) => ({ ...test, hits: this.#anywhere(test.hits) })),
       loaded: Object.keys(this.#anywhere(Object.fromEntries(loaded.map((id) => [id, 1])))),
     };

@@ -44,9 +44,11 @@ const counted = (hits: Record<string, number>) => ({
   isSound: true,
   hits,
   names: ["mcp_x"],
+  marks: [],
 });
+const ROUTINES = new Map([["drizzle/routines/mcp_x.sql", "BEGIN NULL; END"]]);
 const keeper = (letters = "abc", first = 0) =>
-  new KeptCounts(opened(), textOf(letters), placed(letters, first));
+  new KeptCounts(opened(), textOf(letters), ROUTINES, placed(letters, first));
 
 /** A run has found that the test comes by b of the one file and a of the other; c is loaded. */
 function count(): void {
@@ -69,7 +71,7 @@ test("in a file that has changed, a mutant that is new is come by with any other
   count();
   writeFileSync(source, "changed");
   const another = { id: "new", file: source, mutator: "m", start: 0, end: 1, replacement: "new" };
-  const later = new KeptCounts(opened(), textOf("abc"), [...placed("abc"), another]);
+  const later = new KeptCounts(opened(), textOf("abc"), ROUTINES, [...placed("abc"), another]);
   expect(later.of(testFile)?.tests).toEqual([counted({ "0": 1, "1": 3, "3": 1, new: 1 })]);
 });
 
@@ -77,9 +79,23 @@ test("they do not hold for another text of the test, or for a source that was no
   count();
   expect(keeper().of(testFile)).toBeDefined();
   const more = new Map([...textOf("abc"), [testFile, "a"]]);
-  expect(new KeptCounts(opened(), more, placed("abc")).of(testFile)).toBeUndefined();
+  expect(new KeptCounts(opened(), more, ROUTINES, placed("abc")).of(testFile)).toBeUndefined();
   writeFileSync(testFile, "changed");
   expect(keeper().of(testFile)).toBeUndefined();
+});
+
+test("for mutants of routines they hold while no routine changes", () => {
+  count();
+  const [file = ""] = ROUTINES.keys();
+  const mutants = [{ id: "routine x", file, mutator: "m", start: 6, end: 10, replacement: "" }];
+  const changed = new Map([[file, "BEGIN NULL; NULL; END"]]);
+  const isKnown = (routines: Map<string, string>, own: typeof mutants) =>
+    new KeptCounts(opened(), new Map(), routines, own).of(testFile) !== undefined;
+  expect([isKnown(ROUTINES, mutants), isKnown(changed, mutants), isKnown(changed, [])]).toEqual([
+    true,
+    false,
+    true,
+  ]);
 });
 
 test("what changes while a run goes on is not what it has counted or tried", () => {

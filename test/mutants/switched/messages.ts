@@ -26,6 +26,8 @@ export interface Covered {
   hits: Record<string, number>;
   /** Names in its statements that begin with `mcp_`. */
   names: string[];
+  /** The statements of routines that it comes by. */
+  marks: string[];
 }
 
 export type Message =

@@ -32,6 +32,7 @@ function roundsOf(files: Record<string, Told[]>) {
       isSound: true,
       hits: { "1": 1, "2": 1 },
       names: [],
+      marks: [],
       ...own,
     }));
     coverage.learn({ kind: "covered", file, tests: told, loaded: [] });

@@ -1,9 +1,11 @@
 // Mutants of the routines take turns as well: a routine is replaced in the databases of the tests while its mutant is active.
-// Which tests come by a routine is told by the names in the statements that they send.
+// Which tests come by a routine is told by the names in the statements that they send, and by the marks of its own statements.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { applied, type Change, type Mutant } from "../mutant.ts";
 import type { Placed } from "../source.ts";
+import { statementsOf } from "../sql/statements.ts";
+import { markOf } from "./marks.ts";
 
 export const isRoutine = (file: string): boolean => file.startsWith("drizzle/routines/");
 
@@ -12,14 +14,22 @@ export interface Replacement extends Change {
   file: string;
 }
 
-export const placedRoutine = ({ id, file, mutator, start, end, replacement }: Mutant): Placed => ({
-  id: `routine ${id}`,
-  file,
-  mutator,
-  start,
-  end,
-  replacement,
-});
+/** The mutants of a routine. @param text of its file. */
+export function placedInRoutine(file: string, text: string, mutants: Mutant[]): Placed[] {
+  const { starts, at } = statementsOf(text);
+  const markFor = (place: number) => (starts.length > 0 ? markOf(file, at(place)) : undefined);
+  return mutants
+    .filter((mutant) => mutant.file === file)
+    .map(({ id, mutator, start, end, replacement }) => ({
+      id: `routine ${id}`,
+      file,
+      mutator,
+      start,
+      end,
+      replacement,
+      mark: markFor(start),
+    }));
+}
 
 /** The files of routines that a statement comes by, and how far each is: 0 for one that it names. */
 export type Reach = Map<string, number>;
