@@ -12,6 +12,12 @@ test.each(["", "0 * * * * ", "0  * * * *", "*/5 * * * *", "toString"])("%o start
   expect(() => tierForCron(cron, crons)).toThrow(UnknownCron);
 });
 
+test("a cron of no tier says which variables must be the same", () => {
+  expect(() => tierForCron("5 5 * * *", crons)).toThrow(
+    'No cleanup tier has the cron "5 5 * * *": MCP_REGULAR_CLEANUP_CRON and MCP_IMMEDIATE_CLEANUP_CRON must say the same as the triggers in wrangler.toml',
+  );
+});
+
 test("the regular tier runs in both modes, the immediate one in aggressive mode only", () => {
   expect(runsIn("regular", "standard")).toBe(true);
   expect(runsIn("regular", "aggressive")).toBe(true);
@@ -29,6 +35,8 @@ test.each([
   ["0 9-17 * * *", "2026-11-23T20:00:00Z", 16 * 3600],
   // Cloudflare counts weekdays from Sunday = 1, so 2-6 is Monday to Friday; the 22nd is a Sunday.
   ["0 0 * * 2-6", "2026-11-22T12:00:00Z", 3 * 86_400],
+  ["0 0 * * 2-6", "2026-11-24T12:00:00Z", 86_400],
+  ["0 0 * * 2-6", "2026-11-28T12:00:00Z", 3 * 86_400],
   ["0 0 * * MON-FRI", "2026-11-22T12:00:00Z", 3 * 86_400],
   ["0 0 1 * *", "2026-11-23T10:30:00Z", 31 * 86_400],
 ])("around an event of %s, at %s, the interval is %i s", (cron, now, seconds) => {

@@ -4,7 +4,17 @@ import { poll } from "../support/cleanup.ts";
 import { callTool, end, open, rowsOf } from "../support/mcp.ts";
 import { keepSecret } from "../support/captured-logs.ts";
 import { KEPT } from "../support/kept.ts";
-import { bearer, createDatabase, faultHits, fire, REGULAR_CRON, send, setFaults } from "../support/worker.ts";
+import {
+  addSessions,
+  bearer,
+  createDatabase,
+  faultHits,
+  fire,
+  REGULAR_CRON,
+  remaining,
+  send,
+  setFaults,
+} from "../support/worker.ts";
 
 afterEach(() => setFaults());
 
@@ -34,6 +44,14 @@ test.each([
   const response = await send(env, path, bearer(everything));
   expect([response.status, await faultHits()]).toEqual([200, [1]]);
   expect(await response.text()).not.toContain("cannot be asked");
+});
+
+test("a cleanup whose answer was lost is asked for again, and goes on where it was", async () => {
+  const database = await createDatabase();
+  await addSessions(database, { old: "2000-01-01" });
+  await setFaults({ fault: { kind: "lost-after-commit" }, matching: "mcp_cleanup_sessions", times: 1 });
+  await fire(database.env(), REGULAR_CRON);
+  expect([await faultHits(), await remaining(database)]).toEqual([[1], []]);
 });
 
 test("an end whose answer was lost is heard of by the next attempt, although a cleanup came between them", async () => {
