@@ -47,7 +47,7 @@ const ALSO: Record<string, string[]> = {
     "test/app.test.ts",
     "test/fuzz.test.ts",
     "test/mcp",
-    "test/admin/sessions.test.ts",
+    "test/admin",
     "test/env.test.ts",
     "test/e2e/openapi.test.ts",
   ],
@@ -98,6 +98,10 @@ const ALSO: Record<string, string[]> = {
 };
 
 const AT_THE_DOORS = [
+  "test/cleanup/idle-sleep.test.ts",
+  "test/parts",
+  "test/page/home-page.test.ts",
+  "test/streams/replay.test.ts",
   "test/mcp/gate.test.ts",
   "test/mcp/eras.test.ts",
   "test/http",

@@ -51,7 +51,13 @@ async function send(
   return response;
 }
 
-const post = (app: App, env: Env, method: string, { session, ...headers }: Record<string, string> = {}) =>
+const post = (
+  app: App,
+  env: Env,
+  method: string,
+  { session, ...headers }: Record<string, string> = {},
+  params: object = {},
+) =>
   send(app, env, "/mcp", {
     method: "POST",
     headers: {
@@ -65,7 +71,7 @@ const post = (app: App, env: Env, method: string, { session, ...headers }: Recor
       jsonrpc: "2.0",
       id: 1,
       method,
-      params: method === "initialize" ? initializeParams : {},
+      params: method === "initialize" ? initializeParams : params,
     }),
   });
 
@@ -123,6 +129,34 @@ describe("mcpSessions before a handler", () => {
     ]);
   });
 
+  test("with MCP_DEGRADED_MODE=serve a session that was found before is served meanwhile", async () => {
+    const app = withHandler();
+    const database = await createDatabase();
+    for (const [MCP_DEGRADED_MODE, status] of [
+      ["serve", 200],
+      ["refuse", 503],
+    ] as const) {
+      const env = database.env({ MCP_SESSION_TIMEOUT_MS: "300", MCP_DEGRADED_MODE });
+      const session = idOf(await post(app, env, "initialize"));
+      expect((await post(app, env, "ping", { session })).status).toBe(200);
+      await setFaults({ fault: { kind: "reset" } });
+      expect([MCP_DEGRADED_MODE, (await post(app, env, "ping", { session })).status]).toEqual([
+        MCP_DEGRADED_MODE,
+        status,
+      ]);
+      await setFaults();
+    }
+  });
+
+  test("nothing is replayed before a handler of the app, whatever the variables say", async () => {
+    const app = withHandler();
+    const env = (await createDatabase()).env({ MCP_STREAMS: "true" });
+    const session = idOf(await post(app, env, "initialize"));
+    const headers = { "X-User": "ann", "Mcp-Session-Id": session, "Last-Event-ID": "1" };
+    const refused = await send(app, env, "/mcp", { headers });
+    expect([refused.status, refused.headers.get("Allow")]).toEqual([405, "POST, DELETE"]);
+  });
+
   test("a wrong variable is the app's to answer, and named without its value", async () => {
     const app = withHandler();
     let thrown: unknown;
@@ -142,8 +176,10 @@ describe("mcpRoutes", () => {
   const server = defineServer({
     name: "part",
     version: "1.0.0",
-    register(registering, { principal }) {
-      registering.registerTool("who", {}, () => ({ content: [{ type: "text", text: principal }] }));
+    register(registering, { principal, caller }) {
+      registering.registerTool("who", {}, () => ({
+        content: [{ type: "text", text: `${principal}: ${caller.scopes.join()}` }],
+      }));
     },
   });
   const mounted = (options: Partial<Parameters<typeof mcpRoutes>[1]> = {}) => {
@@ -160,6 +196,14 @@ describe("mcpRoutes", () => {
     expect((await post(app, env, "tools/list", { session, "X-User": "ben" })).status).toBe(404);
   });
 
+  test("whoever the app has found may use the endpoint, and nothing more", async () => {
+    const app = mounted();
+    const env = (await createDatabase()).env();
+    const session = idOf(await post(app, env, "initialize"));
+    const called = await post(app, env, "tools/call", { session }, { name: "who" });
+    expect(await called.text()).toContain('"text":"ann: mcp"');
+  });
+
   test("refuses pages that are not allowed, and lets those read that are", async () => {
     const app = mounted();
     const env = (await createDatabase()).env({ ALLOWED_ORIGINS: "https://page.test" });
@@ -169,6 +213,20 @@ describe("mcpRoutes", () => {
     expect(allowed.status).toBe(200);
     expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe("https://page.test");
     idOf(allowed);
+  });
+
+  test("a page may read a stream again where streams are switched on", async () => {
+    const app = mounted();
+    const database = await createDatabase();
+    for (const [MCP_STREAMS, methods] of [
+      ["false", "POST,DELETE"],
+      ["true", "GET,POST,DELETE"],
+    ] as const) {
+      const env = database.env({ MCP_STREAMS, ALLOWED_ORIGINS: "https://page.test" });
+      const headers = { Origin: "https://page.test", "Access-Control-Request-Method": "POST" };
+      const preflight = await send(app, env, "/mcp", { method: "OPTIONS", headers });
+      expect(preflight.headers.get("Access-Control-Allow-Methods")).toBe(methods);
+    }
   });
 
   test("its guard comes before the sessions", async () => {
