@@ -27,6 +27,8 @@ const ALSO: Record<string, string[]> = {
     "test/env.test.ts",
     "test/health/endpoint.test.ts",
     "test/admin/cleanup.test.ts",
+    "test/recovery/lost-answers.test.ts",
+    "test/recovery/circuit.test.ts",
   ],
   db: [
     "test/recovery",
