@@ -118,7 +118,11 @@ const AT_THE_DOORS = [
 
 /** The routines, by their names, and the tests that reach them. The first that fits counts. */
 const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
-  ["sql tasks", /^mcp_.*tasks?$/, ["test/tasks", "test/recovery/tasks.test.ts", "test/e2e/tasks.test.ts"]],
+  [
+    "sql tasks",
+    /^mcp_.*tasks?$/,
+    ["test/tasks", "test/health/kept.test.ts", "test/recovery/tasks.test.ts", "test/e2e/tasks.test.ts"],
+  ],
   [
     "sql sessions",
     /^mcp_(open|resume|.*total)/,
@@ -132,7 +136,11 @@ const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
       "test/admin",
     ],
   ],
-  ["sql handles", /^mcp_.*_handle(s)?$/, ["test/handles", "test/recovery/handles.test.ts"]],
+  [
+    "sql handles",
+    /^mcp_.*_handle(s)?$/,
+    ["test/handles", "test/health/kept.test.ts", "test/recovery/handles.test.ts"],
+  ],
   [
     "sql streams",
     /^mcp_(answer|append|cancel|make|replay|sweep)/,
