@@ -48,9 +48,9 @@ function refusalOf({ issues }: z.ZodError, known: readonly string[]): AppError {
 export function wholeNumber(min: number, max: number, error: string) {
   return z
     .string({ error })
-    .regex(/^[0-9]{1,16}$/, { error })
+    .regex(/^[0-9]{1,16}$/)
     .transform(Number)
-    .pipe(z.int({ error }).min(min, { error }).max(max, { error }));
+    .pipe(z.int({ error }).min(min).max(max));
 }
 
 const MAX_PAGE = 1000;

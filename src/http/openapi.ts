@@ -73,7 +73,7 @@ export function documentedRoute(operation: Operation): MiddlewareHandler {
   const { summary, description, scope, query, params, headers, body } = operation;
   const spec = {
     summary,
-    ...(description !== undefined && { description }),
+    description,
     ...(scope !== undefined && {
       security: securitySchemeNames.map((name) => ({ [name]: [scope] })),
       tags: [scope],

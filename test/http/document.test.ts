@@ -236,6 +236,11 @@ test("each refusal says its code, and an operator's why the database has failed"
       ]);
     }
   }
+  // Of MCP: the error of JSON-RPC, or OAuth's.
+  for (const [route] of routes.filter(([name]) => name.endsWith(" /mcp")))
+    expect(jsonOf(route, 503)).toBe(
+      `jsonrpc error{code message data?{kind{${FAULTS}} sqlstate}} id | error{invalid_token/insufficient_scope} error_description`,
+    );
   expect(jsonOf("POST /cleanup/{tier}", 503)).toBe(`tier{regular/immediate} ${RUN} | ${operators}`);
   expect(jsonOf("GET /session-health", 503)).toBe(
     `status database{connected/disconnected} total_sessions active_sessions expired_sessions reason{${FAULTS}} timestamp ` +
