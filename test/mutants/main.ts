@@ -50,7 +50,7 @@ async function run(): Promise<number> {
   await tryAll(
     meant,
     untried,
-    { ...options, results: file },
+    { ...options, results: file, known: [...results] },
     {
       say: (line) => console.error(line),
       signal: stop.signal,

@@ -34,6 +34,8 @@ export interface Way {
   isBrief: boolean;
   /** Where what is found is kept; undefined for nowhere. */
   results: ResultsFile | undefined;
+  /** What earlier runs have found. */
+  known: readonly Result[];
 }
 
 /**
@@ -43,7 +45,7 @@ export interface Way {
 export async function tryAll(
   rooms: Room[],
   mutants: Mutant[],
-  { workers: workerCount, isBrief, results }: Way,
+  { workers: workerCount, isBrief, results, known }: Way,
   { say, onResult, signal }: Watcher,
 ): Promise<void> {
   const experience = new Experience();
@@ -100,7 +102,7 @@ export async function tryAll(
     const turns =
       inTurns.length < LEAST_IN_TURNS
         ? undefined
-        : await countedTurns(rooms, inTurns, workers, results, progress);
+        : await countedTurns(rooms, inTurns, workers, results, known, progress);
     const isReached = new Set(turns && inTurns.filter((mutant) => turns.isReached(mutant)));
     const testsLeft = (mutant: Mutant) =>
       turns !== undefined && inTurns.includes(mutant)

@@ -4,7 +4,7 @@ import type { Mutant } from "../mutant.ts";
 import type { ResultsFile } from "../results.ts";
 import { projectOf, type Room } from "../rooms.ts";
 import { instrument } from "../source.ts";
-import type { Worker } from "../worker.ts";
+import type { Result, Worker } from "../worker.ts";
 import { KeptCounts } from "./kept-counts.ts";
 import { isRoutine, placedInRoutine, reachOf } from "./routines.ts";
 import { Tries } from "./tries.ts";
@@ -18,12 +18,14 @@ const projectFor = (file: string) => (file.startsWith("src/") || isRoutine(file)
 /**
  * Finds what the tests come by, with all workers at once.
  * @param rooms of these mutants.
+ * @param known what earlier runs have found.
  */
 export async function countedTurns(
   rooms: Room[],
   mutants: Mutant[],
   workers: Worker[],
   results: ResultsFile | undefined,
+  known: readonly Result[],
   progress: Progress,
 ): Promise<Turns> {
   const testsOf = new Map(rooms.flatMap((room) => room.files.map((file) => [file, room.testsOf(file)])));
@@ -59,5 +61,6 @@ export async function countedTurns(
       ),
     ),
   );
+  turns.learnResults(known);
   return turns;
 }

@@ -10,9 +10,9 @@ const SOURCE = "src/session/keys.ts";
 const ROUTINE = "drizzle/routines/mcp_open.sql";
 const IN_NODE = "test/drizzle/hours.test.ts";
 const FILES = ["test/session/keys.test.ts", "test/session/a.test.ts", "test/session/b.test.ts", IN_NODE];
-const mutantOf = (id: string, file: string): [string, Mutant] => [
+const mutantOf = (id: string, file: string, start = 0): [string, Mutant] => [
   id,
-  { id, file, room: "", line: "", change: "", nth: 1, mutator: "", start: 0, end: 0, replacement: "" },
+  { id, file, room: "", line: "", change: "", nth: 1, mutator: "", start, end: start, replacement: "" },
 ];
 const limits = { upToMs: 100, forMs: 1000, atMost: 10 };
 
@@ -101,6 +101,31 @@ test("what has killed another mutant of the file comes first, and of other files
   expect(first()).toEqual(["a"]);
   rounds.learnKill(testOf("c"), two[1]);
   expect(first()).toEqual(["c"]);
+});
+
+test("what has killed one beside it comes before what has killed more of the file", () => {
+  const { rounds, testOf } = roundsOf({ [A]: [{ id: "a" }, { id: "b" }, { id: "c" }] });
+  for (const [killer, start] of [
+    ["b", 5000],
+    ["b", 5001],
+    ["c", 300],
+  ] as const)
+    rounds.learnKill(testOf(killer), mutantOf("3", SOURCE, start)[1]);
+  const first = (start: number) =>
+    Object.keys(rounds.plan([mutantOf("1", SOURCE, start)], { ...limits, atMost: 1 }).plan);
+  expect([first(0), first(600), first(601), first(5000)]).toEqual([["c"], ["c"], ["b"], ["b"]]);
+});
+
+test("what earlier runs have found counts as well", () => {
+  const { rounds } = roundsOf({ [A]: [{ id: "a" }, { id: "b" }, { id: "c" }, { id: "d" }] });
+  const [, mutant] = mutantOf("3", SOURCE);
+  rounds.learnResults([
+    { mutant, outcome: "survived", by: "" },
+    { mutant, outcome: "timed out", by: `${A}: b` },
+    { mutant, outcome: "killed", by: `${A}: c` },
+    { mutant, outcome: "killed", by: `${A}: gone` },
+  ]);
+  expect(Object.keys(rounds.plan([one], { ...limits, atMost: 2 }).plan)).toEqual(["c", "a"]);
 });
 
 test("of a routine, the test whose statements name it comes first", () => {

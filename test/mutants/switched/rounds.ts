@@ -1,6 +1,7 @@
 // Which tests the mutants are tried with next: the likeliest killers, and few of them, so that most mutants are killed before
 // the others are due.
 import type { Mutant } from "../mutant.ts";
+import type { Result } from "../worker.ts";
 import type { Coverage, CoveredTest } from "./coverage.ts";
 import type { Plan } from "./messages.ts";
 import { costOf, type Tries } from "./tries.ts";
@@ -20,14 +21,20 @@ export interface Round {
   pairs: number;
 }
 
+// In characters: a few lines, such as a statement.
+const BESIDE = 300;
+
+/** A test, as results name it. */
+export const nameOf = ({ file, name }: CoveredTest): string => `${file}: ${name}`;
+
 const hitLimitOf = (hits: number) => 1000 + 100 * hits;
 
 export class Rounds {
   readonly #coverage: Coverage;
   readonly #tries: Tries;
   readonly #testsOf: (mutant: Mutant) => string[];
-  /** How many mutants of a file each test has killed. */
-  readonly #kills = new Map<string, number>();
+  /** What has been killed in each file, by which test. */
+  readonly #kills = new Map<string, { test: string; start: number }[]>();
   /** Tests that failed without a mutant. */
   readonly #unsound = new Set<string>();
 
@@ -38,10 +45,20 @@ export class Rounds {
     this.#testsOf = testsOf;
   }
 
-  /** What has killed one mutant of a file comes first for the others. */
-  learnKill(test: CoveredTest, mutant: Mutant): void {
-    const key = killsKey(test, mutant);
-    this.#kills.set(key, (this.#kills.get(key) ?? 0) + 1);
+  /** What has killed one mutant of a file comes first for the others, and before all for those beside it. */
+  learnKill(test: CoveredTest, { file, start }: Mutant): void {
+    const kills = this.#kills.get(file) ?? [];
+    this.#kills.set(file, kills);
+    kills.push({ test: test.id, start });
+  }
+
+  /** What earlier runs have found. */
+  learnResults(results: readonly Result[]): void {
+    const tests = new Map(this.#coverage.tests().map((test) => [nameOf(test), test]));
+    for (const { mutant, outcome, by } of results) {
+      const test = outcome === "killed" ? tests.get(by) : undefined;
+      if (test !== undefined) this.learnKill(test, mutant);
+    }
   }
 
   /** A test that says nothing of any mutant. */
@@ -76,12 +93,21 @@ export class Rounds {
     return { plan, files: this.#coverage.cheapestFirst([...files]), pairs };
   }
 
-  /** The namesake of the file, what has killed others of it, what is near its routine, and what comes by few mutants. */
+  /**
+   * The namesake of the file, what has killed others beside the mutant, then anywhere in the file, what is near its routine,
+   * and what comes by few mutants.
+   */
   #likeliestFirst(mutant: Mutant) {
     const [namesake] = this.#testsOf(mutant);
+    const kills = this.#kills.get(mutant.file) ?? [];
+    const isBeside = ({ start }: { start: number }) => Math.abs(start - mutant.start) <= BESIDE;
+    const [beside, inFile] = [kills.filter(isBeside), kills].map((some) =>
+      Map.groupBy(some, ({ test }) => test),
+    );
     const rank = (test: CoveredTest) => [
       mutant.file.endsWith(".ts") && test.file === namesake ? 0 : 1,
-      -(this.#kills.get(killsKey(test, mutant)) ?? 0),
+      -(beside?.get(test.id)?.length ?? 0),
+      -(inFile?.get(test.id)?.length ?? 0),
       test.far.get(mutant.file) ?? 0,
       test.breadth,
       test.ms,
@@ -102,5 +128,3 @@ export class Rounds {
     };
   }
 }
-
-const killsKey = (test: CoveredTest, mutant: Mutant) => `${mutant.file} ${test.id}`;

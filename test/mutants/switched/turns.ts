@@ -6,7 +6,7 @@ import type { Outcome, Result, Worker } from "../worker.ts";
 import { Coverage, type CoveredTest, switchOf } from "./coverage.ts";
 import type { Message, Plan } from "./messages.ts";
 import { isRoutine, type Reach, type Replacement } from "./routines.ts";
-import { Rounds } from "./rounds.ts";
+import { nameOf, Rounds } from "./rounds.ts";
 import type { Tries } from "./tries.ts";
 
 // Most mutants are killed by one of a few cheap tests. One that makes a test wait is given up soon.
@@ -92,6 +92,11 @@ export class Turns {
     this.#coverage.learn(counts);
   }
 
+  /** What earlier runs have found, when all is counted. */
+  learnResults(results: readonly Result[]): void {
+    this.#rounds.learnResults(results);
+  }
+
   /** Whether a test comes by a mutant, so that it can take turns. */
   isReached(mutant: Mutant): boolean {
     const id = switchOf(mutant, this.#placed);
@@ -160,7 +165,7 @@ export class Turns {
     if (mutant === undefined) return;
     this.#alive.delete(id);
     if (test !== undefined && outcome === "killed") this.#rounds.learnKill(test, mutant);
-    this.#progress.onResult({ mutant, outcome, by: `${test?.file}: ${test?.name}` });
+    this.#progress.onResult({ mutant, outcome, by: test === undefined ? "" : nameOf(test) });
   }
 
   async #switch(
