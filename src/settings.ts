@@ -69,7 +69,7 @@ function wholeNumber(min: number, max: number) {
   const error = `must be a whole number from ${min} to ${max}`;
   const isInRange = (value: string) =>
     /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max;
-  return text.refine(isInRange, { error, abort: true }).transform(Number);
+  return text.refine(isInRange, { error }).transform(Number);
 }
 
 /** A whole number with a default. */

@@ -71,7 +71,7 @@ export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefiniti
       if (run === undefined) throw new ConfigurationError({ MCP_TASKS: TASKS_ARE_OFF });
       return await run(key, { waitUntil: (promise) => context.waitUntil(promise) });
     } catch (error) {
-      if (error instanceof ConfigurationError) log.error("The configuration is wrong", causeOf(error));
+      log.error("The configuration is wrong", causeOf(error));
       throw error;
     }
   }
@@ -100,7 +100,7 @@ export function createWorker<Shape extends z.ZodRawShape>(server: ServerDefiniti
           deps.tasks?.pickUp(tier, scheduledAt, { waitUntil, run }),
         );
       } catch (error) {
-        if (error instanceof ConfigurationError) logCleanupFailure({ ...causeOf(error), cron: event.cron });
+        logCleanupFailure({ ...causeOf(error), cron: event.cron });
         throw error;
       }
     },

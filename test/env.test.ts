@@ -140,6 +140,23 @@ test.each([
 // What zod says by itself is of no help to who sets a variable.
 const WORDS_OF_ZOD = /invalid|too (?:small|big)|unrecognized|expected/i;
 
+test("each room has its variables", () => {
+  expect(Object.keys(rooms)).toEqual([
+    "database",
+    "auth",
+    "cleanup",
+    "sessions",
+    "mcp",
+    "streams",
+    "handles",
+    "tasks",
+    "health",
+    "http",
+    "page",
+    "log",
+  ]);
+});
+
 test.each(Object.keys(Object.assign({}, ...Object.values(rooms).map(({ shape }) => shape)) as object))(
   "%s is refused in our words, whatever it is",
   (name) => {

@@ -47,6 +47,15 @@ test("a name that others use as well is told only when one or two letters are wr
 
 test("any other name is the deployment's own", () => {
   expect(
-    found("DATABASE_URLS", "MY_MCP_SETTING", "mcp_x", "XLOG_LEVEL", "MY_ADMIN_PAGE", "LOGS_X", ""),
+    found(
+      "DATABASE_URLS",
+      "MY_MCP_SETTING",
+      "mcp_x",
+      "XLOG_LEVEL",
+      "MY_ADMIN_PAGE",
+      "X_ADMIN_PAGE",
+      "LOGS_X",
+      "",
+    ),
   ).toEqual([]);
 });

@@ -37,6 +37,27 @@ beforeEach(forget);
 const sleeping = (database: TestDatabase, overrides: Record<string, string> = {}) =>
   Object.assign(database.env({ MCP_CLEANUP_IDLE_SLEEP: "true", ...overrides }), { CLEANUP_SLEEP: kv });
 
+test("an event at the very time of an expiry asks the database", async () => {
+  const database = await createDatabase();
+  const expiry = at(new Date(), -HOUR);
+  const options = { versionId: "1", minAgeSeconds: { regular: 0, immediate: 3600 }, now: () => new Date() };
+  const sleep = createIdleSleep({ records: kv, maxSeconds: 86_400 }, options);
+  await sleep.recordRun({ earliestExpiry: expiry }, at(expiry, -MINUTE));
+  const cleanups = storeOf(database, { trigger: "cron" });
+  const before = await databaseRequests();
+  for (const [scheduledTime, requests] of [
+    [at(expiry, -1), 0],
+    [expiry, 1],
+  ] as const) {
+    const event = createScheduledController({ cron: REGULAR_CRON, scheduledTime });
+    await handleCron(event, { mode: "standard", crons }, cleanups, sleep);
+    expect((await databaseRequests()) - before).toBe(requests);
+  }
+  expect(logged("MCP session cleanup: asleep")).toMatchObject([
+    { tier: "regular", until: expiry.toISOString() },
+  ]);
+});
+
 /** What happens at a time of a history, before the cron event of that time. */
 type Act =
   | { kind: "nothing" }
