@@ -65,11 +65,15 @@ export async function tryAll(
     }
   }
 
-  /** A test that has never passed has killed nothing. */
+  /** A test that has never passed has killed nothing. When it fails, a mutant may have left something in the process. */
   async function check(worker: Worker, test: string): Promise<void> {
     say(`without a mutant: ${test}`);
     const order: Order = { kind: "files", changed: [test], isSql: false, tests: asOrders([test]) };
-    const answer = await worker.follow(order, experience);
+    let answer = await worker.follow(order, experience);
+    if (answer.kind !== "passed" && !signal.aborted) {
+      worker.restart();
+      answer = await worker.follow(order, experience);
+    }
     if (answer.kind !== "passed" && !signal.aborted)
       throw new Error(`${test} fails without a mutant: ${JSON.stringify(answer)}`);
     learnFrom(answer);

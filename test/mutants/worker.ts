@@ -90,7 +90,7 @@ export class Worker {
         else return finish(report);
         clearTimeout(timer);
         timer = setTimeout(() => {
-          this.#kill();
+          this.restart();
           finish({ kind: "hung", file });
         }, limitMsOf(file));
       };
@@ -126,8 +126,8 @@ export class Worker {
     return host;
   }
 
-  /** Its PostgreSQL is stopped by test/support/postgres-guard.ts. */
-  #kill(): void {
+  /** The next order is followed by a new process. Its PostgreSQL is stopped by test/support/postgres-guard.ts. */
+  restart(): void {
     const { pid } = this.#host ?? {};
     this.#host = undefined;
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
