@@ -118,12 +118,18 @@ const AT_THE_DOORS = [
   "test/recovery",
 ];
 
+const OF_WHAT_IS_KEPT = [
+  "test/health/kept.test.ts",
+  "test/health/kept-instants.test.ts",
+  "test/cleanup/sweeps.test.ts",
+];
+
 /** The routines, by their names, and the tests that reach them. The first that fits counts. */
 const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
   [
     "sql tasks",
     /^mcp_.*tasks?$/,
-    ["test/tasks", "test/health/kept.test.ts", "test/recovery/tasks.test.ts", "test/e2e/tasks.test.ts"],
+    ["test/tasks", ...OF_WHAT_IS_KEPT, "test/recovery/tasks.test.ts", "test/e2e/tasks.test.ts"],
   ],
   [
     "sql sessions",
@@ -141,12 +147,12 @@ const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
   [
     "sql handles",
     /^mcp_.*_handle(s)?$/,
-    ["test/handles", "test/health/kept.test.ts", "test/recovery/handles.test.ts"],
+    ["test/handles", ...OF_WHAT_IS_KEPT, "test/recovery/handles.test.ts"],
   ],
   [
     "sql streams",
     /^mcp_(answer|append|cancel|make|replay|sweep)/,
-    ["test/streams", "test/e2e/streams.test.ts"],
+    ["test/streams", "test/cleanup/sweeps.test.ts", "test/e2e/streams.test.ts"],
   ],
   [
     "sql trial",
