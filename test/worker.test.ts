@@ -5,7 +5,8 @@ import { defineServer } from "../src/public/mcp.ts";
 import { ConfigurationError } from "../src/settings.ts";
 import { createWorker } from "../src/worker.ts";
 import { logged } from "./support/captured-logs.ts";
-import { environment, REGULAR_CRON } from "./support/worker.ts";
+import { open } from "./support/mcp.ts";
+import { createDatabase, environment, keys, REGULAR_CRON, send } from "./support/worker.ts";
 
 const server = defineServer({ name: "doors", version: "1.0.0", register: () => {} });
 const request = () => new Request("https://worker.test/healthz");
@@ -68,3 +69,22 @@ test("a task that cannot be run, for another reason, is no mistake of the config
   );
   expect(logged("The configuration is wrong")).toEqual([]);
 });
+
+test.each([
+  ["true", 404],
+  ["false", 405],
+])(
+  "with MCP_STREAMS=%s a stream that is unknown is answered with %i when it is to be read again",
+  async (MCP_STREAMS, status) => {
+    const env = (await createDatabase()).env({ MCP_STREAMS });
+    const headers = {
+      Authorization: `Bearer ${keys.alice}`,
+      Accept: "text/event-stream",
+      "Mcp-Session-Id": await open(env),
+      "Last-Event-ID": `${crypto.randomUUID()}/1`,
+    };
+    const response = await send(env, "/mcp", { headers });
+    expect(response.status).toBe(status);
+    await response.body?.cancel();
+  },
+);
