@@ -1,6 +1,7 @@
 // What is done to one handle, as the database does it: to that handle alone, and at the very instant of its expiry.
 import { expect, test } from "vitest";
 import { atOneInstant } from "../support/instant.ts";
+import { heldOpen } from "../support/locks.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 const add = (key: string, expiry: string, columns: Record<string, string> = {}) => {
@@ -61,4 +62,15 @@ test("a change of a sliding handle moves its expiry by its whole lifetime from n
     `SELECT round(extract(epoch FROM expires_at - now()))::int AS left FROM mcp_change_handle('one', 'me', '[]', NULL, 'claim')`,
   );
   expect(row).toEqual({ left: 3600 });
+});
+
+test("two handles of one principal are not made at once", async () => {
+  const database = await createDatabase();
+  const held = await heldOpen(
+    database,
+    "SELECT pg_advisory_xact_lock(hashtext('mcp_make_handle'), hashtext('me'))",
+  );
+  const hurried = database.query(`SELECT set_config('lock_timeout', '200', true), (${make(2)})`);
+  await expect(hurried).rejects.toThrow("lock timeout");
+  await held.release();
 });

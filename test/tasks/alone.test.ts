@@ -166,3 +166,14 @@ test("one that is locked makes no room, and is waited for by nobody", async () =
   await held.release();
   expect(await keys(database)).toEqual(["new", "one"]);
 });
+
+test("two tasks of one principal are not made at once", async () => {
+  const database = await createDatabase();
+  const held = await heldOpen(
+    database,
+    "SELECT pg_advisory_xact_lock(hashtext('mcp_create_task'), hashtext('me'))",
+  );
+  const hurried = database.query(`SELECT set_config('lock_timeout', '200', true), (${create(2)})`);
+  await expect(hurried).rejects.toThrow("lock timeout");
+  await held.release();
+});
