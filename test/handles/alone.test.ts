@@ -74,3 +74,56 @@ test("two handles of one principal are not made at once", async () => {
   await expect(hurried).rejects.toThrow("lock timeout");
   await held.release();
 });
+
+test("the handles of others do not count towards a principal's limit", async () => {
+  const database = await createDatabase();
+  const hers = ["a", "b"].map((key) => add(key, LATER).replace("'me'", "'she'"));
+  expect(await atOneInstant(database, [...hers, add("own", LATER)], make(2))).toBe(true);
+  expect(await keys(database)).toEqual(["a", "b", "new", "own"]);
+  expect(
+    await database.query("SELECT handle_hash FROM mcp_handles WHERE sliding_seconds IS NOT NULL"),
+  ).toEqual([]);
+});
+
+test("a handle is read by its owner alone, once, and a use moves its expiry", async () => {
+  const database = await createDatabase();
+  await database.query(
+    add("one", "now() + interval '10 seconds'", {
+      sliding_seconds: "3600",
+      last_used_at: "now() - interval '1 hour'",
+    }),
+  );
+  const left = (owner: string) =>
+    database.query(
+      `SELECT round(extract(epoch FROM expires_at - now()))::int AS left FROM mcp_read_handle('one', '${owner}')`,
+    );
+  expect(await left("she")).toEqual([]);
+  expect(
+    await database.query("SELECT FROM mcp_handles WHERE last_used_at > now() - interval '30 minutes'"),
+  ).toEqual([]);
+  expect(await left("me")).toEqual([{ left: 3600 }]);
+});
+
+test.each([
+  [3600, 60],
+  [100, 10],
+])(
+  "the use of a handle that slides by %i s is written after %i s at the earliest",
+  async (sliding, after) => {
+    const database = await createDatabase();
+    const used = (seconds: number) =>
+      add(`used ${seconds}`, LATER, {
+        sliding_seconds: String(sliding),
+        last_used_at: `now() - interval '${seconds} seconds'`,
+      });
+    const read = (seconds: number) => `PERFORM mcp_read_handle('used ${seconds}', 'me')`;
+    const times = [after - 0.001, after];
+    expect(
+      await atOneInstant(
+        database,
+        [...times.map(used), ...times.map(read)],
+        "SELECT array_agg(handle_hash) FROM mcp_handles WHERE last_used_at = now()",
+      ),
+    ).toEqual([`used ${after}`]);
+  },
+);

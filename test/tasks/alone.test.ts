@@ -113,10 +113,20 @@ test("a result is taken once, and heard of only by who has given it", async () =
   expect(await call(database, "mcp_cancel_task", "'me'")).toEqual(["ended", 0]);
 });
 
+test("a task that nobody runs yet is taken before its time, and one that is run is not", async () => {
+  const database = await twoTasks({ lease: "NULL", leased_until: LATER });
+  const take = async (claim: string) =>
+    (await database.query(`SELECT outcome, attempt FROM mcp_take_task('one', '${claim}', 60, '{}')`))[0];
+  expect(await take("mine")).toEqual({ outcome: "taken", attempt: 1 });
+  expect(await take("mine")).toEqual({ outcome: "taken", attempt: 1 });
+  expect(await take("yours")).toEqual({ outcome: "busy", attempt: null });
+});
+
 test.each([
   ["mcp_answer_task", "'me', ARRAY['x'], ARRAY['1'], 1000, 30"],
   ["mcp_cancel_task", "'me'"],
   ["mcp_finish_task", "'claim', 'completed', '{}'"],
+  ["mcp_take_task", "'another', 60, '{}'"],
 ])("%s waits for who changes the task, and then sees what has become of it", async (routine, more) => {
   const database = await twoTasks({ status: "'completed'", result: "'[]'" });
   const held = await heldOpen(database, "SELECT FROM mcp_tasks WHERE task_hash = 'one' FOR UPDATE");
