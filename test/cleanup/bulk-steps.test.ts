@@ -79,6 +79,12 @@ describe.each([true, false])("a stretch of pages, skipping what is locked: %s", 
     ]).toEqual([2, ["a", "child", "d", "e"]]);
   });
 
+  test("is one of our table, and not of one that inherits from it", async () => {
+    await add({ old: day(1) });
+    await addChild(day(1));
+    expect([await deleted(true), await left()]).toEqual([1, ["child"]]);
+  });
+
   test("leaves out what is listed, if it is to", async () => {
     await add({ free: day(1), listed: day(1) });
     await block("listed");

@@ -91,6 +91,16 @@ test("what runs makes no room, and goes on when there is none", async () => {
   ]);
 });
 
+test("a stream that goes on takes no other one's room", async () => {
+  const rows = [add("a"), add("b"), "UPDATE mcp_streams SET finished_at = now() WHERE stream = 'b'"];
+  const appended = "SELECT mcp_append_events('a', 'mine', 1, ARRAY['x'], false, 600, 1)";
+  expect(await atOneInstant(database, rows, appended)).toBe(true);
+  expect(await database.query("SELECT stream FROM mcp_streams ORDER BY 1")).toEqual([
+    { stream: "a" },
+    { stream: "b" },
+  ]);
+});
+
 test("events live for their time from now, and nobody adds any to the stream of another session", async () => {
   const appended = "PERFORM mcp_append_events('one', 'mine', 1, ARRAY['x'], false, 600, 64)";
   const living = `SELECT (SELECT count(*) FROM mcp_streams WHERE expires_at = now() + interval '600 seconds')

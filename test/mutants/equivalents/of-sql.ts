@@ -10,6 +10,85 @@ const deleting = { file: "drizzle/routines/mcp_delete_in_batches.sql" };
 const counting = { file: "drizzle/routines/mcp_count_sessions.sql" };
 const recounting = { file: "drizzle/routines/mcp_recount_sessions.sql" };
 
+const NO_SURPLUS = "It saves the search for what is surplus, which finds none.";
+
+/** They compare a time with that of the statement. */
+const AT_THE_CLOCK: [routine: string, line: string, change: string][] = [
+  [
+    "answer_task",
+    "WHERE own.task_hash = p_task_hash AND own.owner = p_owner AND own.expires_at > clock_timestamp() FOR UPDATE;",
+    "> → >=",
+  ],
+  [
+    "cancel_task",
+    "WHERE t.task_hash = p_task_hash AND (p_owner IS NULL OR t.owner = p_owner) AND t.expires_at > clock_timestamp()",
+    "> → >=",
+  ],
+  [
+    "find_due_tasks",
+    "WHERE t.status = 'working' AND t.leased_until <= asked_at AND t.expires_at > asked_at",
+    "<= → <",
+  ],
+  [
+    "find_due_tasks",
+    "WHERE t.status = 'working' AND t.leased_until <= asked_at AND t.expires_at > asked_at",
+    "> → >=",
+  ],
+  ["find_due_tasks", "WHERE t.status = 'working' AND t.expires_at > asked_at;", "> → >="],
+  [
+    "take_task",
+    "WHERE own.task_hash = p_task_hash AND own.expires_at > clock_timestamp() FOR UPDATE;",
+    "> → >=",
+  ],
+  ["take_task", "is_due := t.lease IS NULL OR t.leased_until <= clock_timestamp();", "<= → <"],
+  [
+    "replay_stream",
+    "WHERE m.stream = p_stream AND m.session_id = p_session_id AND m.expires_at > clock_timestamp();",
+    "> → >=",
+  ],
+  ["replay_stream", "AND q.expires_at > clock_timestamp()) AS is_open", "> → >="],
+  [
+    "replay_stream",
+    "WHEN s.detached_at < clock_timestamp() - p_grace_seconds * interval '1 second' THEN 'lost'",
+    "< → <=",
+  ],
+  [
+    "append_events",
+    "WHERE m.session_id = p_session_id AND m.ended_at IS NULL AND m.expires_at > clock_timestamp()",
+    "> → >=",
+  ],
+  [
+    "answer_question",
+    "WHERE q.question = p_question AND q.session_id = p_session_id AND q.expires_at > clock_timestamp();",
+    "> → >=",
+  ],
+  [
+    "answer_question",
+    "SELECT * INTO s FROM mcp_streams m WHERE m.stream = stream AND m.expires_at > clock_timestamp() FOR UPDATE;",
+    "> → >=",
+  ],
+  [
+    "end_handle",
+    "WHERE h.handle_hash = p_handle_hash AND h.owner = coalesce(p_owner, h.owner) AND h.expires_at > clock_timestamp();",
+    "> → >=",
+  ],
+  [
+    "change_handle",
+    "WHERE h.handle_hash = p_handle_hash AND h.owner = p_owner AND h.expires_at > clock_timestamp()",
+    "> → >=",
+  ],
+  [
+    "read_handle",
+    "WHERE h.handle_hash = p_handle_hash AND h.owner = p_owner AND h.expires_at > clock_timestamp()",
+    "> → >=",
+  ],
+  [
+    "delete_range",
+    "WHERE s.expires_at >= p_from AND s.expires_at <= p_to AND clock_timestamp() < p_stop_at",
+    "< → <=",
+  ],
+];
+
 export const equivalentsOfSql: Equivalent[] = [
   {
     ...folding,
@@ -105,5 +184,72 @@ export const equivalentsOfSql: Equivalent[] = [
     line: "FROM mcp_session_changes c WHERE c.transaction_id = pg_current_xact_id()::text::bigint;",
     mutator: "operand",
     reason: FREE_NUMBER,
+  },
+  ...AT_THE_CLOCK.map(([routine, line, change]) => ({
+    file: `drizzle/routines/mcp_${routine}.sql`,
+    line,
+    change,
+    reason: CLOCK,
+  })),
+  {
+    file: "drizzle/routines/mcp_make_handle.sql",
+    line: "IF (SELECT count(*) FROM (",
+    change:
+      "(SELECT count(*) FROM ( SELECT FROM mcp_handles o WHERE o.owner = p_owner LIMIT p_max_handles + 1) AS own) > p_max_handles → true",
+    reason: NO_SURPLUS,
+  },
+  {
+    file: "drizzle/routines/mcp_make_handle.sql",
+    line: "SELECT FROM mcp_handles o WHERE o.owner = p_owner LIMIT p_max_handles + 1) AS own) > p_max_handles THEN",
+    change: "> → >=",
+    reason: NO_SURPLUS,
+  },
+  {
+    file: "drizzle/routines/mcp_make_handle.sql",
+    line: "SELECT FROM mcp_handles o WHERE o.owner = p_owner LIMIT p_max_handles + 1) AS own) > p_max_handles THEN",
+    change: "1 → 2",
+    reason: NO_SURPLUS,
+  },
+  {
+    file: "drizzle/routines/mcp_make_handle.sql",
+    line: "SELECT FROM mcp_handles o WHERE o.owner = p_owner LIMIT p_max_handles + 1) AS own) > p_max_handles THEN",
+    change: "o.owner = p_owner → true",
+    reason: NO_SURPLUS,
+  },
+  {
+    file: "drizzle/routines/mcp_create_task.sql",
+    line: "IF surplus > 0 THEN",
+    change: "> → >=",
+    reason: NO_SURPLUS,
+  },
+  {
+    file: "drizzle/routines/mcp_fold_totals.sql",
+    line: "GROUP BY placed.name, placed.hours, placed.hour / placed.hours HAVING count(*) > 1",
+    change: "count(*) > 1 → true",
+    reason: "A row that is alone is folded into itself.",
+  },
+  {
+    file: "drizzle/routines/mcp_fold_totals.sql",
+    line: "GROUP BY placed.name, placed.hours, placed.hour / placed.hours HAVING count(*) > 1",
+    change: "> → >=",
+    reason: "A row that is alone is folded into itself.",
+  },
+  {
+    file: "drizzle/routines/mcp_fold_totals.sql",
+    line: "GROUP BY placed.name, placed.hours, placed.hour / placed.hours HAVING count(*) > 1",
+    change: "1 → 0",
+    reason: "A row that is alone is folded into itself.",
+  },
+  {
+    file: "drizzle/routines/mcp_ask_task.sql",
+    line: "RETURN FOUND OR EXISTS (",
+    change: "FOUND OR → nothing",
+    reason: "The row that was changed is found by what follows, too.",
+  },
+  {
+    file: "drizzle/routines/mcp_replay_stream.sql",
+    line: "IF p_may_be_new AND NOT EXISTS (SELECT FROM mcp_streams own WHERE own.stream = p_stream) THEN",
+    change: "AND NOT EXISTS (SELECT FROM mcp_streams own WHERE own.stream = p_stream) → nothing",
+    reason: "ON CONFLICT leaves a stream that is there as it is.",
   },
 ];
