@@ -135,6 +135,17 @@ test("more than 100,000 are an estimate, and what has expired is 100,001 or more
   });
 });
 
+test("of each kind of task no more than 100,001 are counted", async () => {
+  const database = await createDatabase();
+  const count = 100_002;
+  await addTasks(database, "alice", { count });
+  await addTasks(database, "bob", { count, status: "input_required" });
+  await addTasks(database, "carol", { count, status: "completed", expiresAt: "now() - interval '1 minute'" });
+  expect(await health(database.env({ ...KEPT, HEALTH_TIMEOUT_MS: "60000" }))).toMatchObject({
+    tasks: { working: 100_001, input_required: 100_001, ended: 0, expired: 100_001 },
+  });
+});
+
 describe("the column by itself", () => {
   const textOf = (handles: boolean, tasks: boolean) =>
     new PgDialect().sqlToQuery(keptColumn({ handles, tasks }, 7200));

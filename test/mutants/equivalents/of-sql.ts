@@ -252,4 +252,10 @@ export const equivalentsOfSql: Equivalent[] = [
     change: "AND NOT EXISTS (SELECT FROM mcp_streams own WHERE own.stream = p_stream) → nothing",
     reason: "ON CONFLICT leaves a stream that is there as it is.",
   },
+  {
+    file: "drizzle/routines/mcp_take_task.sql",
+    line: "is_due := t.lease IS NULL OR t.leased_until <= clock_timestamp();",
+    change: "t.lease IS NULL OR → nothing",
+    reason: "Without a lease the claim is not another one's either: it is compared with NULL.",
+  },
 ];
