@@ -113,19 +113,16 @@ BEGIN
     COMMIT;
     EXIT WHEN swept = 0 OR clock_timestamp() >= deadline;
   END LOOP;
-  IF tidying_failure IS NOT NULL AND ending IS NOT NULL THEN
+  IF tidying_failure IS NOT NULL THEN
     ending := 'failed';
     failure := coalesce(failure, tidying_failure);
   END IF;
   PERFORM mcp_end_cleanup_run(this_run, ending, failure);
   COMMIT;
-  -- One batch was enough, so the first entry of the index is a remaining session, and reading it is cheap.
+  -- One batch was enough, and nothing is listed. So the first entry of the index is a remaining session, and reading it is cheap.
   IF ending = 'completed' AND was_one_batch THEN
-    -- min() of what a NOT EXISTS leaves would read the whole table.
-    SELECT floor(least(greatest(extract(epoch FROM coalesce(least((
-             SELECT s.expires_at FROM ONLY mcp_sessions s
-              WHERE NOT EXISTS (SELECT FROM mcp_cleanup_blocked b WHERE b.session_id = s.session_id)
-              ORDER BY s.expires_at LIMIT 1), outlived_expiry), 'infinity')) * 1000, 0), 8640000000000000))
+    SELECT floor(least(greatest(extract(epoch FROM coalesce(least(
+             (SELECT min(s.expires_at) FROM ONLY mcp_sessions s), outlived_expiry), 'infinity')) * 1000, 0), 8640000000000000))
       INTO earliest_expiry;
   END IF;
   SELECT r.run_id, r.outcome, r.deleted, r.batches, r.error_code, r.blocked, r.blocked_by

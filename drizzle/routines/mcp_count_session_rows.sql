@@ -50,10 +50,10 @@ BEGIN
   SELECT c.change_number, c.delete_depth INTO last_number, depth
     FROM mcp_session_changes c WHERE c.transaction_id = this_transaction AND c.change_number > 0
    ORDER BY c.change_number DESC LIMIT 1;
-  IF TG_OP = 'DELETE' AND TG_WHEN = 'BEFORE' AND depth > 0 THEN
+  IF TG_WHEN = 'BEFORE' AND depth > 0 THEN
     UPDATE mcp_session_changes c SET delete_depth = c.delete_depth + 1
      WHERE c.transaction_id = this_transaction AND c.change_number = last_number;
-  ELSIF TG_OP = 'DELETE' AND TG_WHEN = 'BEFORE' THEN
+  ELSIF TG_WHEN = 'BEFORE' THEN
     INSERT INTO mcp_session_changes (transaction_id, change_number, change, deletes_before, delete_depth)
     VALUES (this_transaction, coalesce(last_number, 0) + 1, 0, total_deleted, 1);
   ELSIF TG_OP = 'DELETE' THEN

@@ -145,7 +145,7 @@ BEGIN
       WHEN insufficient_resources OR operator_intervention OR system_error THEN failure := SQLSTATE;
       WHEN OTHERS OR assert_failure THEN
         trouble := SQLSTATE;
-        is_locked := trouble = '55P03' AND step IN ('ranges', 'pages') AND NOT skip_locked;
+        is_locked := trouble = '55P03' AND step = 'pages' AND NOT skip_locked;
         watermark := batch_watermark;
         is_last := false;
     END;
@@ -204,7 +204,6 @@ BEGIN
       watermark := range_end;
       range_width := range_width * least(growth, 2);
     END IF;
-    IF step IN ('single', 'retry') THEN CONTINUE; END IF;
     IF bulk = 'ranges' AND watermark >= bulk_until OR bulk = 'pages' AND next_page >= pages THEN
       -- Only the last two minutes are left.
       watermark := greatest(watermark, bulk_until);

@@ -22,7 +22,7 @@ BEGIN
   SELECT CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN c.reltuples * pages / c.relpages
               ELSE pg_stat_get_live_tuples(c.oid) END
     INTO estimate FROM pg_class c WHERE c.oid = 'mcp_sessions'::regclass;
-  IF pages <= counted_pages OR total < 0 OR abs(total - estimate) > 0.1 * estimate THEN
+  IF pages <= counted_pages OR abs(total - estimate) > 0.1 * estimate THEN
     PERFORM mcp_recount_sessions();
   END IF;
   -- Last, because it holds its locks until the transaction ends.

@@ -109,7 +109,7 @@ BEGIN
                  state_versions = coalesce(own.state_versions, '{}') || jsonb_build_object('trial', own.next_version)
             FROM own
            WHERE s.session_id = own.session_id;
-          SELECT CASE WHEN (s.state ? 'trial' AND s.state -> 'trial' = document) IS NOT TRUE THEN 'state'
+          SELECT CASE WHEN (s.state -> 'trial' = document) IS NOT TRUE THEN 'state'
                       WHEN s.state_version IS NULL THEN 'state_version'
                       WHEN (s.state_versions ->> 'trial')::bigint IS DISTINCT FROM s.state_version THEN 'state_versions'
                       WHEN ('trial/' || s.state_version = ANY (s.state_writes)) IS NOT TRUE THEN 'state_writes' END
