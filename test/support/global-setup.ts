@@ -61,15 +61,16 @@ export async function setUpWith(
   const made: string[] = [];
   /** A routine as a mutant has it. */
   let routine: string | undefined;
-  /** The databases that a test file had made before its first mutant: those of all its tests. */
-  let ofFile: string[] | undefined;
+  /** How many databases a test file had made before its first mutant: those of all its tests. */
+  let ofFile: number | undefined;
   /** How much of the log of PostgreSQL was read. It begins anew when the server starts again. */
   let logRead = 0;
   const asOwner = (database: string, statement: string) =>
     connected({ ...admin, ...role, database }, (client) => client.query(statement));
-  const dropMade = async () => {
-    ofFile = undefined;
-    for (const name of made.splice(0)) await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  /** @param kept how many stay, from the first on. */
+  const dropMade = async (kept = 0) => {
+    if (kept === 0) ofFile = undefined;
+    for (const name of made.splice(kept)) await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   };
   const make = async (source: string) => {
     const name = `test_${++databases}`;
@@ -96,14 +97,19 @@ export async function setUpWith(
     },
     /** For test/mutants: puts a text in the place of a routine until there is none; then what has begun with it is ended. */
     async routine({ text: changed, original }: { text: string | null; original: string }) {
-      // The first is of no test: it shows whether PostgreSQL takes the text.
-      ofFile ??= [await make(TEMPLATE), ...made];
+      if (ofFile === undefined) {
+        await make(TEMPLATE);
+        ofFile = made.length;
+      }
       routine = changed ?? undefined;
-      if (changed === null)
+      if (changed === null) {
         await asAdmin(
           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'mcp%' AND state = 'active'",
         );
-      for (const name of ofFile) await asOwner(name, changed ?? original);
+        await dropMade(ofFile);
+      }
+      // The last is of no test: it shows whether PostgreSQL takes the text.
+      for (const name of made.slice(0, ofFile).toReversed()) await asOwner(name, changed ?? original);
     },
     /** For test/mutants: what PostgreSQL has written to its log since the last time. */
     async log() {
