@@ -1,6 +1,7 @@
 // The steps of a cleanup run in bulk, each by itself: what exactly it deletes, and when a run goes on in bulk.
 import { beforeEach, describe, expect, test } from "vitest";
 import { heldOpen } from "../support/locks.ts";
+import { addFullChild, leftInChild } from "../support/rows.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 let database: TestDatabase;
@@ -80,9 +81,9 @@ describe.each([true, false])("a stretch of pages, skipping what is locked: %s", 
   });
 
   test("is one of our table, and not of one that inherits from it", async () => {
-    await add({ old: day(1) });
-    await addChild(day(1));
-    expect([await deleted(true), await left()]).toEqual([1, ["child"]]);
+    await addFullChild(database);
+    await add({ old: day(3) });
+    expect([await deleted(true), await leftInChild(database)]).toEqual([1, 10]);
   });
 
   test("leaves out what is listed, if it is to", async () => {
@@ -125,6 +126,33 @@ describe("how a run goes on after its first full batch", () => {
   test("a small table is read batch after batch", async () => {
     await add({ old: day(1) });
     expect(await chosen(100, 1)).toBeNull();
+  });
+
+  /** Row after row until there are 500 pages. Each page has none, or so many of which the first has expired. */
+  async function fillPages(rowsOnEach: number, bytes: number) {
+    await database.query(
+      `DO $$ DECLARE n int := 0; BEGIN
+         WHILE pg_relation_size('mcp_sessions') < 500 * 8192 LOOP
+           n := n + 1;
+           INSERT INTO mcp_sessions (session_id, principal, expires_at, client_info)
+           VALUES (lpad(n::text, 6), 'me', CASE WHEN n % ${rowsOnEach} = 1 THEN timestamptz '${day(3)}' ELSE '2999-01-01' END,
+                   jsonb_build_object('name', repeat('x', ${bytes})));
+         END LOOP; END $$`,
+    );
+    const page = "(ctid::text::point)[0]";
+    await database.query(
+      `DELETE FROM mcp_sessions WHERE ${page} IN (SELECT ${page} FROM mcp_sessions GROUP BY 1 HAVING count(*) <> ${rowsOnEach})`,
+    );
+    expect(await valueOf(`(SELECT count(*)::int FROM mcp_sessions)`)).toBeGreaterThan(490 * rowsOnEach);
+  }
+
+  test.each([
+    ["a tenth", 10, 620, "pages"],
+    ["less than a tenth", 11, 560, null],
+  ])("of 500 pages, when %s of the sessions have expired", async (_, rowsOnEach, bytes, form) => {
+    await fillPages(rowsOnEach, bytes);
+    expect(await chosen(100, 26)).toBe(form);
+    expect(await chosen(100, 25)).toBe("ranges");
   });
 
   test("what is stored together is deleted by ranges, unless there is no end to its times", async () => {

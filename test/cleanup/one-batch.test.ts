@@ -1,6 +1,8 @@
 // One batch of a cleanup run by itself: which sessions it takes, to the microsecond, and what it says of them.
 import { beforeEach, describe, expect, test } from "vitest";
+import { atOneInstant } from "../support/instant.ts";
 import { heldOpen } from "../support/locks.ts";
+import { addFullChild, leftInChild, seenBy, watch } from "../support/rows.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 let database: TestDatabase;
@@ -124,6 +126,48 @@ describe("the oldest", () => {
   });
 });
 
+describe("the oldest, where they may be kept", () => {
+  const deleteOldest = async () =>
+    (
+      await database.query(
+        `SELECT found_rows::int AS found, deleted::int
+           FROM mcp_delete_oldest('${day(2)}', ${CONDITIONS}, 100, true, true)`,
+      )
+    )[0];
+  const putBack = async (timing: string, expiry = "old.expires_at") => {
+    await add({ again: day(3), gone: day(3) });
+    await database.query(`CREATE FUNCTION put_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO mcp_sessions (session_id, principal, expires_at) VALUES (old.session_id, 'me', ${expiry});
+      RETURN NULL; END $$`);
+    await database.query(
+      `CREATE ${timing} FOR EACH ROW WHEN (old.session_id = 'again') EXECUTE FUNCTION put_back()`,
+    );
+  };
+
+  test("count none that a deferred trigger puts back", async () => {
+    await putBack("CONSTRAINT TRIGGER t AFTER DELETE ON mcp_sessions DEFERRABLE INITIALLY DEFERRED");
+    expect(await deleteOldest()).toEqual({ found: 2, deleted: 1 });
+  });
+
+  test("count one that is back with a life of its own, and not one that is another program's", async () => {
+    await addFullChild(database);
+    await putBack("TRIGGER t AFTER DELETE ON mcp_sessions", `'${day(5)}'`);
+    await database.query("UPDATE a_child SET session_id = 'gone' WHERE session_id = 'child-1'");
+    expect(await deleteOldest()).toEqual({ found: 2, deleted: 2 });
+  });
+});
+
+test("the oldest are of our table only", async () => {
+  await addFullChild(database);
+  await add({ a: day(3), b: day(4) });
+  expect(
+    await database.query(
+      `SELECT found_rows::int AS found, deleted::int FROM mcp_delete_oldest('${day(2)}', ${CONDITIONS}, 100, true, false)`,
+    ),
+  ).toEqual([{ found: 2, deleted: 2 }]);
+  expect(await leftInChild(database)).toBe(10);
+});
+
 describe.each([
   ["by their index", "NULL, NULL"],
   ["on their pages", "'(0,0)', '(9,0)'"],
@@ -225,6 +269,116 @@ describe("one part after the other", () => {
     ).toEqual([]);
   });
 
+  test("those of our table are deleted, and what is listed is told from another program's", async () => {
+    await addFullChild(database);
+    await add({ a: day(3), b: day(3) });
+    await block("child-1");
+    await database.query("UPDATE mcp_cleanup_blocked SET tried_at = now() - interval '1 day'");
+    expect(await deleteSessions(["a", "b", "child-1", "child-2"])).toEqual({ handled: 4, deleted: 2 });
+    expect(await leftInChild(database)).toBe(10);
+    expect(await blocked()).toEqual([]);
+  });
+
+  test("one that is another program's, too, is not kept", async () => {
+    await addFullChild(database);
+    await add({ "child-1": day(3) });
+    expect(await deleteSessions(["child-1"])).toEqual({ handled: 1, deleted: 1 });
+    expect(await blocked()).toEqual([]);
+  });
+
+  const FAR = "'2999-01-05', '2999-01-09', '2999-01-01'";
+  test("what expires at the end of the time is neither taken nor kept, whatever the cutoff", async () => {
+    await add({ before: "2999-01-04", at: "2999-01-05" });
+    await guard();
+    await database.query(`CREATE FUNCTION put_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO mcp_sessions (session_id, principal, expires_at) VALUES ('before', 'me', '2999-01-05'); RETURN NULL; END $$`);
+    await database.query(
+      "CREATE TRIGGER t AFTER DELETE ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION put_back()",
+    );
+    const [done] = await database.query(
+      `SELECT handled, deleted::int FROM mcp_delete_sessions('{before,at}', ${FAR}, 'infinity')`,
+    );
+    expect(done).toEqual({ handled: 2, deleted: 1 });
+    expect(await blocked()).toEqual([]);
+  });
+
+  test("what is listed now stays listed, is written once, and others are left as they are", async () => {
+    await add({ "kept-a": "2999-01-04" });
+    await guard();
+    await block("other");
+    await database.query("UPDATE mcp_cleanup_blocked SET tried_at = now() - interval '1 day'");
+    await watch(database, {
+      on: "BEFORE UPDATE",
+      each: "ROW",
+      table: "mcp_cleanup_blocked",
+      what: "new.session_id",
+      end: "RETURN new",
+    });
+    await database.query(`SELECT mcp_delete_sessions('{kept-a}', ${FAR}, 'infinity')`);
+    expect(await blocked()).toEqual([
+      { id: "kept-a", reason: "kept" },
+      { id: "other", reason: "kept" },
+    ]);
+    expect(await seenBy(database)).toEqual([]);
+  });
+
+  test("what expires at this instant leaves the list", async () => {
+    await block("a");
+    const listed = await atOneInstant(
+      database,
+      [
+        "UPDATE mcp_cleanup_blocked SET tried_at = now() - interval '1 day'",
+        "INSERT INTO mcp_sessions (session_id, principal, expires_at) VALUES ('a', 'me', now())",
+        `PERFORM mcp_delete_sessions('{a}', ${CONDITIONS}, 'infinity')`,
+      ],
+      "SELECT count(*) FROM mcp_cleanup_blocked",
+    );
+    expect(listed).toBe(0);
+  });
+
+  test.each(["53100", "57014", "57P01", "58030"])(
+    "a failure of the server itself is no session's: %s",
+    async (code) => {
+      await add({ a: day(3) });
+      await database.query(
+        `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '${code}'; END $$`,
+      );
+      await database.query(
+        "CREATE TRIGGER t BEFORE DELETE ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION fail()",
+      );
+      await expect(deleteSessions(["a"])).rejects.toMatchObject({ code });
+      expect(await blocked()).toEqual([]);
+    },
+  );
+
+  test("a failed assertion is a session's", async () => {
+    await add({ a: day(3) });
+    await database.query(
+      "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ASSERT false; END $$",
+    );
+    await database.query(
+      "CREATE TRIGGER t BEFORE DELETE ON mcp_sessions FOR EACH ROW EXECUTE FUNCTION fail()",
+    );
+    expect(await deleteSessions(["a"])).toEqual({ handled: 1, deleted: 0 });
+    expect(await blocked()).toEqual([{ id: "a", reason: "P0004" }]);
+  });
+
+  test("after one that fails the parts grow from one on, to twice as many each", async () => {
+    const ids = ["bad", "a", "b", "c", "d", "e", "f", "g"];
+    await add(Object.fromEntries(ids.map((id) => [id, day(3)])));
+    await guard();
+    await database.query("CREATE TABLE parts (place bigint GENERATED ALWAYS AS IDENTITY, size int)");
+    await database.query(`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO parts (size) SELECT count(*) FROM gone; RETURN NULL; END $$`);
+    await database.query(
+      "CREATE TRIGGER note AFTER DELETE ON mcp_sessions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note()",
+    );
+    expect(await deleteSessions(ids)).toEqual({ handled: 8, deleted: 7 });
+    expect((await database.query("SELECT size FROM parts ORDER BY place")).map(({ size }) => size)).toEqual([
+      1, 2, 4,
+    ]);
+  });
+
   test("after its time it ends with the part that it is at", async () => {
     await add({ "bad-1": day(3), a: day(3), b: day(3) });
     await guard();
@@ -251,6 +405,16 @@ test.each([
     "row security that its owner is under",
     "ALTER TABLE mcp_sessions ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
     true,
+  ],
+  [
+    "a trigger of another table's deletions",
+    "CREATE TRIGGER other BEFORE DELETE ON mcp_streams FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    false,
+  ],
+  [
+    "a table that refers to it",
+    "CREATE TABLE notes (session_id text REFERENCES mcp_sessions ON DELETE CASCADE)",
+    false,
   ],
   ["row security that its owner is not under", "ALTER TABLE mcp_sessions ENABLE ROW LEVEL SECURITY", false],
 ])("with %s a session may be kept: %#", async (_, statement, mayBeKept) => {
