@@ -1,6 +1,7 @@
 // What counts sessions, each routine by itself and at the very instant of a time.
 import { beforeEach, describe, expect, test } from "vitest";
 import { atOneInstant } from "../support/instant.ts";
+import { SEED_FOR } from "../support/session-changes.ts";
 import { createDatabase, type TestDatabase } from "../support/worker.ts";
 
 let database: TestDatabase;
@@ -94,14 +95,7 @@ test("what has expired since the last count is counted by its hour, once", async
 });
 
 test("one insert in a thousand merges the changes, but for those of a deletion that goes on", async () => {
-  await database.query(`CREATE FUNCTION seed_for(merge boolean) RETURNS double precision LANGUAGE plpgsql AS $$
-    DECLARE seed double precision; first double precision; BEGIN
-      FOR n IN 1..100000 LOOP
-        seed := n / 100000.0;
-        PERFORM setseed(seed);
-        first := random();
-        IF (random() < 0.001) = merge THEN RETURN seed; END IF;
-      END LOOP; END $$`);
+  await database.query(SEED_FOR);
   const changes = (id: number, number: number, change: number, depth = 0) =>
     `INSERT INTO mcp_session_changes (transaction_id, change_number, change, delete_depth)
      VALUES (${id}, ${number}, ${change}, ${depth})`;
