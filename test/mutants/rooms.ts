@@ -182,6 +182,7 @@ const ROUTINES: [room: string, names: RegExp, tests: string[]][] = [
 
 /** Tables, columns and constraints. */
 const MIGRATIONS = [
+  "test/drizzle/definitions.test.ts",
   "test/drizzle/lists.test.ts",
   "test/drizzle/migrate.test.ts",
   "test/drizzle/former.test.ts",
