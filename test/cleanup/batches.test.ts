@@ -1,6 +1,7 @@
 // The counted batches of a run, one after the other: with which limits, and what follows upon trouble.
 import { beforeEach, describe, expect, test } from "vitest";
-import { heldOpen } from "../support/locks.ts";
+import { poll } from "../support/cleanup.ts";
+import { heldOpen, lockSessions } from "../support/locks.ts";
 import { addFullChild, leftInChild } from "../support/rows.ts";
 import { type Batches, createBatches, raise, STARTED } from "./batches.ts";
 import { notedSteps } from "./steps.ts";
@@ -160,6 +161,23 @@ describe("trouble with a counted batch", () => {
     );
     expect(await batches.run()).toMatchObject({ ending: "completed", deleted: 1 });
     expect(await batches.blocked()).toEqual({ bad: code });
+  });
+
+  test("is a session's, also when it waits for a lock", async () => {
+    await batches.old("a", "bad");
+    await batches.failFor("bad", "55P03");
+    expect(await batches.run()).toMatchObject({ ending: "completed", deleted: 1 });
+    expect(await batches.blocked()).toEqual({ bad: "55P03" });
+  });
+
+  test("is the table's when that is locked, and is waited for", async () => {
+    await batches.old("a");
+    const held = await lockSessions(batches.database);
+    const ended = batches.run();
+    const again = async () => (await batches.steps()).slice(1).filter((step) => step.startsWith("counted"));
+    await poll(again);
+    await held.release();
+    expect(await ended).toMatchObject({ ending: "completed", failure: null, deleted: 1 });
   });
 
   test.each(["53100", "57014", "58030"])(

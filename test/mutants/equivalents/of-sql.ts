@@ -10,6 +10,7 @@ const counting = { file: "drizzle/routines/mcp_count_sessions.sql" };
 const recounting = { file: "drizzle/routines/mcp_recount_sessions.sql" };
 
 const PAGES = "Pages are used when more than 100,000 sessions have expired, which need more than two.";
+const PACE = "It says how large the next batch is, and any size is right.";
 const SAMPLE = "It changes how many pages a sample has, and so by a little how good the estimate is.";
 const AT_ONCE = "What changes an idle session meanwhile is another transaction, of another instant.";
 const LOOK = "It saves a look for what was kept, of which there is nothing.";
@@ -223,6 +224,63 @@ const ALIKE: [routine: string, line: string, change: string, reason: string][] =
     "AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.ended_at > clock_timestamp())",
     "> → >=",
     CLOCK,
+  ],
+  ["delete_in_batches", "counted_ms CONSTANT double precision := gives_way_ms / 2;", "2 → 3", PACE],
+  [
+    "delete_in_batches",
+    "least(500, extract(epoch FROM current_setting('deadlock_timeout')::interval) * 500);",
+    "500 → 501",
+    "With PostgreSQL's own deadlock_timeout both are 500.",
+  ],
+  [
+    "delete_in_batches",
+    "is_last := cardinality(single) = 0 OR batch_started >= retry_until;",
+    ">= → >",
+    CLOCK,
+  ],
+  [
+    "delete_in_batches",
+    "IF clock_timestamp() >= p_deadline THEN failure := SQLSTATE; END IF;",
+    ">= → >",
+    CLOCK,
+  ],
+  ["delete_in_batches", "WHEN clock_timestamp() >= p_deadline THEN 'partial'", ">= → >", CLOCK],
+  [
+    "delete_in_batches",
+    "growth := bulk_ms / (extract(epoch FROM clock_timestamp() - batch_started) * 1000);",
+    "1000 → 1001",
+    PACE,
+  ],
+  [
+    "delete_in_batches",
+    "batch_limit := least(greatest(batch_limit * least(growth * counted_ms / bulk_ms, 2), 1), p_batch_size);",
+    "2 → 3",
+    PACE,
+  ],
+  [
+    "delete_in_batches",
+    "pages_a_batch := greatest(pages_a_batch * CASE WHEN trouble IS NULL THEN least(greatest(growth, 0.5), 2) ELSE 0.25 END, 1);",
+    "2 → 3",
+    PACE,
+  ],
+  [
+    "delete_in_batches",
+    "ELSIF step = 'ranges' AND (trouble IS NOT NULL OR growth <= 0.5) THEN",
+    "<= → <",
+    PACE,
+  ],
+  [
+    "delete_in_batches",
+    "ELSIF step = 'ranges' AND (trouble IS NOT NULL OR growth <= 0.5) THEN",
+    "0.5 → 1.5",
+    PACE,
+  ],
+  ["delete_in_batches", "range_width := range_width * least(growth, 2);", "2 → 3", PACE],
+  [
+    "delete_in_batches",
+    "IF bulk = 'ranges' AND watermark >= bulk_until OR bulk = 'pages' AND next_page >= pages THEN",
+    "bulk = 'ranges' AND → nothing",
+    "By pages the watermark stays before that time; without a form it is there already.",
   ],
   ["delete_oldest", "IF p_may_be_kept THEN", "p_may_be_kept → true", LOOK],
   [
