@@ -190,6 +190,17 @@ describe("trouble with a counted batch", () => {
     },
   );
 
+  test("that is the server's ends the run, also when sessions are tried alone", async () => {
+    await batches.old("a", "b");
+    // 100 ms is how long one waits for a lock then.
+    await batches.before(
+      "ROW",
+      `IF current_setting('lock_timeout') = '100ms' THEN ${raise("53100")}; END IF; ${raise("23503")}`,
+    );
+    expect(await batches.run()).toMatchObject({ ending: "failed", failure: "53100" });
+    expect(await batches.blocked()).toEqual({});
+  });
+
   test.each(["42501", "57014", "P0004"])(
     "that each deletion has ends the run, and lists none: %s",
     async (code) => {

@@ -44,6 +44,17 @@ test("it holds the record of its run, and waits for no other", async () => {
   expect(ends).toEqual(["tidied", expect.stringContaining("lock timeout")]);
 });
 
+test("what has expired is counted, and the changes of the number of sessions are merged", async () => {
+  await database.query(
+    "INSERT INTO mcp_session_changes (transaction_id, change_number, change) VALUES (1, 1, 1), (2, 1, -1)",
+  );
+  await tidy(await addRun(KEPT_SINCE));
+  expect(await database.query("SELECT change::int FROM mcp_session_changes")).toEqual([{ change: 0 }]);
+  expect(
+    await valueOf(database, "(SELECT count(*)::int FROM mcp_session_totals WHERE name = 'expired_until')"),
+  ).toBe(1);
+});
+
 test("totals of hours long ago are folded", async () => {
   await database.query(
     `INSERT INTO mcp_session_totals (name, shard, value)
