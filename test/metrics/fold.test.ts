@@ -1,7 +1,8 @@
 // The totals by the hour, folded in the Worker's database. What charts show of them: test/drizzle/fold.test.ts.
 import { beforeEach, expect, test } from "vitest";
+import { atOneInstant } from "../support/instant.ts";
 import { heldOpen } from "../support/locks.ts";
-import { createDatabase, type TestDatabase } from "../support/worker.ts";
+import { asWorkerRole, createDatabase, type TestDatabase } from "../support/worker.ts";
 
 // An hour since 1970 that begins a day.
 const NOW = 480_000;
@@ -79,4 +80,32 @@ test("a row that is locked is left out, and waited for by nobody", async () => {
   await database.query(`SELECT set_config('lock_timeout', '200', true), mcp_fold_totals(${at(NOW)})`);
   await held.release();
   expect(await rows()).toEqual([`sessions_opened ${first} 1`, `sessions_opened ${first + 1} 6`]);
+});
+
+test("a total of sessions is added to the row of its hour, another one to that of no hour, by the backend", async () => {
+  const hour = "floor(extract(epoch FROM now()) / 3600)::int * 16";
+  expect(
+    await atOneInstant(
+      database,
+      ["PERFORM mcp_add_to_total('sessions_x', 2)", "PERFORM mcp_add_to_total('other', 3)"],
+      `SELECT json_object_agg(name, shard - pg_backend_pid() % 16 - CASE name WHEN 'sessions_x' THEN ${hour} ELSE 0 END) FROM mcp_session_totals`,
+    ),
+  ).toEqual({ sessions_x: 0, other: 0 });
+});
+
+test("totals are folded for a role that may not delete them, as of now, whatever its search_path is", async () => {
+  const role = await asWorkerRole(database);
+  for (const path of ["public", "pg_catalog"]) {
+    await database.query("DELETE FROM mcp_session_totals");
+    for (const place of [2, 7]) await add("sessions_opened", (NOW - 1000) * 16 + place, place);
+    await atOneInstant(
+      database,
+      [`PERFORM set_config('search_path', '${path}', true)`, "PERFORM public.mcp_fold_totals()"],
+      "SELECT 1",
+    );
+    expect(await rows()).toEqual([`sessions_opened ${(NOW - 1000) * 16 + 2} 9`]);
+  }
+  await add("sessions_opened", (NOW - 1000) * 16 + 7, 1);
+  await role.query("SELECT mcp_fold_totals()");
+  expect(await rows()).toEqual([`sessions_opened ${(NOW - 1000) * 16 + 2} 10`]);
 });
