@@ -10,6 +10,9 @@ const counting = { file: "drizzle/routines/mcp_count_sessions.sql" };
 const recounting = { file: "drizzle/routines/mcp_recount_sessions.sql" };
 
 const PAGES = "Pages are used when more than 100,000 sessions have expired, which need more than two.";
+const TRIAL_ELSEWHERE = "A trial is rolled back, also in another table, and looks at ours after each change.";
+const TRIAL_ALONE = "Nobody else knows the keys of a trial.";
+const TRIAL_NUMBER = "Any number will do for a trial.";
 const PACE = "It says how large the next batch is, and any size is right.";
 const SAMPLE = "It changes how many pages a sample has, and so by a little how good the estimate is.";
 const AT_ONCE = "What changes an idle session meanwhile is another transaction, of another instant.";
@@ -322,6 +325,136 @@ const ALIKE: [routine: string, line: string, change: string, reason: string][] =
     "IF NOT FOUND THEN",
     "NOT FOUND → true",
     "The row that was updated is found again, as it is.",
+  ],
+  [
+    "try_session",
+    "shortly_after CONSTANT timestamptz := now() + interval '1 microsecond';",
+    "1 → 2",
+    TRIAL_NUMBER,
+  ],
+  [
+    "try_session",
+    "document CONSTANT jsonb := CASE WHEN p_whole THEN",
+    "p_whole → true",
+    "It makes a document of which nothing is made.",
+  ],
+  [
+    "try_session",
+    "(SELECT to_jsonb(string_agg(md5(random()::text), '')) FROM generate_series(1, 128)) END;",
+    "1 → 2",
+    TRIAL_NUMBER,
+  ],
+  [
+    "try_session",
+    "(SELECT to_jsonb(string_agg(md5(random()::text), '')) FROM generate_series(1, 128)) END;",
+    "1 → 0",
+    TRIAL_NUMBER,
+  ],
+  [
+    "try_session",
+    "(SELECT to_jsonb(string_agg(md5(random()::text), '')) FROM generate_series(1, 128)) END;",
+    "128 → 129",
+    TRIAL_NUMBER,
+  ],
+  ["try_session", "PERFORM mcp_merge_session_changes(1);", "1 → 2", TRIAL_NUMBER],
+  ["try_session", "PERFORM mcp_merge_session_changes(1);", "1 → 0", TRIAL_NUMBER],
+  [
+    "try_session",
+    "SET deleted = r.deleted + 1, batches = r.batches + 1, outcome = 'completed', finished_at = clock_timestamp()",
+    "1 → 2",
+    TRIAL_NUMBER,
+  ],
+  [
+    "try_session",
+    "SET deleted = r.deleted + 1, batches = r.batches + 1, outcome = 'completed', finished_at = clock_timestamp()",
+    "1 → 0",
+    TRIAL_NUMBER,
+  ],
+  [
+    "try_session",
+    "60 + extract(epoch FROM clock_timestamp() - now())::integer, NULL,",
+    "60 → 61",
+    TRIAL_NUMBER,
+  ],
+  ["try_session", "CASE WHEN NOT p_whole THEN 1000 END);", "1000 → 1001", TRIAL_NUMBER],
+  [
+    "try_session",
+    "UPDATE ONLY mcp_sessions SET ended_at = now(), expires_at = now(), end_reason = 'evicted' WHERE false;",
+    "ONLY → nothing",
+    TRIAL_ELSEWHERE,
+  ],
+  ["try_session", "FROM ONLY mcp_sessions s", "ONLY → nothing", TRIAL_ELSEWHERE],
+  ["try_session", "UPDATE ONLY mcp_sessions s", "ONLY → nothing", TRIAL_ELSEWHERE],
+  [
+    "try_session",
+    "UPDATE ONLY mcp_sessions s SET log_level = level WHERE s.session_id = this_key;",
+    "ONLY → nothing",
+    TRIAL_ELSEWHERE,
+  ],
+  ["try_session", "UPDATE ONLY mcp_sessions s SET log_level = 'warning'", "ONLY → nothing", TRIAL_ELSEWHERE],
+  [
+    "try_session",
+    "UPDATE ONLY mcp_sessions s SET ended_at = shortly_after, expires_at = shortly_after, end_reason = reason",
+    "ONLY → nothing",
+    TRIAL_ELSEWHERE,
+  ],
+  ["try_session", "SELECT s.ctid INTO row_id FROM ONLY mcp_sessions s", "ONLY → nothing", TRIAL_ELSEWHERE],
+  [
+    "try_session",
+    "DELETE FROM ONLY mcp_sessions s WHERE s.ctid = ANY (ARRAY[row_id]);",
+    "ONLY → nothing",
+    TRIAL_ELSEWHERE,
+  ],
+  [
+    "try_session",
+    "IF FOUND AND column_name IS NULL AND p_whole THEN",
+    "FOUND AND → nothing",
+    "What the look has not found the use does not find either.",
+  ],
+  [
+    "try_session",
+    "PERFORM FROM mcp_resume_session(this_key, owner, 86400, NULL, 60);",
+    "86400 → 86401",
+    TRIAL_NUMBER,
+  ],
+  [
+    "try_session",
+    "PERFORM FROM mcp_resume_session(this_key, owner, 86400, NULL, 60);",
+    "60 → 61",
+    TRIAL_NUMBER,
+  ],
+  [
+    "try_session",
+    "PERFORM FROM mcp_resume_session(this_key, owner, 86400, NULL, 60);",
+    "60 → 0",
+    TRIAL_NUMBER,
+  ],
+  [
+    "try_session",
+    "AND s.expires_at > clock_timestamp()",
+    "AND s.expires_at > clock_timestamp() → nothing",
+    "The use before has extended it, and was seen to.",
+  ],
+  ["try_session", "AND s.expires_at > clock_timestamp()", "> → >=", CLOCK],
+  ["try_session", "AND s.expires_at > clock_timestamp();", "> → >=", CLOCK],
+  ["try_session", "FOR NO KEY UPDATE)", "FOR NO KEY UPDATE → nothing", TRIAL_ALONE],
+  [
+    "try_session",
+    "WHERE s.session_id = this_key AND s.expires_at <= now() + interval '1 second' FOR UPDATE SKIP LOCKED;",
+    "FOR UPDATE SKIP LOCKED → nothing",
+    TRIAL_ALONE,
+  ],
+  [
+    "try_session",
+    "WHERE s.session_id = this_key AND s.expires_at <= now() + interval '1 second' FOR UPDATE SKIP LOCKED;",
+    "SKIP LOCKED → nothing",
+    TRIAL_ALONE,
+  ],
+  [
+    "try_session",
+    "reason := CASE this_key WHEN keys[1] THEN 'client' ELSE 'evicted' END;",
+    "1 → 2",
+    "Each reason is tried once, whichever comes first.",
   ],
 ];
 
