@@ -3,8 +3,9 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { atOneInstant } from "../support/instant.ts";
 import { heldOpen } from "../support/locks.ts";
 import { addTrigger } from "../support/owner.ts";
+import { totalsOf } from "../support/rows.ts";
 import { SEED_FOR } from "../support/session-changes.ts";
-import { createDatabase, type TestDatabase } from "../support/worker.ts";
+import { asWorkerRole, createDatabase, type TestDatabase } from "../support/worker.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -38,21 +39,31 @@ describe("deletes", () => {
     ]);
   });
 
-  test("that a delete brings about are counted in its row", async () => {
-    await database.query(insert("a", "b", "c", "d"));
+  test("that a delete brings about are counted in its row, whatever others have on the way", async () => {
+    await database.query(insert("a", "b", "c", "d", "x"));
+    await database.query(remove("x"));
+    await database.query(
+      "INSERT INTO mcp_session_changes (transaction_id, change_number, change, deletes_before, delete_depth) VALUES (1, 1, 0, 5, 1)",
+    );
     await addTrigger(
       database,
       "DELETE",
       "DELETE FROM mcp_sessions WHERE session_id = chr(ascii(OLD.session_id) + 1)",
     );
-    const before = await database.query("SELECT * FROM mcp_session_changes");
-    const last = "(SELECT max(transaction_id) FROM mcp_session_changes WHERE change > 0)";
+    const before = await database.query("SELECT *, ctid FROM mcp_session_changes");
+    await database.query("CREATE TABLE known AS SELECT max(transaction_id) AS id FROM mcp_session_changes");
     // The trigger deletes first what comes after it, so all go.
-    expect(await atOneInstant(database, [remove("b"), remove("a")], changes(last))).toEqual([
+    expect(
+      await atOneInstant(database, [remove("b"), remove("a")], changes("(SELECT id FROM known)")),
+    ).toEqual([
       { n: 1, change: -3, depth: 0 },
       { n: 2, change: -1, depth: 0 },
     ]);
-    expect(await database.query("SELECT * FROM mcp_session_changes WHERE change > 0")).toEqual(before);
+    expect(
+      await database.query(
+        "SELECT *, ctid FROM mcp_session_changes WHERE transaction_id <= (SELECT id FROM known)",
+      ),
+    ).toEqual(before);
   });
 
   test("leave the rows of other transactions, and those of their own that are not begun", async () => {
@@ -168,6 +179,30 @@ test("rows are counted, merged and counted again whatever search_path their prog
   expect(await database.query("SELECT change::int FROM mcp_session_changes")).toEqual([{ change: 1 }]);
   await alien("DELETE FROM mcp_session_changes", "PERFORM mcp_recount_sessions()");
   expect(await sum()).toBe(1);
+});
+
+test("rows are counted, merged and counted again for a role that may not write them", async () => {
+  const role = await asWorkerRole(database);
+  await role.query(insert("a", "b"));
+  await role.query(insert("c"));
+  expect(await sum()).toBe(3);
+  await role.query("SELECT mcp_merge_session_changes()");
+  expect(await database.query("SELECT change::int FROM mcp_session_changes")).toEqual([{ change: 3 }]);
+  await database.query("DELETE FROM mcp_session_changes");
+  await role.query("SELECT mcp_recount_sessions()");
+  expect(await sum()).toBe(3);
+  expect(
+    await role.query("SELECT has_function_privilege('mcp_count_session_rows()', 'EXECUTE') AS may"),
+  ).toEqual([{ may: false }]);
+});
+
+test("what a run has deleted is counted with each change of its record", async () => {
+  await database.query("DELETE FROM mcp_session_totals");
+  await database.query(
+    "INSERT INTO mcp_cleanup_runs (tier, trigger, scheduled_at, cutoff, started_at, outcome, deleted) VALUES ('regular', 'manual', now(), now(), now(), 'running', 2)",
+  );
+  await database.query("UPDATE mcp_cleanup_runs SET deleted = 5");
+  expect(await totalsOf(database)).toEqual({ "sessions_deleted/regular": 5 });
 });
 
 test.each(["RAISE EXCEPTION 'no'", "ASSERT false"])(

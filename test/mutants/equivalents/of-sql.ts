@@ -228,6 +228,12 @@ const ALIKE: [routine: string, line: string, change: string, reason: string][] =
     "> → >=",
     CLOCK,
   ],
+  [
+    "count_session_rows",
+    "WHERE c.transaction_id = this_transaction AND c.change_number = last_number AND c.delete_depth > 0;",
+    "AND c.change_number = last_number → nothing",
+    "Of a transaction only the last row is of a delete that goes on.",
+  ],
   ["delete_in_batches", "counted_ms CONSTANT double precision := gives_way_ms / 2;", "2 → 3", PACE],
   [
     "delete_in_batches",
@@ -463,6 +469,13 @@ export const equivalentsOfSql: Equivalent[] = [
     ...folding,
     line: "WHERE t.name = split.name AND t.shard = l.shard AND l.shard > k.shard",
     change: "AND l.shard > k.shard → nothing",
+    reason:
+      "PostgreSQL updates the row that is kept first, and leaves out a row that its own statement has updated.",
+  },
+  {
+    ...folding,
+    line: "WHERE t.name = split.name AND t.shard = l.shard AND l.shard > k.shard",
+    change: "> → >=",
     reason:
       "PostgreSQL updates the row that is kept first, and leaves out a row that its own statement has updated.",
   },
