@@ -84,6 +84,32 @@ describe("before it begins", () => {
   });
 });
 
+describe("a scheduled run whose time has had a run", () => {
+  const TIME = "2026-01-01T00:00:00Z";
+  const begin = async (tier: string, trigger: string, time: string) =>
+    (
+      await database.query(
+        `SELECT refusal, run_id IS NOT NULL AS begun
+           FROM mcp_begin_cleanup_run('${tier}', '${trigger}', '${time}', '${time}', now())`,
+      )
+    )[0];
+
+  test.each([
+    ["completed, by cron", "cron", "completed", "regular", "cron", TIME, false],
+    ["partial", "cron", "partial", "regular", "cron", TIME, true],
+    ["by hand", "manual", "completed", "regular", "cron", TIME, true],
+    ["and is now begun by hand", "cron", "completed", "regular", "manual", TIME, true],
+    ["of the other tier", "cron", "completed", "immediate", "cron", TIME, true],
+    ["a microsecond before", "cron", "completed", "regular", "cron", "2026-01-01T00:00:00.000001Z", true],
+  ])("%s", async (_, trigger, outcome, tier, by, time, begins) => {
+    await database.query(
+      `INSERT INTO mcp_cleanup_runs (tier, trigger, scheduled_at, cutoff, started_at, finished_at, outcome)
+       VALUES ('regular', '${trigger}', '${TIME}', now(), now(), now(), '${outcome}')`,
+    );
+    expect(await begin(tier, by, time)).toEqual({ refusal: begins ? null : "duplicate", begun: begins });
+  });
+});
+
 describe("what comes before the sessions", () => {
   const atTidying = (body: string) =>
     addTrigger(
@@ -201,6 +227,24 @@ describe("its record", () => {
     expect(
       await valueOf(database, "(SELECT extract(epoch FROM started_at - cutoff)::int FROM mcp_cleanup_runs)"),
     ).toBe(3600);
+  });
+
+  test("is ended as one of many", async () => {
+    for (let i = 0; i < 2; i++)
+      await database.query(
+        "INSERT INTO mcp_cleanup_runs (tier, trigger, scheduled_at, cutoff, started_at, outcome) VALUES ('regular', 'manual', now(), now(), now(), 'running')",
+      );
+    await database.query("SELECT mcp_end_cleanup_run(min(run_id), 'completed', NULL) FROM mcp_cleanup_runs");
+    const outcomes = await database.query("SELECT outcome FROM mcp_cleanup_runs ORDER BY run_id");
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(["completed", "running"]);
+  });
+
+  test("says nothing before 1970 of what it has not deleted", async () => {
+    await database.query("INSERT INTO mcp_sessions (session_id, expires_at) VALUES ('a', '1960-01-01')");
+    const held = await heldOpen(database, "SELECT FROM mcp_sessions FOR UPDATE");
+    const ended = await run();
+    await held.release();
+    expect(ended).toMatchObject({ outcome: "completed", deleted: "0", earliest_expiry: "0" });
   });
 
   test("says when the first of the rest of our table expires, and when nothing is listed", async () => {

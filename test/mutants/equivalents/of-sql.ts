@@ -13,6 +13,7 @@ const PAGES = "Pages are used when more than 100,000 sessions have expired, whic
 const TRIAL_ELSEWHERE = "A trial is rolled back, also in another table, and looks at ours after each change.";
 const TRIAL_ALONE = "Nobody else knows the keys of a trial.";
 const TRIAL_NUMBER = "Any number will do for a trial.";
+const PAUSE = "It is how often a run looks whether the other one has ended.";
 const PACE = "It says how large the next batch is, and any size is right.";
 const SAMPLE = "It changes how many pages a sample has, and so by a little how good the estimate is.";
 const AT_ONCE = "What changes an idle session meanwhile is another transaction, of another instant.";
@@ -99,6 +100,42 @@ const AT_THE_CLOCK: [routine: string, line: string, change: string][] = [
 
 /** In the order of the routines' names: what no test can tell apart, and why. */
 const ALIKE: [routine: string, line: string, change: string, reason: string][] = [
+  [
+    "begin_cleanup_run",
+    "PERFORM pg_advisory_xact_lock('mcp_sessions'::regclass::oid::integer, 1);",
+    "1 → 2",
+    "Any key will do that all runs have.",
+  ],
+  [
+    "begin_cleanup_run",
+    "PERFORM pg_advisory_xact_lock('mcp_sessions'::regclass::oid::integer, 1);",
+    "1 → 0",
+    "Any key will do that all runs have.",
+  ],
+  [
+    "begin_cleanup_run",
+    "FOR other IN SELECT r.run_id, r.tier FROM mcp_cleanup_runs r WHERE r.outcome = 'running' LOOP",
+    "r.outcome = 'running' → true",
+    "A record that has ended is neither closed nor busy.",
+  ],
+  ["begin_cleanup_run", "AND (dead.renewed_at > clock_timestamp() - lease", "> → >=", CLOCK],
+  [
+    "begin_cleanup_run",
+    "IF NOT FOUND AND EXISTS (",
+    "NOT FOUND AND → nothing",
+    "A record that was closed is not running.",
+  ],
+  ["cleanup_sessions", "OR clock_timestamp() >= deadline;", ">= → >", CLOCK],
+  ["cleanup_sessions", "EXIT WHEN swept = 0 OR clock_timestamp() >= deadline;", ">= → >", CLOCK],
+  ["cleanup_sessions", "PERFORM pg_sleep(0.02);", "PERFORM pg_sleep(0.02); → NULL;", PAUSE],
+  ["cleanup_sessions", "PERFORM pg_sleep(0.02);", "0.02 → 1.02", PAUSE],
+  ["cleanup_sessions", "PERFORM pg_sleep(0.02);", "0.02 → 0", PAUSE],
+  [
+    "cleanup_sessions",
+    "SELECT greatest(p_batch_size >> least(count(*), 10)::integer, 1) INTO batch_size",
+    "10 → 11",
+    "There are ten of them at most.",
+  ],
   [
     "choose_bulk",
     "FROM ONLY mcp_sessions s TABLESAMPLE SYSTEM (least(100.0 * 100 / pages, 100)));",
@@ -465,6 +502,18 @@ const ALIKE: [routine: string, line: string, change: string, reason: string][] =
 ];
 
 export const equivalentsOfSql: Equivalent[] = [
+  {
+    file: "drizzle/routines/mcp_cleanup_sessions.sql",
+    line: "COMMIT;",
+    nth: 2,
+    reason: "The one before has ended the transaction, and a pause needs none.",
+  },
+  {
+    file: "drizzle/routines/mcp_cleanup_sessions.sql",
+    line: "COMMIT;",
+    nth: 5,
+    reason: "The end of the call commits, too.",
+  },
   {
     ...folding,
     line: "WHERE t.name = split.name AND t.shard = l.shard AND l.shard > k.shard",
