@@ -82,8 +82,10 @@ describe.each([true, false])("a stretch of pages, skipping what is locked: %s", 
 
   test("is one of our table, and not of one that inherits from it", async () => {
     await addFullChild(database);
-    await add({ old: day(3) });
+    // At the place at which the other one has an expired session.
+    await add({ live: "2999-01-01", old: day(3) });
     expect([await deleted(true), await leftInChild(database)]).toEqual([1, 10]);
+    expect(await left()).toContain("live");
   });
 
   test("leaves out what is listed, if it is to", async () => {

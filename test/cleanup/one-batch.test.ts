@@ -271,11 +271,14 @@ describe("one part after the other", () => {
 
   test("those of our table are deleted, and what is listed is told from another program's", async () => {
     await addFullChild(database);
+    // At the place of child-1.
+    await add({ live: "2999-01-01" });
     await add({ a: day(3), b: day(3) });
     await block("child-1");
     await database.query("UPDATE mcp_cleanup_blocked SET tried_at = now() - interval '1 day'");
     expect(await deleteSessions(["a", "b", "child-1", "child-2"])).toEqual({ handled: 4, deleted: 2 });
     expect(await leftInChild(database)).toBe(10);
+    expect(await left()).toContain("live");
     expect(await blocked()).toEqual([]);
   });
 
