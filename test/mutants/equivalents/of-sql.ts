@@ -125,17 +125,6 @@ const ALIKE: [routine: string, line: string, change: string, reason: string][] =
     "NOT FOUND AND → nothing",
     "A record that was closed is not running.",
   ],
-  ["cleanup_sessions", "OR clock_timestamp() >= deadline;", ">= → >", CLOCK],
-  ["cleanup_sessions", "EXIT WHEN swept = 0 OR clock_timestamp() >= deadline;", ">= → >", CLOCK],
-  ["cleanup_sessions", "PERFORM pg_sleep(0.02);", "PERFORM pg_sleep(0.02); → NULL;", PAUSE],
-  ["cleanup_sessions", "PERFORM pg_sleep(0.02);", "0.02 → 1.02", PAUSE],
-  ["cleanup_sessions", "PERFORM pg_sleep(0.02);", "0.02 → 0", PAUSE],
-  [
-    "cleanup_sessions",
-    "SELECT greatest(p_batch_size >> least(count(*), 10)::integer, 1) INTO batch_size",
-    "10 → 11",
-    "There are ten of them at most.",
-  ],
   [
     "choose_bulk",
     "FROM ONLY mcp_sessions s TABLESAMPLE SYSTEM (least(100.0 * 100 / pages, 100)));",
@@ -147,6 +136,17 @@ const ALIKE: [routine: string, line: string, change: string, reason: string][] =
     "FROM ONLY mcp_sessions s TABLESAMPLE SYSTEM (least(100.0 * 100 / pages, 100)));",
     "100.0 → 101",
     SAMPLE,
+  ],
+  ["cleanup_sessions", "OR clock_timestamp() >= deadline;", ">= → >", CLOCK],
+  ["cleanup_sessions", "EXIT WHEN swept = 0 OR clock_timestamp() >= deadline;", ">= → >", CLOCK],
+  ["cleanup_sessions", "PERFORM pg_sleep(0.02);", "PERFORM pg_sleep(0.02); → NULL;", PAUSE],
+  ["cleanup_sessions", "PERFORM pg_sleep(0.02);", "0.02 → 1.02", PAUSE],
+  ["cleanup_sessions", "PERFORM pg_sleep(0.02);", "0.02 → 0", PAUSE],
+  [
+    "cleanup_sessions",
+    "SELECT greatest(p_batch_size >> least(count(*), 10)::integer, 1) INTO batch_size",
+    "10 → 11",
+    "There are ten of them at most.",
   ],
   [
     "count_expired",
@@ -223,6 +223,12 @@ const ALIKE: [routine: string, line: string, change: string, reason: string][] =
     INSERTS,
   ],
   [
+    "count_session_rows",
+    "WHERE c.transaction_id = this_transaction AND c.change_number = last_number AND c.delete_depth > 0;",
+    "AND c.change_number = last_number → nothing",
+    "Of a transaction only the last row is of a delete that goes on.",
+  ],
+  [
     "count_sessions",
     "FROM ONLY mcp_sessions s TABLESAMPLE SYSTEM (least(100.0 * sampled_pages / pages, 100));",
     "100 → 101",
@@ -259,18 +265,6 @@ const ALIKE: [routine: string, line: string, change: string, reason: string][] =
     PAGES,
   ],
   ["count_sessions", "sampled_pages CONSTANT integer := 500;", "500 → 501", SAMPLE],
-  [
-    "delete_oldest",
-    "AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.ended_at > clock_timestamp())",
-    "> → >=",
-    CLOCK,
-  ],
-  [
-    "count_session_rows",
-    "WHERE c.transaction_id = this_transaction AND c.change_number = last_number AND c.delete_depth > 0;",
-    "AND c.change_number = last_number → nothing",
-    "Of a transaction only the last row is of a delete that goes on.",
-  ],
   ["delete_in_batches", "counted_ms CONSTANT double precision := gives_way_ms / 2;", "2 → 3", PACE],
   [
     "delete_in_batches",
@@ -327,6 +321,12 @@ const ALIKE: [routine: string, line: string, change: string, reason: string][] =
     "IF bulk = 'ranges' AND watermark >= bulk_until OR bulk = 'pages' AND next_page >= pages THEN",
     "bulk = 'ranges' AND → nothing",
     "By pages the watermark stays before that time; without a form it is there already.",
+  ],
+  [
+    "delete_oldest",
+    "AND (s.ended_at IS NULL OR s.ended_at < p_ended_before OR s.ended_at > clock_timestamp())",
+    "> → >=",
+    CLOCK,
   ],
   ["delete_oldest", "IF p_may_be_kept THEN", "p_may_be_kept → true", LOOK],
   [
